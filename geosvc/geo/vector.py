@@ -1,0 +1,170 @@
+"""Shapes from files (GeoJSON, GeoPackage, Shapefile, OpenStreetMap), always as degrees.
+
+pyogrio is used here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from geosvc.errors import InvalidCoordinate, InvalidGeometry, MissingCRS, UnreadableFile
+from geosvc.geo.crs import CRS84, check_position
+from geosvc.geo.files import check_file
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+VECTOR_SUFFIXES = frozenset({".geojson", ".json", ".gpkg", ".shp", ".pbf", ".osm", ".fgb", ".parquet", ".gml", ".kml"})
+_ALWAYS_DEGREES = frozenset({".geojson", ".json", ".pbf", ".osm", ".kml"})
+_METRES_RATHER_THAN_DEGREES = 400.0
+
+
+def read_vector(
+    path: Path, *, max_mb: int, expected: str, layer: str | None = None, crs: str | None = None
+) -> gpd.GeoDataFrame:
+    """Return the features of a file in degrees (CRS84).
+
+    Parameters
+    ----------
+    path : Path
+    max_mb : int
+        Largest file, mebibytes.
+    expected : str
+        What should have come, for messages.
+    layer : str, optional
+        The layer of a file that has several; OpenStreetMap files have ``lines`` and ``points``.
+    crs : str, optional
+        The CRS when the file does not say; refused where the file says another.
+
+    Raises
+    ------
+    UnreadableFile, MissingCRS, InvalidCoordinate
+    """
+    check_file(path, max_mb=max_mb, expected=expected)
+    frame = _read(path, layer, expected)
+    if len(frame) == 0 or "geometry" not in frame or frame.geometry.isna().all():
+        raise UnreadableFile(f"{path.name} has no features with a geometry; expected {expected}")
+    frame = _with_crs(frame, path, crs)
+    _check_numbers(frame, path)
+    frame = frame.to_crs(CRS84)
+    _check_on_earth(frame, path)
+    return frame
+
+
+def _read(path: Path, layer: str | None, expected: str) -> gpd.GeoDataFrame:
+    import geopandas as gpd  # noqa: PLC0415  slow to import, not needed to serve pages
+    import pyogrio  # noqa: PLC0415
+
+    name = str(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if path.suffix == ".parquet":
+                return gpd.read_parquet(path)
+            layers = [str(each) for each in pyogrio.list_layers(name)[:, 0]]
+            chosen = _choose_layer(layers, layer, path)
+            return gpd.read_file(name, layer=chosen, engine="pyogrio")
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError, OSError) as error:
+        if isinstance(error, UnreadableFile):
+            raise
+        raise UnreadableFile(
+            f"{path.name} cannot be read as a map file ({_first_line(error)}); expected {expected}"
+        ) from None
+
+
+def _choose_layer(layers: list[str], wanted: str | None, path: Path) -> str | None:
+    if wanted is not None:
+        if wanted not in layers:
+            raise UnreadableFile(f"{path.name} has no layer {wanted!r}; it has: {', '.join(layers)}")
+        return wanted
+    if len(layers) > 1:
+        raise UnreadableFile(
+            f"{path.name} has {len(layers)} layers ({', '.join(layers[:8])}); name one with --layer"
+        )
+    return layers[0] if layers else None
+
+
+def _with_crs(frame: gpd.GeoDataFrame, path: Path, crs: str | None) -> gpd.GeoDataFrame:
+    if frame.crs is None or (crs is not None and path.suffix in _ALWAYS_DEGREES):
+        if crs is None and path.suffix in _ALWAYS_DEGREES:
+            crs = CRS84
+        if crs is None:
+            cure = "put the .prj file beside it" if path.suffix == ".shp" else "store it with its CRS"
+            raise MissingCRS(
+                f"{path.name} does not say its coordinate reference system; {cure}, or name it "
+                "with --crs (for example --crs EPSG:4490)"
+            )
+        return frame.set_crs(crs, allow_override=True)
+    if crs is not None and frame.crs != crs:
+        raise MissingCRS(
+            f"{path.name} says it is in {frame.crs.name}, --crs says {crs}; leave --crs out, or "
+            "correct the file"
+        )
+    return frame
+
+
+def _check_numbers(frame: gpd.GeoDataFrame, path: Path) -> None:
+    """Refuse metres in a file that is read as degrees, before PROJ turns them into infinity."""
+    if not frame.crs.is_geographic:
+        return
+    bounds = frame.geometry.total_bounds
+    if not np.isfinite(bounds).all():
+        raise InvalidCoordinate(f"{path.name} holds a coordinate that is not a finite number")
+    if np.abs(bounds).max() > _METRES_RATHER_THAN_DEGREES:
+        raise InvalidCoordinate(
+            f"{path.name} is read as degrees (longitude, latitude) but holds x {bounds[0]:.1f} to "
+            f"{bounds[2]:.1f} and y {bounds[1]:.1f} to {bounds[3]:.1f}: these look like metres; "
+            "name the projected system with --crs (for example --crs EPSG:4551)"
+        )
+    # GeoJSON and longitude/latitude files only: swapped columns show as a latitude beyond 90.
+    check_or_name_file(path, float(bounds[0]), float(bounds[1]))
+    check_or_name_file(path, float(bounds[2]), float(bounds[3]))
+
+
+def check_or_name_file(path: Path, lon: float, lat: float) -> None:
+    """Check one position; on refusal say which file it came from."""
+    try:
+        check_position(lon, lat)
+    except InvalidCoordinate as error:
+        raise InvalidCoordinate(f"{path.name}: {error}") from None
+
+
+def _check_on_earth(frame: gpd.GeoDataFrame, path: Path) -> None:
+    if not np.isfinite(frame.geometry.total_bounds).all():
+        raise InvalidCoordinate(
+            f"{path.name}: some coordinates lie outside the area of the named CRS; is --crs right?"
+        )
+
+
+def check_valid_shapes(frame: gpd.GeoDataFrame, path: Path, *, label: str) -> None:
+    """Refuse polygons that cross themselves, naming the row and the place.
+
+    Raises
+    ------
+    InvalidGeometry
+    """
+    import shapely  # noqa: PLC0415
+
+    kinds = set(frame.geometry.geom_type.unique())
+    if not kinds <= {"Polygon", "MultiPolygon"}:
+        raise InvalidGeometry(
+            f"{path.name}: {label} must be polygons, got {', '.join(sorted(map(str, kinds)))}; "
+            "lines can be closed to polygons in QGIS (Lines to polygons)"
+        )
+    for position, shape in enumerate(frame.geometry, start=1):
+        if shape is None or shape.is_empty:
+            raise InvalidGeometry(f"{path.name} feature {position}: the shape is empty")
+        if not shape.is_valid:
+            reason = shapely.is_valid_reason(shape)
+            raise InvalidGeometry(
+                f"{path.name} feature {position}: {reason}; the ring must not cross or touch itself; "
+                "repair it (in QGIS: Fix geometries) and import again"
+            )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
