@@ -1,0 +1,1 @@
+"""Files into the registry: read, check everything, then store all of it or nothing."""

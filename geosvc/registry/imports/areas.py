@@ -1,0 +1,187 @@
+"""Areas from a boundary file or a table of divisions, and people from a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from geosvc.errors import InvalidGeometry, InvalidInput, Refusal, RefusedRows
+from geosvc.geo.files import sidecar_of
+from geosvc.geo.vector import check_valid_shapes, read_vector
+from geosvc.registry import areas as registry
+from geosvc.registry import populations
+from geosvc.registry.areas import Area
+from geosvc.registry.imports.report import ImportReport
+from geosvc.registry.imports.tables import Row, read_table
+from geosvc.registry.populations import Population
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from geosvc.store.engine import Session
+
+EXPECTED_AREAS = "a boundary file (GeoJSON, GeoPackage, Shapefile) or a table of divisions (code, name, level)"
+EXPECTED_PEOPLE = "a table of people by area (area_code, year, kind, people, status, source)"
+_LEVEL_OF_CODE_LENGTH = {2: "province", 4: "prefecture", 6: "county", 9: "township", 12: "village"}
+_STATUS_WORDS = {"普查": "census", "推算": "estimate", "抽样": "survey", "示意": "schematic"}
+_KIND_WORDS = {"常住": "resident", "户籍": "registered", "常住人口": "resident", "户籍人口": "registered"}
+_TRUE = ("true", "1", "yes", "是")
+
+
+def read_areas(
+    path: Path, *, max_mb: int, level: str | None, layer: str | None = None, crs: str | None = None
+) -> tuple[list[Area], ImportReport]:
+    """Return the areas of a file; nothing is stored.
+
+    Raises
+    ------
+    RefusedRows, InvalidGeometry, InvalidInput, UnreadableFile, MissingCRS
+    """
+    table = read_table(path, max_mb=max_mb, expected=EXPECTED_AREAS, layer=layer, crs=crs)
+    told = sidecar_of(path)
+    if table.has_geometry:
+        frame = read_vector(path, max_mb=max_mb, expected=EXPECTED_AREAS, layer=layer, crs=crs)
+        check_valid_shapes(frame, path, label="areas")
+    for needed in ("code", "name"):
+        if needed not in table.columns and not (needed == "code" and "area_code" in table.columns):
+            raise InvalidInput(
+                f"{path.name} has no column for the {needed} of an area; it has: "
+                f"{', '.join([*table.columns.values(), *table.unused])}; rename one of them to {needed!r}"
+            )
+    report = ImportReport(kind="areas", file_name=path.name)
+    found: list[Area] = []
+    for row in table.rows:
+        try:
+            found.append(_area(row, level, told))
+        except InvalidInput as error:
+            report.refusals.append(Refusal(row.number, None, None, str(error)))
+    _refuse_twice(found, table.rows, report)
+    if report.refusals:
+        raise RefusedRows(path.name, report.refusals)
+    report.figures["without_polygon"] = sum(each.geometry is None for each in found)
+    return found, report
+
+
+def _area(row: Row, level: str | None, told: dict[str, Any]) -> Area:
+    cells = row.cells
+    code = cells.get("code") or cells.get("area_code") or ""
+    text_km2 = cells.get("area_km2", "")
+    return Area(
+        code=code,
+        name=cells.get("name", ""),
+        level=level or cells.get("level") or _level_of(code),
+        parent_code=cells.get("parent_code") or None,
+        kind=cells.get("kind") or None,
+        settlement_class=cells.get("settlement_class") or None,
+        published_km2=float(text_km2) if text_km2 else None,
+        geometry=row.geometry,
+        source=cells.get("source") or told.get("source"),
+        licence=told.get("licence"),
+        review_number=cells.get("review_number") or told.get("review_number") or None,
+        schematic=cells.get("schematic", "").lower() in _TRUE or bool(told.get("schematic")),
+    )
+
+
+def _level_of(code: str) -> str:
+    if code.isdigit() and len(code) in _LEVEL_OF_CODE_LENGTH:
+        return _LEVEL_OF_CODE_LENGTH[len(code)]
+    raise InvalidInput(
+        f"the level of area {code!r} is not said; add a column level, or give one level to all with "
+        f"--level ({', '.join(registry.LEVELS)})"
+    )
+
+
+def _refuse_twice(found: list[Area], rows: list[Row], report: ImportReport) -> None:
+    seen: set[str] = set()
+    for area, row in zip(found, rows, strict=False):
+        if area.code in seen:
+            report.refusals.append(
+                Refusal(row.number, "code", area.code, "this code stands in the file twice; one area has one code")
+            )
+        seen.add(area.code)
+
+
+def store_areas(session: Session, areas: list[Area], report: ImportReport, *, author: str, origin: str) -> None:
+    """Register areas.
+
+    Raises
+    ------
+    InvalidGeometry
+        If an area that has a polygon would lose it to a table without one.
+    """
+    for area in areas:
+        report.changes[registry.save(session, area, author=author, origin=origin)] += 1
+
+
+def read_people_table(path: Path, *, max_mb: int) -> tuple[list[Population], ImportReport]:
+    """Return the figures of a table of people by area; nothing is stored.
+
+    Raises
+    ------
+    RefusedRows, InvalidInput, UnreadableFile
+    """
+    table = read_table(path, max_mb=max_mb, expected=EXPECTED_PEOPLE)
+    missing = [name for name in ("area_code", "year", "people") if name not in table.columns]
+    if missing:
+        raise InvalidInput(
+            f"{path.name} has no column for {', '.join(missing)}; expected {EXPECTED_PEOPLE}; a raster of "
+            "people is a .tif, a list of points needs longitude and latitude"
+        )
+    told = sidecar_of(path)
+    report = ImportReport(kind="population", file_name=path.name)
+    found = []
+    for row in table.rows:
+        try:
+            found.append(_population(row.cells, told))
+        except InvalidInput as error:
+            report.refusals.append(Refusal(row.number, None, None, str(error)))
+    if report.refusals:
+        raise RefusedRows(path.name, report.refusals)
+    return found, report
+
+
+def _population(cells: dict[str, str], told: dict[str, Any]) -> Population:
+    kind, status = cells.get("kind", ""), cells.get("status", "")
+    source = cells.get("source") or told.get("source")
+    if not source:
+        raise InvalidInput("the source of the figure is not said; add a column source/来源")
+    if not status:
+        raise InvalidInput("the status is not said (census, survey or estimate); add a column status")
+    groups = {
+        name.removeprefix("people_"): whole_number(text, name)
+        for name, text in cells.items() if name.startswith("people_") and text
+    }
+    return Population(
+        area_code=cells["area_code"], year=int(whole_number(cells["year"], "year")),
+        kind=_KIND_WORDS.get(kind, kind), people=whole_number(cells["people"], "people"),
+        status=_STATUS_WORDS.get(status, status), source=str(source), groups=groups,
+        note=cells.get("note") or None,
+    )
+
+
+def whole_number(text: str, what: str) -> float:
+    """Return a count; thousands separators are allowed.
+
+    Raises
+    ------
+    InvalidInput
+    """
+    try:
+        value = float(text.replace(",", ""))
+    except ValueError:
+        raise InvalidInput(f"{what} must be a number, got {text!r}") from None
+    if not value >= 0:
+        raise InvalidInput(f"{what} must be 0 or more, got {text!r}")
+    return value
+
+
+def store_people(session: Session, found: list[Population], report: ImportReport, *, author: str, origin: str) -> None:
+    """Register figures of people; an area that is not registered is named in the notes."""
+    known = {area.code for area in registry.find(session, registry.AreaQuery())}
+    unknown = sorted({each.area_code for each in found} - known)
+    if unknown:
+        report.notes.append(f"{len(unknown)} area codes are not registered as areas: {', '.join(unknown[:5])}")
+    for each in found:
+        report.changes[populations.save(session, each, author=author, origin=origin)] += 1
+
+
+__all__ = ["InvalidGeometry", "read_areas", "read_people_table", "store_areas", "store_people", "whole_number"]

@@ -1,0 +1,62 @@
+"""The words that stand above columns, and the field that each of them means."""
+
+from __future__ import annotations
+
+_SYNONYMS: dict[str, tuple[str, ...]] = {
+    "name": ("name", "机构名称", "单位名称", "名称", "医院名称", "设施名称", "facility_name", "name_1", "fname"),
+    "short_name": ("short_name", "简称", "机构简称"),
+    "class_code": ("class_code", "机构类别代码", "类别代码", "class", "机构类别", "机构类型", "类别", "类型", "type", "amenity"),
+    "class_word": ("healthcare", "class_name", "类别名称"),
+    "level": ("level", "等级", "级别", "医院级别", "admin_level"),
+    "grade": ("grade", "等次", "医院等次"),
+    "ownership": ("ownership", "所有制", "经济类型", "举办主体"),
+    "state": ("state", "状态", "机构状态", "运营状态"),
+    "longitude": ("longitude", "lon", "lng", "long", "x", "经度", "东经", "坐标x", "lon_wgs84"),
+    "latitude": ("latitude", "lat", "y", "纬度", "北纬", "坐标y", "lat_wgs84"),
+    "datum": ("datum", "坐标系", "坐标系统"),
+    "coordinate_method": ("coordinate_method", "position_method", "定位方式", "坐标获取方式"),
+    "coordinate_source": ("coordinate_source", "position_source", "坐标来源"),
+    "address": ("address", "地址", "机构地址", "详细地址"),
+    "area_code": ("area_code", "区划代码", "行政区划代码", "township_code", "division_code"),
+    "identifier": ("identifier", "统一社会信用代码", "uscc", "社会信用代码"),
+    "licence_number": ("licence_number", "医疗机构登记号", "登记号"),
+    "local_id": ("local_id", "osm_id", "机构编码", "编码", "代码", "id", "fid_"),
+    "beds_authorised": ("beds_authorised", "编制床位", "编制床位数", "床位", "床位数"),
+    "beds_actual": ("beds_actual", "实有床位", "实有床位数"),
+    "beds_planned_2025": ("beds_planned_2025",),
+    "opened_on": ("opened_on", "开业日期", "成立日期"),
+    "telephone": ("telephone", "phone", "电话", "联系电话"),
+    "illustrative": ("illustrative", "示例"),
+    "source": ("source", "来源", "数据来源"),
+    "note": ("note", "备注", "说明", "description"),
+    # areas
+    "code": ("code", "adcode", "gid_1", "hasc_1", "division", "区划编码"),
+    "parent_code": ("parent_code", "上级代码", "上级区划代码", "gid_0"),
+    "kind": ("kind", "类", "种类", "人口口径"),
+    "area_km2": ("area_km2", "面积", "面积km2", "面积(平方公里)", "published_km2"),
+    "settlement_class": ("settlement_class", "城乡分类", "城乡"),
+    "review_number": ("review_number", "审图号"),
+    "schematic": ("schematic", "示意"),
+    # people
+    "year": ("year", "年份", "年度"),
+    "people": ("people", "人口", "人口数", "人口数_合计", "常住人口", "population", "pop"),
+    "status": ("status", "数据状态", "数据性质"),
+}
+_FIELD_OF = {word: field for field, words in _SYNONYMS.items() for word in words}
+_GROUP_PREFIX = "people_"
+
+
+def field_of(header: str) -> str | None:
+    """Return the field that a header means, None if it is not understood.
+
+    Columns named ``people_...`` are parts of the people by age and keep their name.
+
+    Examples
+    --------
+    >>> field_of("机构名称"), field_of("LNG"), field_of("colour")
+    ('name', 'longitude', None)
+    """
+    word = header.strip().lower()
+    if word.startswith(_GROUP_PREFIX):
+        return word
+    return _FIELD_OF.get(word)

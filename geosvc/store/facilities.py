@@ -1,0 +1,190 @@
+"""Facilities and their revisions.
+
+A revision is one whole state of a facility. Two times belong to it: *valid* (from when it is
+true) and *recorded* (when the registry learned it). Nothing is overwritten: a revision that is
+no longer believed keeps its row and gets ``superseded_at``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ForeignKey, Index, Select, func, or_, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from geosvc.store.base import Base
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from geosvc.geo.crs import BBox
+
+
+class FacilityRow(Base):
+    """The identity of a facility; it carries no meaning and is never used again."""
+
+    __tablename__ = "facility"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012  SQLAlchemy reads it
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    created_at: Mapped[str]
+
+
+class FacilityRevisionRow(Base):
+    """One state of a facility; times are ISO 8601 text, UTC."""
+
+    __tablename__ = "facility_revision"
+    __table_args__ = (
+        Index("ix_facility_revision_current", "superseded_at", "facility_id"),
+        Index("ix_facility_revision_class", "superseded_at", "class_code"),
+        Index("ix_facility_revision_area", "superseded_at", "area_code"),
+        Index("ix_facility_revision_position", "superseded_at", "lon", "lat"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    facility_id: Mapped[int] = mapped_column(ForeignKey("facility.id"), index=True)
+    valid_from: Mapped[str | None]
+    valid_to: Mapped[str | None]
+    recorded_at: Mapped[str]
+    superseded_at: Mapped[str | None]
+    deleted: Mapped[bool] = mapped_column(default=False)
+    kind: Mapped[str]
+    author: Mapped[str]
+    reason: Mapped[str | None]
+    origin: Mapped[str]
+    # what
+    name: Mapped[str]
+    short_name: Mapped[str | None]
+    class_code: Mapped[str]
+    level: Mapped[str | None]
+    grade: Mapped[str | None]
+    ownership: Mapped[str | None]
+    service_mode: Mapped[str | None]
+    # state
+    state: Mapped[str]
+    opened_on: Mapped[str | None]
+    closed_on: Mapped[str | None]
+    # where
+    lon: Mapped[float | None]
+    lat: Mapped[float | None]
+    raw_x: Mapped[str | None]
+    raw_y: Mapped[str | None]
+    raw_datum: Mapped[str | None]
+    position_method: Mapped[str]
+    position_source: Mapped[str | None]
+    position_date: Mapped[str | None]
+    address: Mapped[str | None]
+    area_code: Mapped[str | None]
+    areas_served: Mapped[list[Any]]
+    # capacity, capabilities, relations, contact: groups that vary from facility to facility
+    identifiers: Mapped[list[Any]]
+    aliases: Mapped[list[Any]]
+    beds: Mapped[list[Any]]
+    staff: Mapped[list[Any]]
+    vehicles: Mapped[list[Any]]
+    capabilities: Mapped[list[Any]]
+    relations: Mapped[list[Any]]
+    contact: Mapped[dict[str, Any]]
+    illustrative: Mapped[bool] = mapped_column(default=False)
+    source: Mapped[str | None]
+    note: Mapped[str | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FacilityQuery:
+    """Which facilities; every part that is None does not restrict.
+
+    ``class_prefixes`` match from the left ("A" is every hospital); ``valid_at`` and
+    ``recorded_at`` are ISO 8601 and mean "as it was true then" and "as it was known then".
+    """
+
+    ids: Sequence[int] | None = None
+    name_contains: str | None = None
+    class_prefixes: Sequence[str] | None = None
+    states: Sequence[str] | None = None
+    area_prefix: str | None = None
+    bbox: BBox | None = None
+    located: bool | None = None
+    illustrative: bool | None = None
+    valid_at: str | None = None
+    recorded_at: str | None = None
+
+
+def _believed(query: FacilityQuery) -> list[Any]:
+    """Clauses that pick, of every facility, the one revision meant by the two times."""
+    row = FacilityRevisionRow
+    if query.recorded_at is None:
+        clauses: list[Any] = [row.superseded_at.is_(None)]
+    else:
+        clauses = [
+            row.recorded_at <= query.recorded_at,
+            or_(row.superseded_at.is_(None), row.superseded_at > query.recorded_at),
+        ]
+    if query.valid_at is None:
+        clauses.append(row.valid_to.is_(None))
+    else:
+        clauses += [
+            or_(row.valid_from.is_(None), row.valid_from <= query.valid_at),
+            or_(row.valid_to.is_(None), row.valid_to > query.valid_at),
+        ]
+    return [*clauses, row.deleted.is_(False)]
+
+
+def like_text(text: str) -> str:
+    """Return text with the wildcards of LIKE escaped by a backslash."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _clauses(query: FacilityQuery) -> list[Any]:
+    row = FacilityRevisionRow
+    clauses = _believed(query)
+    if query.ids is not None:
+        clauses.append(row.facility_id.in_(query.ids))
+    if query.name_contains:
+        clauses.append(row.name.like(f"%{like_text(query.name_contains)}%", escape="\\"))
+    if query.class_prefixes is not None:
+        clauses.append(or_(*(row.class_code.startswith(p, autoescape=True) for p in query.class_prefixes)))
+    if query.states is not None:
+        clauses.append(row.state.in_(query.states))
+    if query.area_prefix:
+        clauses.append(row.area_code.startswith(query.area_prefix, autoescape=True))
+    if query.located is not None:
+        clauses.append(row.lon.is_not(None) if query.located else row.lon.is_(None))
+    if query.illustrative is not None:
+        clauses.append(row.illustrative.is_(query.illustrative))
+    if query.bbox is not None:
+        west, south, east, north = query.bbox
+        # A box over the antimeridian has its west edge east of its east edge (RFC 7946, 5.2).
+        lon = (
+            row.lon.between(west, east) if west <= east else or_(row.lon >= west, row.lon <= east)
+        )
+        clauses += [lon, row.lat.between(south, north)]
+    return clauses
+
+
+def select_revisions(
+    session: Session, query: FacilityQuery, *, after_id: int = 0, limit: int | None = None
+) -> list[FacilityRevisionRow]:
+    """Return revisions in the order of facility id, those after ``after_id`` only."""
+    row = FacilityRevisionRow
+    statement: Select[tuple[FacilityRevisionRow]] = (
+        select(row).where(*_clauses(query), row.facility_id > after_id).order_by(row.facility_id)
+    )
+    if limit is not None:
+        statement = statement.limit(limit)
+    return list(session.scalars(statement))
+
+
+def count_revisions(session: Session, query: FacilityQuery) -> int:
+    """Return how many facilities the query matches."""
+    statement = select(func.count()).select_from(FacilityRevisionRow).where(*_clauses(query))
+    return int(session.scalar(statement) or 0)
+
+
+def add_facility(session: Session, *, created_at: str) -> int:
+    """Give out a new identity and return it."""
+    row = FacilityRow(created_at=created_at)
+    session.add(row)
+    session.flush()
+    return row.id

@@ -1,0 +1,43 @@
+"""Layers: files that a run computes on (roads, people on a grid, elevation, land cover)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from geosvc.store.base import Base
+
+
+class LayerRow(Base):
+    """One layer; its file lies in the workspace under a name made of its checksum.
+
+    A newer layer of the same kind replaces the older one, which keeps its row (``replaced_at``)
+    so that old runs still name what they were computed on.
+    """
+
+    __tablename__ = "layer"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(index=True)
+    title: Mapped[str]
+    file_name: Mapped[str]
+    path: Mapped[str]
+    sha256: Mapped[str]
+    source: Mapped[str | None]
+    licence: Mapped[str | None]
+    dated: Mapped[str | None]
+    schematic: Mapped[bool] = mapped_column(default=False)
+    summary: Mapped[dict[str, Any]]
+    recorded_at: Mapped[str]
+    replaced_at: Mapped[str | None]
+    author: Mapped[str]
+
+
+def select_layers(session: Session, kind: str | None = None) -> list[LayerRow]:
+    """Return the layers in force, of one kind or of all."""
+    statement = select(LayerRow).where(LayerRow.replaced_at.is_(None)).order_by(LayerRow.id)
+    if kind is not None:
+        statement = statement.where(LayerRow.kind == kind)
+    return list(session.scalars(statement))

@@ -1,0 +1,15 @@
+"""Run the migrations on the connection that :mod:`geosvc.store.migrate` gives."""
+
+from alembic import context
+
+from geosvc.store import areas, facilities, layers, populations, runs, services, study  # noqa: F401
+from geosvc.store.base import Base
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    render_as_batch=True,
+    transactional_ddl=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,53 @@
+"""Numbers of people, each with area, year, kind and source."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from geosvc.store.base import Base
+
+
+class PopulationRow(Base):
+    """How many people an area had; several figures for one area and year are kept side by side."""
+
+    __tablename__ = "population"
+    __table_args__ = (UniqueConstraint("area_code", "year", "kind", "status", "source"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    area_code: Mapped[str] = mapped_column(index=True)
+    year: Mapped[int]
+    kind: Mapped[str]
+    people: Mapped[float]
+    status: Mapped[str]
+    source: Mapped[str]
+    groups: Mapped[dict[str, Any]]
+    note: Mapped[str | None]
+    recorded_at: Mapped[str]
+    author: Mapped[str]
+    origin: Mapped[str]
+
+
+def select_populations(session: Session, area_code: str | None = None) -> list[PopulationRow]:
+    """Return the figures of one area, or of all, by area, year and id."""
+    statement = select(PopulationRow).order_by(
+        PopulationRow.area_code, PopulationRow.year, PopulationRow.id
+    )
+    if area_code is not None:
+        statement = statement.where(PopulationRow.area_code == area_code)
+    return list(session.scalars(statement))
+
+
+def select_population(
+    session: Session, *, area_code: str, year: int, kind: str, status: str, source: str
+) -> PopulationRow | None:
+    """Return the one figure that has this key."""
+    table = PopulationRow
+    return session.scalar(
+        select(table).where(
+            table.area_code == area_code, table.year == year, table.kind == kind,
+            table.status == status, table.source == source,
+        )
+    )

@@ -1,0 +1,147 @@
+"""Runs and what they found: coverage rows and gaps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ForeignKey, Index, delete, func, or_, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from geosvc.store.base import Base
+
+if TYPE_CHECKING:
+    from geosvc.geo.crs import BBox
+
+
+class RunRow(Base):
+    """One computation. Its id is the beginning of the checksum of everything that went in."""
+
+    __tablename__ = "run"
+    __table_args__ = (Index("ix_run_service", "service_id", "sequence"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    sequence: Mapped[int]
+    service_id: Mapped[str]
+    created_at: Mapped[str]
+    version: Mapped[str]
+    checksum: Mapped[str]
+    parameters: Mapped[dict[str, Any]]
+    inputs: Mapped[dict[str, Any]]
+    notes: Mapped[list[Any]]
+    summary: Mapped[dict[str, Any]]
+
+
+class CoverageRow(Base):
+    """People and square kilometres of one area by state, for one threshold of one run."""
+
+    __tablename__ = "coverage"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("run.id"), primary_key=True)
+    threshold: Mapped[str] = mapped_column(primary_key=True)
+    area_code: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int]
+    name: Mapped[str]
+    level: Mapped[str]
+    people: Mapped[dict[str, Any]]
+    km2: Mapped[dict[str, Any]]
+    figures: Mapped[dict[str, Any]]
+
+
+class GapRow(Base):
+    """One gap polygon of one threshold of one run."""
+
+    __tablename__ = "gap"
+    __table_args__ = (
+        Index("ix_gap_order", "run_id", "threshold", "rank"),
+        Index("ix_gap_box", "run_id", "west", "east", "south", "north"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    run_id: Mapped[str] = mapped_column(ForeignKey("run.id"))
+    service_id: Mapped[str]
+    threshold: Mapped[str]
+    rank: Mapped[int]
+    area_code: Mapped[str | None]
+    people: Mapped[float | None]
+    km2: Mapped[float]
+    figures: Mapped[dict[str, Any]]
+    geometry: Mapped[bytes]
+    west: Mapped[float]
+    south: Mapped[float]
+    east: Mapped[float]
+    north: Mapped[float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GapQuery:
+    """Which gaps of one run; every other part that is None does not restrict."""
+
+    run_id: str
+    threshold: str | None = None
+    area_code: str | None = None
+    min_people: float | None = None
+    bbox: BBox | None = None
+
+
+def latest_run(session: Session, service_id: str) -> RunRow | None:
+    """Return the newest run of a service."""
+    return session.scalars(
+        select(RunRow).where(RunRow.service_id == service_id).order_by(RunRow.sequence.desc()).limit(1)
+    ).first()
+
+
+def next_sequence(session: Session) -> int:
+    """Return the number of the next run; runs are ordered by it, not by clock."""
+    return int(session.scalar(select(func.max(RunRow.sequence))) or 0) + 1
+
+
+def delete_run(session: Session, run: RunRow) -> None:
+    """Remove a run and all that it found."""
+    for table in (GapRow, CoverageRow):
+        session.execute(delete(table).where(table.run_id == run.id))
+    session.delete(run)
+    session.flush()
+
+
+def select_coverage(session: Session, run_id: str, threshold: str | None = None) -> list[CoverageRow]:
+    """Return the rows of a run by threshold and by their order in the table."""
+    statement = select(CoverageRow).where(CoverageRow.run_id == run_id)
+    if threshold is not None:
+        statement = statement.where(CoverageRow.threshold == threshold)
+    return list(session.scalars(statement.order_by(CoverageRow.threshold, CoverageRow.position)))
+
+
+def _clauses(query: GapQuery) -> list[Any]:
+    clauses: list[Any] = [GapRow.run_id == query.run_id]
+    if query.threshold is not None:
+        clauses.append(GapRow.threshold == query.threshold)
+    if query.area_code is not None:
+        clauses.append(
+            or_(GapRow.area_code == query.area_code,
+                GapRow.area_code.startswith(query.area_code, autoescape=True))
+        )
+    if query.min_people is not None:
+        clauses.append(GapRow.people >= query.min_people)
+    if query.bbox is not None:
+        west, south, east, north = query.bbox
+        clauses += [
+            GapRow.west <= east, GapRow.east >= west, GapRow.south <= north, GapRow.north >= south
+        ]
+    return clauses
+
+
+def select_gaps(
+    session: Session, query: GapQuery, *, after_rank: int = 0, limit: int | None = None
+) -> list[GapRow]:
+    """Return gaps by rank (most people first), those after ``after_rank`` only."""
+    statement = (
+        select(GapRow).where(*_clauses(query), GapRow.rank > after_rank)
+        .order_by(GapRow.rank, GapRow.id)
+    )
+    return list(session.scalars(statement if limit is None else statement.limit(limit)))
+
+
+def count_gaps(session: Session, query: GapQuery) -> int:
+    """Return how many gaps the query matches."""
+    return int(session.scalar(select(func.count()).select_from(GapRow).where(*_clauses(query))) or 0)
