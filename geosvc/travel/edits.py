@@ -1,0 +1,200 @@
+"""Editing a settled grid: wiping exactly what an edit may have spoilt, and no more.
+
+After a wipe the border of what is left flows in again, by the same loop that settled
+the grid in the first place. Wiping too much costs time and never changes the answer.
+"""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+
+from geosvc.travel.labels import SOURCE_BITS, TIME_BIAS, UNREACHED
+from geosvc.travel.moves import HALO, TILE
+from geosvc.travel.tiles import wait
+
+_INDEX = np.int64((1 << SOURCE_BITS) - 1)
+
+
+@nb.njit(cache=True)
+def _label_of(delay, index):
+    return (delay - TIME_BIAS) << SOURCE_BITS | index
+
+
+@nb.njit(cache=True)
+def _wait_at(queue, row, column, key):
+    """Let the tile of a cell wait, with news in that row."""
+    tile = row // TILE * queue.shape[1] + column // TILE
+    wait(queue, tile, key, np.int64(1) << row % TILE)
+
+
+@nb.njit(cache=True)
+def seed(label, rows, columns, delays, first, limit, queue):
+    """Write the labels of the open sources from ``first`` on; a negative delay is closed."""
+    for index in range(first, rows.size):
+        if delays[index] < 0:
+            continue
+        start = _label_of(delays[index], index)
+        row, column = rows[index], columns[index]
+        if start <= limit and start < label[row, column]:
+            label[row, column] = start
+            _wait_at(queue, row, column, start)
+
+
+@nb.njit(cache=True)
+def _wipe_index(label, index, tile, queue):
+    """Wipe the cells of one source in one tile; return their rows and the sides they touch."""
+    top, left = tile // queue.shape[1] * TILE, tile % queue.shape[1] * TILE
+    bottom, right = min(top + TILE, label.shape[0]), min(left + TILE, label.shape[1])
+    rows = np.int64(0)
+    sides = np.int64(0)
+    for row in range(top, bottom):
+        for column in range(left, right):
+            value = label[row, column]
+            if value != UNREACHED and value & _INDEX == index:
+                label[row, column] = UNREACHED
+                rows |= np.int64(1) << row - top
+                sides |= column < left + HALO
+                sides |= (column >= right - HALO) << 1
+    return rows, sides
+
+
+@nb.njit(cache=True)
+def wipe_catchment(label, index, row, column, queue):
+    """Wipe all cells whose nearest source is this one; return the tiles they lie in.
+
+    A catchment hangs together by moves, because a shortest way stays in it; so tiles are
+    visited from the source outwards, and the rest of the grid is not looked at.
+    """
+    found = 0
+    wiped = np.empty(queue.keys.size, np.int64)
+    value = label[row, column]
+    if value == UNREACHED or value & _INDEX != index:
+        return wiped[:0]  # another source is quicker even here
+    todo = np.empty(queue.keys.size, np.int64)
+    marked = np.zeros(queue.keys.size, np.bool_)
+    todo[0] = row // TILE * queue.shape[1] + column // TILE
+    marked[todo[0]] = True
+    waiting = 1
+    while waiting > 0:
+        waiting -= 1
+        tile = todo[waiting]
+        rows, sides = _wipe_index(label, index, tile, queue)
+        if rows == 0:
+            continue
+        wiped[found] = tile
+        found += 1
+        queue.rows[tile] |= rows
+        down, across = tile // queue.shape[1], tile % queue.shape[1]
+        for i in range(-1, 2):
+            for j in range(-1, 2):
+                inside = 0 <= down + i < queue.shape[0] and 0 <= across + j < queue.shape[1]
+                reaches = j == 0 or (sides & 1 if j < 0 else sides & 2)
+                other = tile + i * queue.shape[1] + j
+                if inside and reaches and not marked[other]:
+                    marked[other] = True
+                    todo[waiting] = other
+                    waiting += 1
+    return wiped[:found]
+
+
+@nb.njit(cache=True)
+def _smallest_around(label, top, left, bottom, right):
+    """Return the smallest label in a window of cells."""
+    smallest = np.int64(UNREACHED)
+    for row in range(max(0, top), min(bottom, label.shape[0])):
+        for column in range(max(0, left), min(right, label.shape[1])):
+            smallest = min(smallest, label[row, column])
+    return smallest
+
+
+@nb.njit(cache=True)
+def refill(label, tiles, queue):
+    """Let tiles with noted rows wait under the smallest label that can flow into them.
+
+    A tile with nothing but wiped cells around is not queued: its neighbours will be, and
+    the note of its rows stays until something reaches it.
+    """
+    for tile in tiles:
+        top, left = tile // queue.shape[1] * TILE, tile % queue.shape[1] * TILE
+        key = _smallest_around(
+            label, top - HALO, left - HALO, top + TILE + HALO, left + TILE + HALO
+        )
+        if key != UNREACHED:
+            wait(queue, tile, key, 0)
+
+
+@nb.njit(cache=True)
+def mark_worse(label, marks, pace, cells, new_pace, rows, columns, delays, queue):
+    """Mark the cells whose label may come by a move that gets slower.
+
+    A move that starts or ends at a changed cell is found from that cell itself; one that
+    crosses it, or passes its corner, begins and ends in the ring around it. The cell of a
+    source owes its label to no move and is left out, unless it is changed itself.
+    """
+    for n in range(new_pace.size):
+        row, column = cells[0, n], cells[1, n]
+        if not new_pace[n] > pace[row, column]:
+            continue
+        for r in range(max(0, row - 1), min(row + 2, label.shape[0])):
+            for c in range(max(0, column - 1), min(column + 2, label.shape[1])):
+                value = label[r, c]
+                if value == UNREACHED or marks[r, c] != UNREACHED:
+                    continue
+                index = value & _INDEX
+                stands = rows[index] == r and columns[index] == c
+                own = stands and value == _label_of(delays[index], index)
+                if not own or (r == row and c == column):
+                    marks[r, c] = value
+                    _wait_at(queue, r, c, value)
+
+
+@nb.njit(cache=True)
+def wipe_marked(label, marks, queue):
+    """Wipe the marked cells; return the tiles they lie in."""
+    found = 0
+    wiped = np.empty(queue.seen.size, np.int64)
+    for tile in range(queue.seen.size):
+        if not queue.seen[tile]:
+            continue
+        top, left = tile // queue.shape[1] * TILE, tile % queue.shape[1] * TILE
+        for row in range(top, min(top + TILE, label.shape[0])):
+            for column in range(left, min(left + TILE, label.shape[1])):
+                if marks[row, column] != UNREACHED:
+                    label[row, column] = UNREACHED
+                    queue.rows[tile] |= np.int64(1) << row - top
+        if queue.rows[tile]:
+            wiped[found] = tile
+            found += 1
+    return wiped[:found]
+
+
+@nb.njit(cache=True)
+def take_pace(pace, cells, new_pace, queue):
+    """Write the new pace; return the tiles that some quicker move may improve.
+
+    A changed cell takes part in moves that end at most two cells from it.
+    """
+    found = 0
+    tiles = np.empty(queue.keys.size, np.int64)
+    marked = np.zeros(queue.keys.size, np.bool_)
+    for n in range(new_pace.size):
+        row, column = cells[0, n], cells[1, n]
+        better = new_pace[n] < pace[row, column]
+        pace[row, column] = new_pace[n]
+        if not better:
+            continue
+        top, bottom = max(0, row - HALO), min(row + HALO, pace.shape[0] - 1)
+        left, right = max(0, column - HALO), min(column + HALO, pace.shape[1] - 1)
+        for down in range(top // TILE, bottom // TILE + 1):
+            rows = np.int64(0)
+            for r in range(max(top, down * TILE), min(bottom + 1, down * TILE + TILE)):
+                rows |= np.int64(1) << r % TILE
+            for across in range(left // TILE, right // TILE + 1):
+                tile = down * queue.shape[1] + across
+                queue.rows[tile] |= rows
+                if not marked[tile]:
+                    marked[tile] = True
+                    tiles[found] = tile
+                    found += 1
+    return tiles[:found]

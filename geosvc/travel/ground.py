@@ -1,0 +1,97 @@
+"""The ground: what it costs to cross each cell, from roads and land cover.
+
+Roads are burnt into the grid for now: wherever a road is met it may be ridden, which is
+faster than the truth where a second ride would be needed. Each run says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from geosvc.travel.profiles import TravelProfile
+
+WATER = "permanentwater"
+_MOST_WATER_PERCENT = 50.0
+NO_ROAD = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """What lies in each cell, whoever crosses it; every part but the shape may be missing.
+
+    Parameters
+    ----------
+    shape : tuple
+        (rows, cols).
+    road : array of int32 or None
+        Index into ``road_classes`` of the best road in the cell, -1 = none.
+    road_classes : tuple of str
+        OpenStreetMap words.
+    cover : mapping of str to array of float32
+        Percent of the cell by land-cover class; NaN = no data. Empty = land cover unknown.
+    """
+
+    shape: tuple[int, int]
+    road: NDArray[np.int32] | None = None
+    road_classes: tuple[str, ...] = ()
+    cover: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    def has_data(self) -> NDArray[np.bool_]:
+        """Return the cells of which land cover or a road is known; all where no layer was given."""
+        if not self.cover:
+            return np.ones(self.shape, dtype=bool)
+        known = np.zeros(self.shape, dtype=bool)
+        for percent in self.cover.values():
+            known |= ~np.isnan(percent)
+        return known | (self.road >= 0) if self.road is not None else known
+
+
+def pace_of(ground: Ground, profile: TravelProfile, *, speed_kmh: float | None = None) -> NDArray[np.float64]:
+    """Return the pace of every cell, seconds per metre; ``inf`` = cannot be crossed.
+
+    A cell off the roads has the mean of the paces of its land cover, weighted by their share.
+    More than half permanent water cannot be crossed, nor can a cell of unknown cover where a
+    land-cover layer is given. A road passes over both; where walking is faster than the road
+    of a cell, the walk counts.
+
+    Parameters
+    ----------
+    ground : Ground
+    profile : TravelProfile
+    speed_kmh : float, optional
+        In place of the profile's base speed; the others change in proportion.
+    """
+    pace = _off_road(ground, profile, speed_kmh)
+    if ground.road is None:
+        return pace
+    by_class = np.array(
+        [profile.road_pace(name, speed_kmh=speed_kmh) for name in ground.road_classes] + [np.inf]
+    )
+    return np.minimum(pace, by_class[ground.road])
+
+
+def _off_road(ground: Ground, profile: TravelProfile, speed_kmh: float | None) -> NDArray[np.float64]:
+    if not ground.cover:
+        return np.full(ground.shape, profile.ground_pace("unknown", speed_kmh=speed_kmh))
+    weighted = np.zeros(ground.shape)
+    total = np.zeros(ground.shape)
+    water = np.zeros(ground.shape)
+    for name, percent in ground.cover.items():
+        share = np.nan_to_num(percent, nan=0.0)
+        if name == WATER:
+            water = share
+            continue
+        weighted += share * profile.ground_pace(name, speed_kmh=speed_kmh)
+        total += share
+    with np.errstate(invalid="ignore", divide="ignore"):
+        pace = np.where(total > 0, weighted / total, np.inf)
+    pace[water > _MOST_WATER_PERCENT] = np.inf
+    return pace

@@ -1,0 +1,82 @@
+"""Travel profiles: how fast people or a team move, declared as data."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from geosvc.errors import DefinitionError
+from geosvc.measures import pace_from_kmh
+
+UNKNOWN_GROUND = "unknown"
+OTHER_ROAD = "other"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TravelProfile:
+    """Speeds in km/h by road class and by land cover.
+
+    ``closed`` classes may not be used. ``fixed_ground``: a speed set by a service changes the
+    vehicle, not the people who walk from it.
+    """
+
+    id: str
+    zh: str
+    en: str
+    base_kmh: float
+    road_kmh: dict[str, float]
+    ground_kmh: dict[str, float]
+    closed: tuple[str, ...] = ()
+    fixed_ground: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a profile by which nobody can move."""
+        for table, needed in ((self.road_kmh, OTHER_ROAD), (self.ground_kmh, UNKNOWN_GROUND)):
+            if needed not in table:
+                raise DefinitionError(f"profile {self.id}: a speed for {needed!r} is missing")
+            for name, speed in table.items():
+                if not speed > 0:
+                    raise DefinitionError(
+                        f"profile {self.id}: the speed of {name!r} must be above 0 km/h, got {speed}; "
+                        "a road that may not be used belongs under 'closed'"
+                    )
+
+    def road_pace(self, road_class: str, *, speed_kmh: float | None = None) -> float:
+        """Return seconds per metre on a road; ``inf`` where the class is closed."""
+        if road_class in self.closed:
+            return float("inf")
+        speed = self.road_kmh.get(road_class, self.road_kmh[OTHER_ROAD])
+        return pace_from_kmh(speed * self._scale(speed_kmh))
+
+    def ground_pace(self, cover: str, *, speed_kmh: float | None = None) -> float:
+        """Return seconds per metre off the roads; a cover that is not listed is unknown ground."""
+        speed = self.ground_kmh.get(cover, self.ground_kmh[UNKNOWN_GROUND])
+        return pace_from_kmh(speed * (1.0 if self.fixed_ground else self._scale(speed_kmh)))
+
+    def _scale(self, speed_kmh: float | None) -> float:
+        return 1.0 if speed_kmh is None else speed_kmh / self.base_kmh
+
+
+@cache
+def travel_profiles() -> dict[str, TravelProfile]:
+    """Return the shipped profiles by id."""
+    text = files("geosvc.travel").joinpath("profiles.toml").read_text("utf-8")
+    return {
+        name: profile_from(name, entry) for name, entry in tomllib.loads(text).items() if isinstance(entry, dict)
+    }
+
+
+def profile_from(profile_id: str, entry: dict[str, Any]) -> TravelProfile:
+    """Return the profile that a table declares.
+
+    Raises
+    ------
+    DefinitionError
+    """
+    try:
+        return TravelProfile(id=profile_id, **{**entry, "closed": tuple(entry.get("closed", ()))})
+    except TypeError as error:
+        raise DefinitionError(f"profile {profile_id}: {error}") from None
