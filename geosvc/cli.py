@@ -1,0 +1,455 @@
+"""The command line: ``geosvc --help``.
+
+Exit codes: 0 done, 2 the command was not understood, 3 the input was refused, 4 nothing has
+that name, 5 the question has no answer with what the workspace holds, 6 the workspace cannot
+be read or written.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from geosvc import __version__
+from geosvc.errors import GeosvcError, InvalidInput, NotFound, RefusedRows, StoreError, Unsolvable
+from geosvc.settings import Settings
+
+EXIT_CODES: dict[type[GeosvcError], int] = {InvalidInput: 3, NotFound: 4, Unsolvable: 5, StoreError: 6}
+_ROWS_SHOWN = 20
+
+app = typer.Typer(
+    name="geosvc", no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False,
+    help="Who is not reached by health services, by how much, and what would change it.\n\n"
+         "A workspace is a folder with the registry, its layers and its results. Every command takes it from "
+         "`--workspace`, else from `GEOSVC_WORKSPACE`, else `./workspace`.\n\n"
+         "Begin with `geosvc demo`, or with your own county: `init`, `import …`, `measure`, `gaps`, `map`, `serve`.",
+    epilog="Exit codes: 0 done · 2 command not understood · 3 input refused · 4 no such thing · 5 no answer "
+           "with this data · 6 workspace cannot be read or written",
+)
+importer = typer.Typer(
+    no_args_is_help=True, rich_markup_mode="markdown",
+    help="Bring a file in. An import takes effect as a whole or not at all; the same file again changes nothing.",
+)
+app.add_typer(importer, name="import")
+
+out = Console(soft_wrap=True, highlight=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+WorkspaceOption = Annotated[
+    Optional[Path], typer.Option("--workspace", "-w", help="Folder of the workspace.", show_default=False)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of text.")]
+LayerOption = Annotated[Optional[str], typer.Option("--layer", help="Layer (or sheet) of a file that has several.")]
+CrsOption = Annotated[Optional[str], typer.Option("--crs", help="CRS of a map file that does not say it, such as EPSG:4551.")]
+DatumOption = Annotated[
+    Optional[str], typer.Option("--datum", help="Datum of the coordinates in a table: WGS84 or CGCS2000. Never guessed.")
+]
+
+
+def main() -> None:
+    """Run the command line; a refusal is one clear sentence and an exit code."""
+    try:
+        app()
+    except GeosvcError as error:
+        _print_refusal(error)
+        sys.exit(next(code for family, code in EXIT_CODES.items() if isinstance(error, family)))
+
+
+def _print_refusal(error: GeosvcError) -> None:
+    if "--json" in sys.argv:
+        body: dict[str, Any] = {"error": type(error).__name__, "detail": str(error)}
+        if isinstance(error, RefusedRows):
+            body["refused"] = [{"row": r.row, "reason": r.reason} for r in error.refusals]
+        print(json.dumps(body, ensure_ascii=False), file=sys.stderr)
+        return
+    err.print(f"[bold red]geosvc:[/] {escape(str(error))}")
+    if isinstance(error, RefusedRows):
+        for refusal in error.refusals[3:_ROWS_SHOWN]:
+            err.print(f"  {escape(str(refusal))}")
+
+
+def _settings(workspace: Path | None, **others: Any) -> Settings:
+    return Settings.from_environment(workspace=workspace, **others)
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+@contextmanager
+def _bar(*, quiet: bool) -> Iterator[Callable[[float, str], None]]:
+    """Show a progress bar; it appears on a terminal only and is gone when the work is done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=quiet) as progress:
+        task = progress.add_task("", total=1.0)
+
+        def tell(share: float, text: str) -> None:
+            progress.update(task, completed=share, description=text)
+
+        yield tell
+
+
+@contextmanager
+def _opened(workspace: Path | None) -> Iterator[tuple[Any, Settings]]:
+    from geosvc.workflows.workspace import open_workspace  # noqa: PLC0415  slow imports belong to the verbs
+
+    settings = _settings(workspace)
+    store = open_workspace(settings)
+    try:
+        yield store, settings
+    finally:
+        store.close()
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False,
+) -> None:
+    if version:
+        out.print(f"geosvc {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def init(
+    folder: Annotated[Optional[Path], typer.Argument(help="Folder of the new workspace.", show_default=False)] = None,
+    workspace: WorkspaceOption = None,
+    title: Annotated[Optional[str], typer.Option(help="Title of the study, such as 靖宇县.")] = None,
+    cell_size: Annotated[Optional[float], typer.Option(help="Side of a grid cell, metres (100 unless set).", show_default=False)] = None,
+    grid_crs: Annotated[Optional[str], typer.Option("--grid-crs", help="Metric CRS of the grid; chosen by place unless set.")] = None,
+    margin: Annotated[Optional[float], typer.Option(help="How far beyond the boundary travel is computed, km (2 unless set).", show_default=False)] = None,
+    default_service: Annotated[Optional[str], typer.Option(help="The service that pages show first.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a workspace, change what one is about, or bring an older one up to date."""
+    from geosvc.workflows.workspace import init_workspace, overview  # noqa: PLC0415
+
+    settings = _settings(folder or workspace)
+    store = init_workspace(
+        settings, title=title, cell_size_m=cell_size, grid_crs=grid_crs, margin_km=margin,
+        default_service=default_service,
+    )
+    held = overview(store)
+    store.close()
+    if as_json:
+        _print_json({"workspace": str(settings.workspace), **held})
+        return
+    out.print(f"Workspace: {settings.workspace} ({held['facilities']} facilities, {held['areas']} areas, {held['services']} services)")
+
+
+@importer.command("facilities")
+def import_facilities(
+    file: Annotated[Path, typer.Argument(help="CSV, spreadsheet, GeoJSON, GeoPackage or Shapefile.")],
+    workspace: WorkspaceOption = None, datum: DatumOption = None, layer: LayerOption = None, crs: CrsOption = None,
+    klass: Annotated[Optional[str], typer.Option("--class", help="Class of all rows that do not say one, such as D600.")] = None,
+    without_positions: Annotated[bool, typer.Option(help="The file has no coordinates; list its facilities as to be located.")] = False,
+    skip_bad: Annotated[bool, typer.Option(help="Take the good rows and report the others.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Register facilities. Headers are understood in Chinese and English (机构名称/name, 经度/longitude …)."""
+    from geosvc.registry.imports.facilities import FacilityOptions  # noqa: PLC0415
+    from geosvc.workflows import importing  # noqa: PLC0415
+
+    with _opened(workspace) as (store, settings):
+        options = FacilityOptions(
+            datum=datum, layer=layer, crs=crs, default_class=klass, without_positions=without_positions,
+            skip_bad=skip_bad, max_mb=settings.max_file_mb,
+        )
+        _print_report(importing.import_facilities(store, file, options, settings), as_json)
+
+
+@importer.command("areas")
+def import_areas(
+    file: Annotated[Path, typer.Argument(help="Boundary file, or a table with code, name, level, parent_code.")],
+    workspace: WorkspaceOption = None,
+    level: Annotated[Optional[str], typer.Option(help="Level of all areas of the file: county, township, village, zone …")] = None,
+    layer: LayerOption = None, crs: CrsOption = None, as_json: JsonOption = False,
+) -> None:
+    """Register areas: a county, its townships and villages, or zones of your own; a polygon is not required."""
+    from geosvc.workflows import importing  # noqa: PLC0415
+
+    with _opened(workspace) as (store, settings):
+        _print_report(importing.import_areas(store, file, settings, level=level, layer=layer, crs=crs), as_json)
+
+
+@importer.command("population")
+def import_population(
+    file: Annotated[Path, typer.Argument(help="Raster of people per cell, table of points, or table of figures by area.")],
+    workspace: WorkspaceOption = None, datum: DatumOption = None,
+    year: Annotated[Optional[int], typer.Option(help="Year of the figures.")] = None, as_json: JsonOption = False,
+) -> None:
+    """Register people. Totals are conserved through every step; unknown stays unknown and never becomes 0."""
+    from geosvc.workflows import importing  # noqa: PLC0415
+
+    with _opened(workspace) as (store, settings):
+        _print_report(importing.import_population(store, file, settings, datum=datum, year=year), as_json)
+
+
+@importer.command("roads")
+def import_roads(
+    file: Annotated[Path, typer.Argument(help="OpenStreetMap extract (.osm.pbf) or any line layer with a road class.")],
+    workspace: WorkspaceOption = None, layer: LayerOption = None, crs: CrsOption = None, as_json: JsonOption = False,
+) -> None:
+    """Put a road network in force, in place of the one before."""
+    from geosvc.workflows import importing  # noqa: PLC0415
+
+    with _opened(workspace) as (store, settings):
+        _print_report(importing.import_roads(store, file, settings, layer=layer, crs=crs), as_json)
+
+
+@importer.command("elevation")
+def import_elevation(
+    files: Annotated[list[Path], typer.Argument(help="One or several adjoining rasters (GeoTIFF, .hgt, .hgt.zip), metres.")],
+    workspace: WorkspaceOption = None, as_json: JsonOption = False,
+) -> None:
+    """Put an elevation model in force. It is stored and not used yet."""
+    from geosvc.workflows import importing  # noqa: PLC0415
+
+    with _opened(workspace) as (store, settings):
+        _print_report(importing.import_elevation(store, files, settings), as_json)
+
+
+@importer.command("landcover")
+def import_landcover(
+    files: Annotated[list[Path], typer.Argument(help="One raster of classes, or a folder or files of percent by class (landcover_Tree.tif …).")],
+    workspace: WorkspaceOption = None, as_json: JsonOption = False,
+) -> None:
+    """Put land cover in force: what it costs to cross the ground off the roads."""
+    from geosvc.workflows import importing  # noqa: PLC0415
+
+    with _opened(workspace) as (store, settings):
+        _print_report(importing.import_landcover(store, files, settings), as_json)
+
+
+def _print_report(report: Any, as_json: bool) -> None:
+    told = report.as_dict()
+    if as_json:
+        _print_json(told)
+        return
+    counts = f"{told['new']} new, {told['changed']} changed, {told['unchanged']} unchanged, {len(told['refused'])} refused"
+    out.print(f"{escape(told['file_name'])}: {counts}")
+    for name, value in report.figures.items():
+        if name != "bbox":
+            out.print(f"  {name}: {escape(f'{value:,}' if isinstance(value, int | float) else str(value))}")
+    for note in report.notes:
+        out.print(f"  note: {escape(note)}")
+    for refusal in report.refusals[:_ROWS_SHOWN]:
+        out.print(f"  refused: {escape(str(refusal))}")
+
+
+@app.command()
+def services(
+    workspace: WorkspaceOption = None,
+    add: Annotated[Optional[Path], typer.Option("--add", help="TOML file with [[service]] tables to declare.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the services, or declare new ones. A service is a question that can be asked of the map."""
+    from geosvc.workflows import importing, reading  # noqa: PLC0415
+
+    with _opened(workspace) as (store, settings):
+        if add is not None:
+            report = importing.import_services(store, add, settings)
+            if not as_json:
+                _print_report(report, as_json=False)
+        entries = reading.list_services(store)
+    if as_json:
+        _print_json(entries)
+        return
+    table = Table("id", "service", "limits", "facilities", "measured")
+    for entry in entries:
+        limits = ", ".join(f"{t['value']:g} {entry['unit']}" for t in entry["thresholds"])
+        count = str(entry["facilities"]) + (f" (+{entry['to_be_located']} to be located)" if entry["to_be_located"] else "")
+        table.add_row(entry["id"], entry["zh"], limits, count, entry["run"] or ("no" if entry["computable"] else "not computable"))
+    out.print(table)
+
+
+@app.command()
+def measure(
+    service: Annotated[Optional[list[str]], typer.Argument(help="Services to measure; all unless named.", show_default=False)] = None,
+    workspace: WorkspaceOption = None,
+    speed: Annotated[Optional[float], typer.Option(help="Pace in place of the service's own, km/h.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Answer services: travel time to the nearest facility, coverage by area, gaps with their people."""
+    from geosvc.workflows import reading  # noqa: PLC0415
+    from geosvc.workflows.measuring import measure_service  # noqa: PLC0415
+    from geosvc.workflows.study import Study  # noqa: PLC0415
+
+    with _opened(workspace) as (store, settings):
+        study = Study(store, settings)
+        wanted = service or [entry["id"] for entry in reading.list_services(store)]
+        answers, failed = [], {}
+        with _bar(quiet=as_json) as tell:
+            for number, name in enumerate(wanted):
+                try:
+                    measure_service(study, name, speed_kmh=speed, progress=lambda share, text, n=number, s=name: tell(
+                        (n + share) / len(wanted), f"{s}: {text}"))
+                    answers.append(reading.default_answer(store, name))
+                except Unsolvable as error:
+                    if service:  # asked for by name: it is the answer
+                        raise
+                    failed[name] = str(error)
+    if as_json:
+        _print_json({"measured": answers, "not_computable": failed})
+        return
+    for answer in answers:
+        _print_answer(answer)
+    for name, reason in failed.items():
+        out.print(f"[yellow]not computable[/] {name}: {escape(reason)}")
+    if not answers:
+        raise Unsolvable("no service could be measured; see the reasons above")
+
+
+def _print_answer(answer: dict[str, Any]) -> None:
+    limit = f"{answer['threshold']['value']:g} {answer['threshold']['unit']}"
+    if answer["people_total"] is None:
+        people = "people unknown (no population was imported)"
+    else:
+        share = answer["people_covered"] / answer["people_total"] if answer["people_total"] else 0.0
+        people = (f"{answer['people_covered']:,.0f} of {answer['people_total']:,.0f} people covered ({share:.1%}), "
+                  f"{answer['people_in_gaps']:,.0f} in {answer['gaps']} gaps")
+    out.print(f"{answer['service']} ({limit}): {people}  [dim]run {answer['run']}[/]")
+
+
+@app.command()
+def gaps(
+    service: Annotated[str, typer.Argument(help="The service.")],
+    workspace: WorkspaceOption = None,
+    threshold: Annotated[Optional[str], typer.Option(help="Limit, such as 30min; the first unless set.")] = None,
+    area: Annotated[Optional[str], typer.Option(help="Code of an area (or the beginning of it).")] = None,
+    min_people: Annotated[Optional[float], typer.Option(help="Only gaps with at least so many people.")] = None,
+    limit: Annotated[int, typer.Option(help="How many to print.", min=1)] = _ROWS_SHOWN,
+    output: Annotated[Optional[Path], typer.Option("--output", "-o", help="Write all of them as GeoJSON.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the gaps of a service, most people first."""
+    from geosvc.workflows import reading  # noqa: PLC0415
+
+    most = limit if output is None else 10**9
+    with _opened(workspace) as (store, _):
+        found, matched, _next = reading.gaps_page(
+            store, service_id=service, threshold_id=threshold, area_code=area, min_people=min_people, limit=most
+        )
+    collection = {"type": "FeatureCollection", "features": found, "numberMatched": matched}
+    if output is not None:
+        _write(output, json.dumps(collection, ensure_ascii=False))
+    if as_json:
+        _print_json(collection)
+        return
+    table = Table("no.", "area", "people", "km2", "worst", "villages")
+    for feature in found[:limit]:
+        one = feature["properties"]
+        people = "unknown" if one["people"] is None else f"{one['people']:,.0f}"
+        worst = "unreachable" if one["worst"] is None else f"{one['worst']:,.1f} {one['unit']}"
+        villages = "、".join(each["name"] for each in one["settlements"][:4])
+        table.add_row(str(one["rank"]), one["area_name"] or one["area_code"] or "", people, f"{one['km2']:,.2f}", worst, villages)
+    out.print(table)
+    out.print(f"{matched} gaps" + (f", the first {limit} shown" if matched > limit else ""))
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error}") from error
+
+
+@app.command("map")
+def map_command(
+    service: Annotated[str, typer.Argument(help="The service.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")],
+    workspace: WorkspaceOption = None,
+    threshold: Annotated[Optional[str], typer.Option(help="Limit, such as 30min; the first unless set.")] = None,
+    language: Annotated[str, typer.Option(help="zh or en.")] = "zh",
+    as_json: JsonOption = False,
+) -> None:
+    """Write the map of a measured service as one file that needs no server and no internet."""
+    from geosvc.workflows.publishing import write_map  # noqa: PLC0415
+
+    settings = _settings(workspace, language=language)
+    with _opened(workspace) as (store, _):
+        written = write_map(store, service, output, threshold_id=threshold, language=settings.language)
+    if as_json:
+        _print_json({"map": str(written), "bytes": written.stat().st_size})
+        return
+    out.print(f"{written} ({written.stat().st_size / 1024:,.0f} KiB)")
+
+
+@app.command()
+def serve(
+    workspace: WorkspaceOption = None,
+    host: Annotated[Optional[str], typer.Option(help="Address to listen on (127.0.0.1 unless set).", show_default=False)] = None,
+    port: Annotated[Optional[int], typer.Option(help="Port (8000 unless set).", show_default=False)] = None,
+) -> None:
+    """Serve the pages and the API."""
+    settings = _settings(workspace, host=host, port=port)
+    _serve(settings)
+
+
+def _serve(settings: Settings) -> None:
+    import uvicorn  # noqa: PLC0415
+
+    from geosvc.application import create_app  # noqa: PLC0415
+
+    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="warning", server_header=False)
+
+
+@app.command()
+def demo(
+    workspace: WorkspaceOption = None,
+    maps: Annotated[Path, typer.Option(help="Folder for the maps.")] = Path("maps"),
+    serve_after: Annotated[bool, typer.Option("--serve/--no-serve", help="Start the server afterwards.")] = True,
+    host: Annotated[Optional[str], typer.Option(help="Address to listen on.", show_default=False)] = None,
+    port: Annotated[Optional[int], typer.Option(help="Port.", show_default=False)] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Load 靖宇县, measure every service, write the maps, and serve them."""
+    from geosvc.workflows.demo import run_demo  # noqa: PLC0415
+
+    settings = _settings(workspace, host=host, port=port)
+    with _bar(quiet=as_json) as tell:
+        report = run_demo(settings, maps, progress=tell)
+    if as_json:
+        _print_json({"answer": report.answer, "maps": [str(each) for each in report.maps],
+                     "measured": report.measured, "not_computable": report.not_computable})
+    else:
+        _print_demo(report, maps)
+    if serve_after:
+        out.print(f"\nOpen  [bold]http://{settings.host}:{settings.port}/[/]   (Ctrl+C ends it)")
+        _serve(settings)
+
+
+def _print_demo(report: Any, maps: Path) -> None:
+    answer = report.answer
+    out.print(f"[bold]靖宇县 · {answer['zh']}[/]  ({answer['threshold']['value']:g} {answer['threshold']['unit']})")
+    out.print(f"  people covered            {answer['people_covered']:>10,.0f}   覆盖人口")
+    out.print(f"  people in gaps            {answer['people_in_gaps']:>10,.0f}   缺口人口")
+    out.print(f"  facilities to be located  {answer['to_be_located']:>10,}   待定位机构")
+    for note in answer["notes"]:
+        out.print(f"  [dim]{escape(note['zh'])} · {escape(note['en'])}[/]")
+    out.print(f"{len(report.maps)} maps in {maps}/")
+    for name, reason in report.not_computable.items():
+        out.print(f"[yellow]not computable[/] {name}: {escape(reason)}")
+
+
+@app.command("compile", hidden=True)
+def compile_command() -> None:
+    """Compile the travel-time kernels once, so that the first measure does not wait for it."""
+    from geosvc.travel.warmup import compile_kernels  # noqa: PLC0415
+
+    compile_kernels()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""From a surface to answers: who is covered, who is not, where the gaps are."""

@@ -1,0 +1,100 @@
+"""The areas of a study as a tree, and which of them every cell lies in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import shapely
+
+from geosvc.geo.crs import to_metres
+from geosvc.geo.raster import burn
+from geosvc.registry.areas import LEVELS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from geosvc.geo.grid import Grid
+    from geosvc.registry.areas import Area
+
+_ZONE = "zone"
+
+
+@dataclass(frozen=True)
+class AreaTree:
+    """Areas in the order of their code; an area's place in it is its index."""
+
+    areas: tuple[Area, ...]
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Index of each code."""
+        return {area.code: position for position, area in enumerate(self.areas)}
+
+    @cached_property
+    def parents(self) -> NDArray[np.int32]:
+        """Index of each area's parent, -1 = none that is registered."""
+        return np.array([self.index.get(a.parent_code or "", -1) for a in self.areas], dtype=np.int32)
+
+    def ancestors(self, position: int) -> list[int]:
+        """Return an area and everything above it; a ring of parents is cut where it closes."""
+        chain: list[int] = []
+        while position >= 0 and position not in chain:
+            chain.append(position)
+            position = int(self.parents[position])
+        return chain
+
+    def ordered(self) -> list[int]:
+        """Return the indices from the highest level to the lowest, by code within a level."""
+        return sorted(range(len(self.areas)), key=lambda i: (LEVELS.index(self.areas[i].level), self.areas[i].code))
+
+    def area_of_cell(self, grid: Grid) -> NDArray[np.int32]:
+        """Return the index of the smallest area whose polygon holds each cell's centre, -1 = none.
+
+        Zones that users draw may cross counties: they are counted by themselves, see ``zones``.
+        """
+        lower_last = [i for i in self.ordered() if self.areas[i].geometry is not None and self.areas[i].level != _ZONE]
+        shapes = [(in_metres(self.areas[i].geometry, grid), i) for i in lower_last]
+        return burn(shapes, grid, touched=False)
+
+    def zones(self, grid: Grid) -> dict[int, NDArray[np.bool_]]:
+        """Return, for each zone with a polygon, the cells in it."""
+        return {
+            i: burn([(in_metres(area.geometry, grid), 1)], grid, touched=False, dtype="uint8", fill=0) == 1
+            for i, area in enumerate(self.areas) if area.level == _ZONE and area.geometry is not None
+        }
+
+    def rolled_up(self, by_leaf: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Add each area's own numbers to everything above it.
+
+        Parameters
+        ----------
+        by_leaf : array of float64, shape (n_areas, ...)
+        """
+        total = np.zeros_like(by_leaf)
+        for position in range(len(self.areas)):
+            for ancestor in self.ancestors(position):
+                total[ancestor] += by_leaf[position]
+        return total
+
+
+def in_metres(shape: shapely.Geometry | None, grid: Grid) -> shapely.Geometry:
+    """Return a shape in degrees as one in the grid's CRS; None as an empty one."""
+    if shape is None:
+        return shapely.GeometryCollection()
+    return shapely.transform(shape, lambda xy: np.column_stack(to_metres(xy[:, 0], xy[:, 1], crs=grid.crs)))
+
+
+def study_bbox(areas: Sequence[Area]) -> tuple[float, float, float, float] | None:
+    """Return the box around all polygons, (west, south, east, north) in degrees; None without any."""
+    boxes = [area.bbox for area in areas if area.bbox is not None]
+    if not boxes:
+        return None
+    corners = np.asarray(boxes)
+    return (*corners[:, :2].min(axis=0).tolist(), *corners[:, 2:].max(axis=0).tolist())
+
+

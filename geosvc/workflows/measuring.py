@@ -1,0 +1,359 @@
+"""Answering a service: surface, coverage, gaps, and the record that names what they rest on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+
+from geosvc import __version__
+from geosvc.coverage import services
+from geosvc.coverage.gaps import Gap, find_gaps
+from geosvc.coverage.measure import CoverageFigures, histogram, measure, settlement_verdict
+from geosvc.coverage.straight_line import straight_line_surface
+from geosvc.errors import NoFacility, StoreError
+from geosvc.geo.grid import Surface
+from geosvc.geo.raster import write_geotiff
+from geosvc.maps.picture import write_picture
+from geosvc.measures import seconds_from_minutes
+from geosvc.registry import facilities
+from geosvc.registry.facilities import Registered, State
+from geosvc.registry.moments import now
+from geosvc.store.facilities import FacilityQuery
+from geosvc.store.runs import CoverageRow, GapRow, RunRow, delete_run, latest_run, next_sequence
+from geosvc.travel.profiles import travel_profiles
+
+if TYPE_CHECKING:
+    from geosvc.coverage.services import Service
+    from geosvc.store.engine import Session, Store
+    from geosvc.workflows.study import Study
+
+Progress = Callable[[float, str], None]
+SURFACE_FILE = "surface.tif"
+_ID_LENGTH = 12
+_SNAP_WITHIN_M = 1000.0
+NEIGHBOURS = 8
+# The curve of people by distance goes this far beyond the largest threshold.
+_CURVE_STEPS = 240
+_CURVE_TIMES_LIMIT = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """The facilities of a service and what became of each on the grid.
+
+    ``placed`` are those that start a journey, in the order of their id; ``rows``, ``cols`` and
+    ``extra_seconds`` (the walk to ground that can be crossed) belong to them.
+    """
+
+    placed: list[Registered]
+    rows: list[int]
+    cols: list[int]
+    extra_seconds: list[float]
+    report: dict[str, Any]
+
+
+def facilities_of(session: Session, service: Service, *, located: bool | None) -> list[Registered]:
+    """Return the operating facilities that a service counts."""
+    return facilities.find(
+        session,
+        FacilityQuery(class_prefixes=list(service.facility_classes), states=[State.OPERATING], located=located),
+    )
+
+
+def measure_service(
+    study: Study, service_id: str, *, speed_kmh: float | None = None, progress: Progress | None = None
+) -> RunRow:
+    """Answer one service and store the run; the same question on the same data is not asked twice.
+
+    Parameters
+    ----------
+    study : Study
+    service_id : str
+    speed_kmh : float, optional
+        In place of the service's own pace; it becomes a parameter of the run.
+    progress : callable, optional
+        Called with the done share (0 to 1) and what is being done.
+
+    Raises
+    ------
+    ServiceNotFound
+    NoFacility
+        If no facility of the service has a usable position.
+    NoStudyArea
+        If nothing says where to look.
+    """
+    tell = progress or (lambda _share, _text: None)
+    with study.store.reading() as session:
+        service = services.get(session, service_id).at_speed(speed_kmh)
+        located = facilities_of(session, service, located=True)
+        missing = facilities_of(session, service, located=False)
+    if not located:
+        raise NoFacility(_nobody(service, missing))
+    inputs = _inputs(study, service, located, missing)
+    checksum = hashlib.sha256(json.dumps(inputs, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    known = _reuse(study.store, checksum[:_ID_LENGTH])
+    if known is not None:
+        return known
+    tell(0.1, "ground")
+    surface, sources = surface_of(study, service, located)
+    tell(0.5, "people")
+    people = study.people
+    tables: dict[str, list[CoverageFigures]] = {}
+    gaps: dict[str, list[Gap]] = {}
+    for number, threshold in enumerate(service.thresholds):
+        tell(0.6 + 0.3 * number / len(service.thresholds), "coverage")
+        tables[threshold.id] = measure(
+            surface, service, threshold, people=people, tree=study.tree, area_of_cell=study.area_of_cell,
+            zones=study.zones,
+        )
+        gaps[threshold.id] = find_gaps(
+            surface, service, threshold, people=people, tree=study.tree, area_of_cell=study.area_of_cell
+        )
+    tell(0.9, "store")
+    run = RunRow(
+        id=checksum[:_ID_LENGTH], sequence=0, service_id=service.id, created_at=now(), version=__version__,
+        checksum=checksum, parameters={"service": service.as_dict(), "neighbours": NEIGHBOURS},
+        inputs=inputs, notes=study.notes() + _service_notes(service, sources, study),
+        summary=_summary(study, service, surface, sources, tables, gaps, missing),
+    )
+    _store(study, run, service, surface, sources, tables, gaps)
+    tell(1.0, "done")
+    return run
+
+
+def _nobody(service: Service, missing: list[Registered]) -> str:
+    classes = ", ".join(service.facility_classes)
+    if missing:
+        return (
+            f"service {service.id}: none of its {len(missing)} facilities (classes {classes}) has a position; "
+            "they are to be located first"
+        )
+    return (
+        f"service {service.id}: no operating facility of its classes ({classes}) is registered, so it is not "
+        "computable; import them with geosvc import facilities FILE"
+    )
+
+
+def _inputs(study: Study, service: Service, located: list[Registered], missing: list[Registered]) -> dict[str, Any]:
+    profile = None if service.profile is None else asdict(travel_profiles()[service.profile])
+    return {
+        "version": __version__,
+        "service": service.as_dict(),
+        "profile": profile,
+        "facilities": [[each.id, each.revision] for each in located],
+        "to_be_located": [each.id for each in missing],
+        "neighbours": NEIGHBOURS,
+        **study.inputs(),
+    }
+
+
+def _reuse(store: Store, run_id: str) -> RunRow | None:
+    """Return a run that is stored already, as the newest of its service."""
+    with store.writing() as session:
+        run = session.get(RunRow, run_id)
+        if run is None or not (store.runs / run_id / SURFACE_FILE).is_file():
+            if run is not None:
+                delete_run(session, run)  # its files were removed by hand: compute it again
+            return None
+        newest = latest_run(session, run.service_id)
+        if newest is None or newest.id != run.id:
+            run.sequence = next_sequence(session)
+        return run
+
+
+def surface_of(study: Study, service: Service, located: list[Registered]) -> tuple[Surface, Sources]:
+    """Return the surface of a service and what became of its facilities.
+
+    Raises
+    ------
+    NoFacility
+        If every facility is outside the grid or stranded.
+    """
+    lon = np.array([each.facility.lon for each in located], dtype=float)
+    lat = np.array([each.facility.lat for each in located], dtype=float)
+    if service.method == "straight_line":
+        report = {"used": len(located), "snapped": [], "stranded": [], "outside": []}
+        rows = cols = [0] * len(located)
+        placed = Sources(placed=located, rows=rows, cols=cols, extra_seconds=[0.0] * len(located), report=report)
+        return straight_line_surface(lon, lat, study.grid), placed
+    return _travel_surface(study, service, located, lon, lat)
+
+
+def _travel_surface(
+    study: Study, service: Service, located: list[Registered], lon: np.ndarray[Any, Any], lat: np.ndarray[Any, Any]
+) -> tuple[Surface, Sources]:
+    from geosvc.travel import solve  # noqa: PLC0415  brings the compiled kernels
+
+    pace = study.pace(str(service.profile), service.speed_kmh)
+    sources = _sources(study, located, lon, lat, pace)
+    if not sources.placed:
+        raise NoFacility(
+            f"service {service.id}: every one of its {len(located)} facilities lies outside the study area or "
+            f"farther than {_SNAP_WITHIN_M:g} m from ground that can be crossed"
+        )
+    delay = seconds_from_minutes(service.delay_minutes)
+    starts = [
+        (row, col, delay + extra)
+        for row, col, extra in zip(sources.rows, sources.cols, sources.extra_seconds, strict=True)
+    ]
+    field = solve(
+        pace, starts, cell_size_m=study.grid.cell_size_m, neighbours=NEIGHBOURS, direction=service.direction
+    )
+    surface = Surface(
+        grid=study.grid, micro=field.microseconds, nearest=field.nearest, unit="s", looked=study.ground.has_data()
+    )
+    return surface, sources
+
+
+def _sources(
+    study: Study, located: list[Registered], lon: np.ndarray[Any, Any], lat: np.ndarray[Any, Any],
+    pace: np.ndarray[Any, Any],
+) -> Sources:
+    from geosvc.travel import snap_sources  # noqa: PLC0415
+
+    row, col = study.grid.cells_of(lon, lat)
+    inside = [i for i in range(len(located)) if row[i] >= 0]
+    outside = [located[i].id for i in range(len(located)) if row[i] < 0]
+    points = [(int(row[i]), int(col[i])) for i in inside]
+    snapped, report = snap_sources(pace, points, max_distance_m=_SNAP_WITHIN_M, cell_size_m=study.grid.cell_size_m)
+    placed, rows, cols, extra, moved, stranded = [], [], [], [], [], []
+    for i, source, told in zip(inside, snapped, report.snaps, strict=True):
+        if source is None:
+            stranded.append(located[i].id)
+            continue
+        placed.append(located[i])
+        rows.append(int(source[0]))
+        cols.append(int(source[1]))
+        extra.append(float(told.seconds))
+        if told.distance_m > 0:
+            moved.append({"facility": located[i].id, "distance_m": round(float(told.distance_m), 1),
+                          "seconds": round(float(told.seconds), 1)})
+    return Sources(placed=placed, rows=rows, cols=cols, extra_seconds=extra, report={
+        "used": len(placed), "snapped": moved, "stranded": stranded, "outside": outside,
+    })
+
+
+def _service_notes(service: Service, sources: Sources, study: Study) -> list[dict[str, str]]:
+    notes = []
+    if service.profile in ("drive", "emergency") and "roads" in study.layers:
+        notes.append({
+            "code": "any_ride",
+            "zh": "道路按格网计算，途中可多次上下车，结果偏乐观；单次乘车的精确算法随后提供",
+            "en": "Roads are burnt into the grid and may be ridden wherever they are met, which is optimistic; "
+                  "the exact one-ride model follows",
+        })
+    if any(each.facility.illustrative for each in sources.placed):
+        count = sum(each.facility.illustrative for each in sources.placed)
+        notes.append({"code": "illustrative_facilities", "zh": f"其中 {count} 个机构为示例数据，并非真实机构",
+                      "en": f"{count} of the facilities are illustrative, not real"})
+    rough = sum(each.facility.position_method in ("settlement_point", "area_centre") for each in sources.placed)
+    if rough:
+        notes.append({"code": "rough_positions", "zh": f"{rough} 个机构的坐标为居民点坐标，并非建筑位置",
+                      "en": f"{rough} facilities stand at the point of their settlement, not at their building"})
+    for code, zh, en in (("stranded", "个机构附近无可通行地面，未参与计算", "facilities are stranded and were not used"),
+                         ("outside", "个机构位于研究范围之外，未参与计算", "facilities lie outside the grid and were not used")):
+        if sources.report[code]:
+            count = len(sources.report[code])
+            notes.append({"code": code, "zh": f"{count} {zh}", "en": f"{count} {en}"})
+    return notes
+
+
+def _summary(
+    study: Study, service: Service, surface: Surface, sources: Sources, tables: dict[str, list[CoverageFigures]],
+    gaps: dict[str, list[Gap]], missing: list[Registered],
+) -> dict[str, Any]:
+    largest = max(each.value for each in service.thresholds)
+    step = max(largest * _CURVE_TIMES_LIMIT / _CURVE_STEPS, 1e-6)
+    with study.store.reading() as session:
+        all_missing = facilities.count(session, FacilityQuery(located=False))
+    moved = study.people.moved if study.people is not None else None
+    return {
+        "title": study.title,
+        "unit": service.shown_unit,
+        "people_total": None if study.people is None else study.people.total,
+        "people_moved": None if moved is None else asdict(moved),
+        "facilities": {**sources.report, "to_be_located": len(missing), "to_be_located_in_registry": all_missing,
+                       "ids": [each.id for each in sources.placed]},
+        "thresholds": {
+            name: {
+                "people": rows[0].people, "km2": rows[0].km2, **rows[0].figures,
+                "gaps": len(gaps[name]),
+                "people_in_gaps": None if study.people is None else float(sum(g.people or 0.0 for g in gaps[name])),
+                "largest_gap_people": gaps[name][0].people if gaps[name] else None,
+            }
+            for name, rows in tables.items()
+        },
+        "verdict": settlement_verdict(surface, service, study.people, study.settlement_class),
+        "curve": {"step": step, "unit": service.shown_unit,
+                  "people": histogram(surface, study.people, step=step * service.units_per_shown, steps=_CURVE_STEPS)},
+    }
+
+
+def _store(
+    study: Study, run: RunRow, service: Service, surface: Surface, sources: Sources,
+    tables: dict[str, list[CoverageFigures]], gaps: dict[str, list[Gap]],
+) -> None:
+    store = study.store
+    final = store.runs / run.id
+    try:
+        partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=store.runs))
+        partial.chmod(0o755)
+        try:
+            _write_files(partial, run, service, surface, sources, study)
+            shutil.rmtree(final, ignore_errors=True)
+            partial.rename(final)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    except OSError as error:
+        raise StoreError(f"the run cannot be stored in the workspace: {error}") from error
+    with store.writing() as session:
+        run.sequence = next_sequence(session)
+        session.add(run)
+        session.flush()
+        for name, rows in tables.items():
+            session.add_all(_coverage_row(run, name, i, row) for i, row in enumerate(rows))
+        for name, found in gaps.items():
+            session.add_all(_gap_row(run, name, rank, gap, sources) for rank, gap in enumerate(found, start=1))
+
+
+def _write_files(
+    folder: Path, run: RunRow, service: Service, surface: Surface, sources: Sources, study: Study
+) -> None:
+    # One more slot than facilities: index -1 (none) reads it.
+    ids = np.array([each.id for each in sources.placed] + [-1], dtype=np.int64)
+    write_geotiff(
+        folder / SURFACE_FILE,
+        [(f"millionths of {surface.unit}", surface.micro), ("facility id", ids[surface.nearest])],
+        surface.grid, nodata=-1, tags={"run": run.id, "service": service.id, "unit": surface.unit},
+    )
+    write_picture(folder, surface, service, study=study.area_of_cell >= 0)
+
+
+def _coverage_row(run: RunRow, threshold: str, position: int, row: CoverageFigures) -> CoverageRow:
+    return CoverageRow(
+        run_id=run.id, threshold=threshold, area_code=row.area_code, position=position, name=row.name,
+        level=row.level, people=row.people or {}, km2=row.km2 or {}, figures=row.figures,
+    )
+
+
+def _gap_row(run: RunRow, threshold: str, rank: int, gap: Gap, sources: Sources) -> GapRow:
+    west, south, east, north = (float(edge) for edge in gap.geometry.bounds)
+    return GapRow(
+        id=f"{run.id}-{threshold}-{rank}", run_id=run.id, service_id=run.service_id, threshold=threshold, rank=rank,
+        area_code=gap.area_code, people=gap.people, km2=gap.km2,
+        figures={
+            "people_unreachable": gap.people_unreachable, "worst": gap.worst,
+            "nearest_facility": sources.placed[gap.nearest].id if gap.nearest >= 0 else None,
+            "settlements": gap.settlements,
+        },
+        geometry=shapely.to_wkb(gap.geometry), west=west, south=south, east=east, north=north,
+    )

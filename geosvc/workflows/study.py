@@ -1,0 +1,268 @@
+"""A workspace on its grid: areas, ground and people, read once and shared by all services."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import math
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+
+from geosvc.coverage.people import People, off_uncrossable, people_from_counts, people_from_points
+from geosvc.coverage.tree import AreaTree, in_metres, study_bbox
+from geosvc.errors import NoStudyArea
+from geosvc.geo.crs import grid_crs_for
+from geosvc.geo.grid import Grid
+from geosvc.geo.raster import burn, read_people, resample
+from geosvc.geo.vector import read_vector
+from geosvc.measures import metres_from_km
+from geosvc.registry import areas, layers, populations
+from geosvc.registry.imports.layers import POINTS_FILE, ROADS_FILE, landcover_class_of
+from geosvc.registry.layers import LANDCOVER, POPULATION, ROADS, Layer
+from geosvc.store.areas import AreaQuery
+from geosvc.travel.ground import Ground, pace_of
+from geosvc.travel.profiles import travel_profiles
+from geosvc.workflows.workspace import StudySettings, study_settings, title_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from geosvc.geo.crs import BBox
+    from geosvc.registry.populations import Population
+    from geosvc.settings import Settings
+    from geosvc.store.engine import Store
+
+# ESA WorldCover's class codes and what they mean for a traveller.
+_WORLDCOVER = {10: "tree", 20: "shrub", 30: "grass", 40: "crops", 50: "builtup", 60: "bare", 70: "snow",
+               80: "permanentwater", 90: "seasonalwater", 95: "tree", 100: "bare"}
+_PIECES_OF_A_CELL = 4
+_BEST_STATUS = ("census", "survey", "estimate", "schematic")
+
+
+class Study:
+    """Everything that services of one workspace are computed on; parts are made when asked for."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        """Read what the workspace holds; files are opened only when needed."""
+        self.store = store
+        self.settings = settings
+        with store.reading() as session:
+            self.about: StudySettings = study_settings(session)
+            self.title = title_of(session)
+            self.tree = AreaTree(tuple(areas.find(session, AreaQuery())))
+            self.layers: dict[str, Layer] = {layer.kind: layer for layer in layers.find(store, session)}
+            self.populations: list[Population] = populations.find(session)
+
+    @cached_property
+    def bbox(self) -> BBox:
+        """(west, south, east, north) of areas and people together, degrees.
+
+        Raises
+        ------
+        NoStudyArea
+        """
+        boxes = [box for box in (study_bbox(self.tree.areas), self._people_bbox()) if box is not None]
+        if not boxes:
+            raise NoStudyArea(
+                "nothing says where to look: import a boundary (geosvc import areas FILE) or people "
+                "(geosvc import population FILE) first"
+            )
+        corners = np.asarray(boxes)
+        return (
+            float(corners[:, 0].min()), float(corners[:, 1].min()),
+            float(corners[:, 2].max()), float(corners[:, 3].max()),
+        )
+
+    def _people_bbox(self) -> BBox | None:
+        layer = self.layers.get("population")
+        return None if layer is None else tuple(layer.summary["bbox"])
+
+    @cached_property
+    def grid(self) -> Grid:
+        """The grid of every surface of this study."""
+        return Grid.covering(
+            self.bbox, crs=self.about.grid_crs or grid_crs_for(self.bbox), cell_size_m=self.about.cell_size_m,
+            margin_m=metres_from_km(self.about.margin_km), max_cells=self.settings.max_cells,
+        )
+
+    @cached_property
+    def area_of_cell(self) -> NDArray[np.int32]:
+        """Index of the smallest area of each cell, -1 = in none."""
+        return self.tree.area_of_cell(self.grid)
+
+    @cached_property
+    def zones(self) -> dict[int, NDArray[np.bool_]]:
+        """Cells of the zones that may cross other areas."""
+        return self.tree.zones(self.grid)
+
+    @cached_property
+    def settlement_class(self) -> NDArray[np.int8]:
+        """1 = urban, 0 = rural, -1 = not known, for each cell."""
+        of_area = np.full(len(self.tree.areas) + 1, -1, dtype=np.int8)
+        for position in self.tree.ordered():
+            told = next((self.tree.areas[i].settlement_class for i in self.tree.ancestors(position)
+                         if self.tree.areas[i].settlement_class), None)
+            of_area[position] = {"urban": 1, "rural": 0}.get(told or "", -1)
+        return of_area
+
+    @cached_property
+    def ground(self) -> Ground:
+        """Roads and land cover of every cell."""
+        road, classes = self._roads()
+        return Ground(shape=self.grid.shape, road=road, road_classes=classes, cover=self._cover())
+
+    def _roads(self) -> tuple[NDArray[np.int32] | None, tuple[str, ...]]:
+        layer = self.layers.get(ROADS)
+        if layer is None:
+            return None, ()
+        frame = read_vector(layer.folder / ROADS_FILE, max_mb=2**20, expected="roads")
+        # The fastest class of a cell is burnt last and stays: it is the one that would be taken.
+        drive = travel_profiles()["drive"]
+        slowest_first = sorted(set(frame["road_class"]), key=lambda name: (-drive.road_pace(name), name))
+        number = {name: i for i, name in enumerate(slowest_first)}
+        frame = frame.sort_values("road_class", key=lambda column: column.map(number), kind="stable")
+        shapes = [
+            (in_metres(line, self.grid), number[name])
+            for line, name in zip(frame.geometry, frame["road_class"], strict=True)
+        ]
+        return burn(shapes, self.grid, touched=True), tuple(slowest_first)
+
+    def _cover(self) -> dict[str, NDArray[np.float32]]:
+        layer = self.layers.get(LANDCOVER)
+        if layer is None:
+            return {}
+        if layer.summary.get("format") == "fractions":
+            return {
+                landcover_class_of(path): resample([path], self.grid, method="bilinear") for path in layer.files
+            }
+        codes = resample(layer.files, self.grid, method="nearest")
+        known = ~np.isnan(codes)
+        return {
+            name: np.where(known, np.isin(codes, [c for c, n in _WORLDCOVER.items() if n == name]) * 100.0, np.nan)
+            .astype(np.float32)
+            for name in sorted(set(_WORLDCOVER.values()))
+        }
+
+    def pace(self, profile_id: str, speed_kmh: float | None) -> NDArray[np.float64]:
+        """Return the pace of every cell for a profile, seconds per metre."""
+        return pace_of(self.ground, travel_profiles()[profile_id], speed_kmh=speed_kmh)
+
+    @cached_property
+    def people(self) -> People | None:
+        """Everybody, off uncrossable ground; None when no population was imported."""
+        found = self._people_from_layer() or self._people_from_figures()
+        if found is None:
+            return None
+        crossable = np.isfinite(self.pace("walk", None))
+        return off_uncrossable(found, crossable, self.area_of_cell, self.grid)
+
+    def _people_from_layer(self) -> People | None:
+        layer = self.layers.get("population")
+        if layer is None:
+            return None
+        if layer.summary.get("format") == "points":
+            return self._people_from_points(layer)
+        points = read_people(layer.files[0], max_mb=2**20, pieces=_PIECES_OF_A_CELL)
+        return people_from_points(
+            points.lon, points.lat, points.people, grid=self.grid, area_of_cell=self.area_of_cell
+        )
+
+    def _people_from_points(self, layer: Layer) -> People:
+        with (layer.folder / POINTS_FILE).open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        lon, lat, people = (
+            np.array([float(row[name]) for row in rows]) for name in ("longitude", "latitude", "people")
+        )
+        return people_from_points(
+            lon, lat, people, grid=self.grid, area_of_cell=self.area_of_cell,
+            codes=[row["area_code"] for row in rows], area_index=self.tree.index,
+        )
+
+    def _people_from_figures(self) -> People | None:
+        counts = self.figures_in_force()
+        with_polygon = {
+            i: counts[area.code].people for i, area in enumerate(self.tree.areas)
+            if area.code in counts and area.geometry is not None
+        }
+        lowest = {
+            i: n for i, n in with_polygon.items()
+            if not any(i in self.tree.ancestors(j)[1:] for j in with_polygon)
+        }
+        if not lowest:
+            return None
+        habitable = np.isfinite(self.pace("walk", None))
+        return people_from_counts(lowest, grid=self.grid, area_of_cell=self.area_of_cell, habitable=habitable)
+
+    def figures_in_force(self) -> dict[str, Population]:
+        """Return, for each area, the newest figure of residents, a census before an estimate."""
+        def order(figure: Population) -> tuple[int, int]:
+            return (figure.year, -_BEST_STATUS.index(figure.status))
+
+        best: dict[str, Population] = {}
+        for figure in self.populations:
+            if figure.kind == "resident" and (
+                figure.area_code not in best or order(figure) > order(best[figure.area_code])
+            ):
+                best[figure.area_code] = figure
+        return best
+
+    def inputs(self) -> dict[str, Any]:
+        """Return checksums of all that a surface or a count depends on, but for the facilities."""
+        shapes = hashlib.sha256()
+        for area in self.tree.areas:
+            shape = b"" if area.geometry is None else shapely.to_wkb(area.geometry)
+            parts = (area.code, area.name, area.level, area.parent_code, area.settlement_class)
+            shapes.update(repr(parts).encode() + shape)
+        people = hashlib.sha256(repr(self.populations).encode()).hexdigest()
+        return {
+            "grid": self.grid.as_dict(),
+            "areas": {"count": len(self.tree.areas), "sha256": shapes.hexdigest()},
+            "populations": {"count": len(self.populations), "sha256": people},
+            "layers": {kind: layer.sha256 for kind, layer in sorted(self.layers.items())},
+        }
+
+    def notes(self) -> list[dict[str, str]]:
+        """Return what a reader of any number of this study must know, in both languages."""
+        notes = [self._schematic_note(kind) for kind in (ROADS, POPULATION) if self._is_schematic(kind)]
+        if any(area.schematic for area in self.tree.areas):
+            notes.append({"code": "schematic_areas", "zh": "行政区边界为示意", "en": "The boundary is schematic"})
+        notes += self._missing_notes()
+        moved = self.people.moved if self.people is not None else None
+        if moved is not None and moved.people > 0:
+            people, metres = f"{moved.people:,.0f}", f"{moved.farthest_m:,.0f}"
+            notes.append({
+                "code": "people_moved",
+                "zh": f"{people} 人所在格网不可通行（如水面），已移至同一区域最近的可通行格网，最远 {metres} 米",
+                "en": f"{people} people stood on cells that cannot be crossed (water) and were moved to the nearest "
+                      f"cell of their area that can, at most {metres} m away",
+            })
+        return notes
+
+    def _is_schematic(self, kind: str) -> bool:
+        return kind in self.layers and self.layers[kind].schematic
+
+    def _schematic_note(self, kind: str) -> dict[str, str]:
+        words = {ROADS: ("道路为示意数据，非实测", "The roads are schematic, not surveyed"),
+                 POPULATION: ("人口分布为示意数据（总数与普查一致）", "The spread of people is schematic (its total is the census)")}
+        zh, en = words[kind]
+        return {"code": f"schematic_{kind}", "zh": zh, "en": en}
+
+    def _missing_notes(self) -> list[dict[str, str]]:
+        notes = []
+        if ROADS not in self.layers:
+            notes.append({"code": "no_roads", "zh": "未导入道路：按无道路地面计算", "en": "No roads were imported: travel is across open ground"})
+        if LANDCOVER not in self.layers:
+            notes.append({"code": "no_landcover", "zh": "未导入土地覆盖：道路以外按统一步速计算，水面不作障碍",
+                          "en": "No land cover was imported: off the roads one walking speed holds, and water is no barrier"})
+        if "elevation" in self.layers:
+            notes.append({"code": "elevation_unused", "zh": "高程已导入，本版本暂未使用", "en": "Elevation is stored and not used yet"})
+        if self.people is None:
+            notes.append({"code": "no_population", "zh": "缺少人口数据：人数未知，不是 0", "en": "No population: people are unknown, not 0"})
+        elif POPULATION not in self.layers:
+            notes.append({"code": "even_population", "zh": "人口按区域均匀分布推算，非实测", "en": "People are spread evenly over each area: an estimate"})
+        return notes
+
+
