@@ -18,6 +18,7 @@ from geosvc.store.facilities import (
     FacilityRevisionRow,
     add_facility,
     count_revisions,
+    select_class_codes,
     select_revisions,
 )
 
@@ -151,6 +152,11 @@ def find(
 def count(session: Session, query: FacilityQuery) -> int:
     """Return how many facilities a query matches."""
     return count_revisions(session, query)
+
+
+def classes_in_use(session: Session) -> list[str]:
+    """Return the class codes that some facility has, in order."""
+    return select_class_codes(session, FacilityQuery())
 
 
 def get(session: Session, facility_id: int, query: FacilityQuery | None = None) -> Registered:

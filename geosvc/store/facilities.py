@@ -182,6 +182,12 @@ def count_revisions(session: Session, query: FacilityQuery) -> int:
     return int(session.scalar(statement) or 0)
 
 
+def select_class_codes(session: Session, query: FacilityQuery) -> list[str]:
+    """Return the class codes of the facilities that the query matches, in order, each once."""
+    code = FacilityRevisionRow.class_code
+    return list(session.scalars(select(code).where(*_clauses(query)).distinct().order_by(code)))
+
+
 def add_facility(session: Session, *, created_at: str) -> int:
     """Give out a new identity and return it."""
     row = FacilityRow(created_at=created_at)

@@ -201,7 +201,11 @@ def checked_sources(sources: Iterable[Any], pace: Floats) -> list[Source | None]
 
 
 def checked_change(
-    rows: object, columns: object, new_pace: object, pace: Floats
+    rows: object,
+    columns: object,
+    new_pace: object,
+    shape: tuple[int, int],
+    pace_type: np.dtype[Any],
 ) -> tuple[npt.NDArray[np.int64], Floats]:
     """Return the cells to change, shape (2, n), and their pace in the type of the ground."""
     given = np.asarray(new_pace)
@@ -219,14 +223,14 @@ def checked_change(
             f"rows and cols must be whole numbers, got types {row.dtype} and {column.dtype}"
         )
     cells = np.stack([row.ravel(), column.ravel()]).astype(np.int64)
-    outside = (cells < 0).any(axis=0) | (cells >= np.array([pace.shape]).T).any(axis=0)
+    outside = (cells < 0).any(axis=0) | (cells >= np.array([shape]).T).any(axis=0)
     if outside.any():
         first = cells[:, int(np.argmax(outside))]
         raise InvalidParameter(
-            f"row {first[0]}, column {first[1]} is outside the grid of {pace.shape[0]} rows"
-            f" and {pace.shape[1]} columns"
+            f"row {first[0]}, column {first[1]} is outside the grid of {shape[0]} rows"
+            f" and {shape[1]} columns"
         )
-    values = values.ravel().astype(pace.dtype)
+    values = values.ravel().astype(pace_type)
     wrong = ~(values > 0)
     if wrong.any():
         at = int(np.argmax(wrong))

@@ -110,7 +110,7 @@ def solve(
     heights = None if elevation is None else checks.checked_elevation(elevation, kept)
     gaits = None if gait is None else checks.checked_gait(gait, kept)
     places = checks.checked_sources(sources, kept)
-    return Field(_ground(kept, heights, gaits), places, options, limit)
+    return Field(_ground(kept, heights, gaits), kept.dtype, places, options, limit)
 
 
 class _Options(NamedTuple):
@@ -154,6 +154,7 @@ class Field:
     def __init__(
         self,
         ground: tuple[checks.Floats, checks.Floats, npt.NDArray[np.int8]],
+        pace_type: np.dtype[Any],
         places: list[checks.Source | None],
         options: _Options,
         limit: int,
@@ -162,6 +163,7 @@ class Field:
         from geosvc.travel import moves, tiles  # noqa: PLC0415  numba loads on first use
 
         self._ground: Ground = tiles.Ground(*ground)
+        self._pace_type = pace_type  # as given; beside a finer elevation it is stored finer
         self._rules: Rules = moves.Rules(*options)
         self._limit = limit
         self._rows = np.array([p.row if p else 0 for p in places], np.int64)
@@ -311,7 +313,7 @@ class Field:
         """
         from geosvc.travel import edits, tiles  # noqa: PLC0415
 
-        cells, values = checks.checked_change(rows, cols, new_pace, self._ground.pace)
+        cells, values = checks.checked_change(rows, cols, new_pace, self.shape, self._pace_type)
         self._refuse_change(cells, values)
         pace, queue = self._ground.pace, self._queue
         marks = np.zeros(self.shape, np.int64)

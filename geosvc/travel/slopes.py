@@ -81,14 +81,19 @@ def exponential(x):
     return series * np.int64(bits).view(np.float64)
 
 
-@nb.njit(cache=True, inline="always", error_model="numpy")
-def _cycling(slope, walking):
-    up = 1.0 - _UPHILL * slope
-    down = 1.0 + _DOWNHILL * min(-slope, _BRAKING_SLOPE)
-    speed = up if slope > 0.0 else down
-    pushing = _PUSHING * walking
-    riding = 1.0 / speed
-    return min(riding, pushing) if speed > 0.0 else pushing
+@nb.njit(cache=True, error_model="numpy")
+def _cycle_factors(elevation, first, stop, step, length, walk, cycle):
+    """Fill the factors of cycling, given those of walking."""
+    for a in range(first, stop):
+        slope = (elevation[a + step] - elevation[a]) / length
+        steepness = abs(slope)
+        climbing = 1.0 - _UPHILL * steepness  # speed against the flat
+        riding = 1.0 / climbing if climbing > 0.0 else np.inf
+        up = min(riding, _PUSHING * max(walk[0, a], walk[1, a]))
+        riding = 1.0 / (1.0 + _DOWNHILL * min(steepness, _BRAKING_SLOPE))
+        down = min(riding, _PUSHING * min(walk[0, a], walk[1, a]))
+        cycle[0, a] = up if slope >= 0.0 else down
+        cycle[1, a] = down if slope >= 0.0 else up
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -106,37 +111,27 @@ def _slope_factors(elevation, first, stop, step, length, walk, cycle, cycles):
         walk[0, a] = up if slope >= 0.0 else down
         walk[1, a] = down if slope >= 0.0 else up
     if cycles:
-        for a in range(first, stop):
-            slope = (elevation[a + step] - elevation[a]) / length
-            cycle[0, a] = _cycling(slope, walk[0, a])
-            cycle[1, a] = _cycling(-slope, walk[1, a])
-
-
-@nb.njit(cache=True)
-def _by_gait(pace, gait, driven, walked, cycled):
-    """Split the pace by gait, zeros elsewhere, so that one sum serves every gait.
-
-    Adding zeros is exact: the sum is the pace of the cell times its own factor.
-    """
-    for a in range(AREA):
-        p, g = pace[a], gait[a]
-        walked[a] = p if g == WALK else 0.0
-        cycled[a] = p if g == CYCLE else 0.0
-        driven[a] = 0.0 if g == WALK or g == CYCLE else p
+        _cycle_factors(elevation, first, stop, step, length, walk, cycle)
 
 
 @nb.njit(cache=True, inline="always")
-def _slowed(paces, a, walk, cycle):
-    driven, walked, cycled = paces
-    return driven[a] + walked[a] * walk + cycled[a] * cycle
+def _slowed(pace, gait, walk, cycle):
+    factor = walk if gait == WALK else cycle if gait == CYCLE else 1.0
+    return pace * factor
 
 
 @nb.njit(cache=True)
-def _price_pair(paces, cost, at, first, stop, step, length, walk, cycle):
+def _price_pair(pace, gait, cost, at, first, stop, step, length, walk, cycle, mixed):
     """Price a straight or diagonal move, one way."""
+    if not mixed:
+        for a in range(first, stop):
+            ends = pace[a] * walk[a] + pace[a + step] * walk[a]
+            cost[at + a] = packed_cost(length * ends / 2.0)
+        return
     for a in range(first, stop):
-        start = _slowed(paces, a, walk[a], cycle[a])
-        end = _slowed(paces, a + step, walk[a], cycle[a])
+        b = a + step
+        start = _slowed(pace[a], gait[a], walk[a], cycle[a])
+        end = _slowed(pace[b], gait[b], walk[a], cycle[a])
         cost[at + a] = packed_cost(length * (start + end) / 2.0)
 
 
@@ -150,12 +145,47 @@ def _close_corners(pace, cost, at, first, stop, corners):
 
 
 @nb.njit(cache=True)
-def _price_knight(paces, cost, at, first, stop, step, crossed, length, walk, cycle):
+def _price_knight(pace, gait, cost, at, first, stop, step, crossed, length, walk, cycle, mixed):
     """Price a knight's move, one way."""
     crossed_1, crossed_2 = crossed
+    if not mixed:
+        for a in range(first, stop):
+            ends = pace[a] * walk[a] + pace[a + step] * walk[a]
+            inner = pace[a + crossed_1] * walk[a] + pace[a + crossed_2] * walk[a]
+            cost[at + a] = packed_cost(length * (ends + inner) / 4.0)
+        return
     for a in range(first, stop):
-        start = _slowed(paces, a, walk[a], cycle[a])
-        end = _slowed(paces, a + step, walk[a], cycle[a])
-        one = _slowed(paces, a + crossed_1, walk[a], cycle[a])
-        two = _slowed(paces, a + crossed_2, walk[a], cycle[a])
+        b, c, d = a + step, a + crossed_1, a + crossed_2
+        start = _slowed(pace[a], gait[a], walk[a], cycle[a])
+        end = _slowed(pace[b], gait[b], walk[a], cycle[a])
+        one = _slowed(pace[c], gait[c], walk[a], cycle[a])
+        two = _slowed(pace[d], gait[d], walk[a], cycle[a])
         cost[at + a] = packed_cost(length * ((start + end) + (one + two)) / 4.0)
+
+
+@nb.njit(cache=True)
+def price_sloped(pace, elevation, gait, cost, rules, walk, cycle):
+    """Price the moves of a tile, both ways.
+
+    The search spreads away from the facility. Where people travel towards it, the price
+    of spreading along a move is that of their way back.
+    """
+    cycles = np.any(gait == CYCLE)
+    mixed = np.any(gait != WALK)
+    for direction in range(DIRECTIONS if rules.sixteen else 4):
+        first, stop, step = FIRST[direction], STOP, OFFSETS[direction]
+        length = rules.cell_size_m * LENGTHS[direction]
+        passed = np.uintp(PASSED_1[direction]), np.uintp(PASSED_2[direction])
+        _slope_factors(elevation, first, stop, step, length, walk, cycle, cycles)
+        for way in range(2):
+            spreads_back = (way == 1) == rules.outwards
+            at = np.uintp(direction * AREA) + (BACK if spreads_back else np.uintp(0))
+            by = walk[way], cycle[way]
+            if direction >= 4:
+                _price_knight(
+                    pace, gait, cost, at, first, stop, step, passed, length, *by, mixed
+                )
+                continue
+            _price_pair(pace, gait, cost, at, first, stop, step, length, *by, mixed)
+            if direction >= 2 and not rules.leak:
+                _close_corners(pace, cost, at, first, stop, passed)

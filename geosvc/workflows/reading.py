@@ -6,6 +6,7 @@ Pages and scripts read the same functions, so they cannot disagree.
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,11 +14,12 @@ import shapely
 
 from geosvc.coverage import services
 from geosvc.coverage.measure import shares
+from geosvc.coverage.tree import study_bbox
 from geosvc.errors import FacilityNotFound, GapNotFound, InvalidParameter, RunNotFound
 from geosvc.geo.grid import MICRO, NOT_REACHED, Grid
 from geosvc.geo.raster import read_band, write_geotiff
 from geosvc.maps.picture import PICTURE_FILE, PICTURE_RECORD
-from geosvc.registry import areas, facilities
+from geosvc.registry import areas, facilities, populations
 from geosvc.registry.classes import facility_classes
 from geosvc.store.areas import AreaQuery
 from geosvc.store.facilities import FacilityQuery
@@ -106,6 +108,12 @@ def _whole(cursor: str | None) -> int:
     return int(cursor)
 
 
+def classes_in_use(store: Store) -> list[str]:
+    """Return the class codes that some facility has, in order."""
+    with store.reading() as session:
+        return facilities.classes_in_use(session)
+
+
 # -- areas -----------------------------------------------------------------------------------
 
 
@@ -143,6 +151,20 @@ def area_item(store: Store, code: str) -> Feature:
     """
     with store.reading() as session:
         return area_feature(areas.get(session, code))
+
+
+def outlines(store: Store) -> list[dict[str, Any]]:
+    """Return the areas that have a polygon, without the polygons."""
+    with store.reading() as session:
+        found = areas.find(session, AreaQuery(has_geometry=True))
+    return [area_feature(replace(area, geometry=None))["properties"] for area in found]
+
+
+def populations_of(store: Store) -> list[dict[str, Any]]:
+    """Return every registered figure of people with the name of its area."""
+    with store.reading() as session:
+        names = {area.code: area.name for area in areas.find(session, AreaQuery())}
+        return [{**asdict(each), "name": names.get(each.area_code)} for each in populations.find(session)]
 
 
 # -- services and runs -----------------------------------------------------------------------
@@ -231,6 +253,20 @@ def coverage_table(
         "threshold": _threshold(service, threshold.id), "notes": run.notes,
         "schematic": is_schematic(run.notes), "rows": [coverage_row(row) for row in wanted],
     }
+
+
+def run_notes(store: Store, service_id: str | None, run_id: str | None) -> dict[str, Any]:
+    """Return the run that answers and what a reader of its numbers must know."""
+    with store.reading() as session:
+        run = _run(session, service_id, run_id)
+    return {"service": run.service_id, "run": run.id, "schematic": is_schematic(run.notes), "notes": run.notes}
+
+
+def extent(store: Store) -> tuple[float, float, float, float]:
+    """Return the box around everything that has a place; the whole Earth where nothing has."""
+    with store.reading() as session:
+        found = study_bbox(areas.find(session, AreaQuery(has_geometry=True)))
+    return found or (-180.0, -90.0, 180.0, 90.0)
 
 
 def _threshold(service: Service, threshold_id: str) -> dict[str, Any]:

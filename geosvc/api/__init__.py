@@ -1,0 +1,1 @@
+"""HTTP in, workflow, HTTP out: the JSON API, shaped as OGC API - Features Part 1."""

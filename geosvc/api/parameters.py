@@ -1,0 +1,101 @@
+"""Query parameters that several routes share, and the refusal of those that none declares."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import Query, Request, Response
+from fastapi.routing import APIRoute
+
+from geosvc.errors import InvalidParameter
+from geosvc.geo.crs import BBox, check_position
+
+MOST_ITEMS = 10_000
+DEFAULT_ITEMS = 100
+_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})?)?")
+
+BBoxParameter = Annotated[
+    str | None,
+    Query(description="west,south,east,north in degrees (CRS84). A facility to be located has no place and matches no bbox.",
+          examples=["126.5,42.1,127.3,42.8"]),
+]
+LimitParameter = Annotated[int, Query(ge=1, le=MOST_ITEMS, description="How many features to return at most.")]
+CursorParameter = Annotated[str | None, Query(description="Where the next page begins; taken from a next link, not made up.")]
+DatetimeParameter = Annotated[
+    str | None, Query(alias="datetime", description="An instant (RFC 3339): the state that was true then. '..' is now."),
+]
+RecordedParameter = Annotated[str | None, Query(description="An instant (RFC 3339): as the registry knew it then.")]
+
+
+class StrictRoute(APIRoute):
+    """A route that refuses query parameters which it does not know (OGC API - Features, 7.6).
+
+    A misspelt filter that is silently ignored would answer another question than was asked.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap the handler with the check."""
+        handle = super().get_route_handler()
+        known = {field.alias for field in self.dependant.query_params}
+
+        async def strict(request: Request) -> Response:
+            unknown = sorted(set(request.query_params) - known)
+            if unknown:
+                raise InvalidParameter(
+                    f"unknown parameter {', '.join(unknown)}; this address knows {', '.join(sorted(known)) or 'none'}"
+                )
+            return await handle(request)
+
+        return strict
+
+
+def bbox_of(text: str | None) -> BBox | None:
+    """Return a box from ``west,south,east,north`` (or six numbers with heights, which are ignored).
+
+    Raises
+    ------
+    InvalidParameter
+        If it is not numbers, not on Earth, or south lies north of north. West may lie east of
+        east: the box then crosses the antimeridian.
+    """
+    if text is None:
+        return None
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) == 6:  # noqa: PLR2004  with heights
+        numbers = [numbers[0], numbers[1], numbers[3], numbers[4]]
+    if len(numbers) != 4:  # noqa: PLR2004
+        raise InvalidParameter(f"bbox must be west,south,east,north in degrees, got {text!r}")
+    west, south, east, north = numbers
+    try:
+        check_position(west, south)
+        check_position(east, north)
+    except ValueError as error:
+        raise InvalidParameter(f"bbox {text!r}: {error}") from None
+    if south > north:
+        raise InvalidParameter(f"bbox {text!r}: south {south} lies north of north {north}")
+    return (west, south, east, north)
+
+
+def instant_of(text: str | None, *, name: str) -> str | None:
+    """Return an instant as the store compares it; None for now.
+
+    Raises
+    ------
+    InvalidParameter
+        If it is neither an instant nor ``..``; intervals come with histories.
+    """
+    if text is None or text in ("..", "../.."):
+        return None
+    if not _INSTANT.fullmatch(text):
+        raise InvalidParameter(f"{name} must be one instant such as 2026-01-31 or 2026-01-31T08:00:00Z, got {text!r}")
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidParameter(f"{name} {text!r}: {error}") from None
+    return moment.isoformat()[:19] + ("Z" if len(text) > 10 else "")  # noqa: PLR2004  a date alone has ten letters

@@ -1,0 +1,64 @@
+"""From exception to answer: one table, one shape (RFC 9457, ``application/problem+json``)."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from geosvc.errors import GeosvcError, InvalidInput, InvalidParameter, NotFound, StoreError, Unsolvable
+
+if TYPE_CHECKING:
+    from fastapi import Request
+
+PROBLEM_TYPE = "application/problem+json"
+# The nearest ancestor decides: InvalidParameter is listed before InvalidInput for that.
+STATUS: dict[type[GeosvcError], int] = {
+    InvalidParameter: 400,
+    InvalidInput: 422,
+    NotFound: 404,
+    Unsolvable: 409,
+    StoreError: 503,
+}
+_log = logging.getLogger("geosvc")
+
+
+def status_of(error: type[GeosvcError]) -> int:
+    """Return the HTTP status of a class of errors."""
+    return next(status for family, status in STATUS.items() if issubclass(error, family))
+
+
+def problem(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
+    """Return an answer that says what went wrong."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+    return JSONResponse(body, status_code=status, media_type=PROBLEM_TYPE)
+
+
+async def answer_error(_request: Request, error: Exception) -> JSONResponse:
+    """Answer an error of ours with its sentence, any other with an id and nothing of its inside."""
+    if isinstance(error, GeosvcError):
+        return problem(status_of(type(error)), type(error).__name__, str(error))
+    if isinstance(error, RequestValidationError):
+        return problem(400, "InvalidParameter", _faults(error))
+    if isinstance(error, HTTPException):
+        return problem(error.status_code, "HTTP error", str(error.detail))
+    number = uuid.uuid4().hex[:12]
+    _log.error("unexpected error %s", number, exc_info=error)
+    return problem(
+        500, "Internal error", f"this is our fault; the server's log knows more under {number}", instance=f"urn:geosvc:{number}"
+    )
+
+
+def _faults(error: RequestValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(str(part) for part in fault['loc'][1:])}: {fault['msg']} (got {fault.get('input')!r})"
+        for fault in error.errors()
+    )
+
+
+# Every error that a route can raise is answered here.
+handled = (GeosvcError, RequestValidationError, HTTPException, Exception)

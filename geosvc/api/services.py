@@ -1,0 +1,122 @@
+"""Services: what is asked of the map, and what the runs answered."""
+
+from __future__ import annotations
+
+import csv
+import io
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import FileResponse, HTMLResponse, Response
+from starlette.background import BackgroundTask
+
+from geosvc.api.collections import store_of
+from geosvc.api.parameters import StrictRoute
+from geosvc.coverage.states import STATE_WORDS
+from geosvc.maps.figure import single_file
+from geosvc.workflows import publishing, reading
+
+router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["services"])
+
+RunParameter = Annotated[str | None, Query(description="Id of a run; the service's newest unless given.")]
+ThresholdParameter = Annotated[str | None, Query(description="Limit of the service, such as 30min; the first unless given.")]
+
+
+@router.get("/services", summary="The services")
+def services(request: Request) -> dict[str, Any]:
+    """List the services: which facilities, how people travel, which limits, whose limits, and the newest run."""
+    return {"services": reading.list_services(store_of(request))}
+
+
+@router.get("/services/{service_id}", summary="One service")
+def service(service_id: str, request: Request) -> dict[str, Any]:
+    """Describe one service."""
+    return reading.service_entry(store_of(request), service_id)
+
+
+@router.get("/services/{service_id}/coverage", summary="Coverage by area", response_model=None)
+def coverage(
+    service_id: str,
+    request: Request,
+    run: RunParameter = None,
+    threshold: ThresholdParameter = None,
+    level: Annotated[str | None, Query(description="Only areas of this level; 'total' is the sum.")] = None,
+    f: Annotated[Literal["json", "csv"], Query(description="json, or csv for a spreadsheet.")] = "json",
+) -> dict[str, Any] | Response:
+    """Return people and km2 in each state by area.
+
+    The states add up to the total. ``people`` and ``km2`` are null where they are unknown, never 0.
+    """
+    table = reading.coverage_table(
+        store_of(request), service_id, run_id=run, threshold_id=threshold, level=level
+    )
+    return table if f == "json" else _csv(table)
+
+
+def _csv(table: dict[str, Any]) -> Response:
+    # A byte-order mark, so that spreadsheets read Chinese as UTF-8.
+    text = io.StringIO()
+    writer = csv.writer(text)
+    states = list(STATE_WORDS)
+    writer.writerow(["area_code", "name", "level", "people_total", *(f"people_{s}" for s in states),
+                     *(f"km2_{s}" for s in states), "share_of_all_people", f"p50_{table['unit']}", f"p90_{table['unit']}",
+                     "service", "threshold", "run"])
+    for row in table["rows"]:
+        people, km2 = row["people"] or {}, row["km2"] or {}
+        writer.writerow([
+            row["area_code"], row["name"], row["level"], row["people_total"], *(people.get(s) for s in states),
+            *(km2.get(s) for s in states), row["share"]["of_all_people"], row["p50"], row["p90"],
+            table["service"], table["threshold"]["id"], table["run"],
+        ])
+    name = f"coverage-{table['service']}-{table['threshold']['id']}.csv"
+    return Response("\ufeff" + text.getvalue(), media_type="text/csv; charset=utf-8",
+                    headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+@router.get("/services/{service_id}/surface", summary="Surface as GeoTIFF", response_class=FileResponse)
+def surface(service_id: str, request: Request, run: RunParameter = None) -> FileResponse:
+    """Return the surface: band 1 minutes (or km), NaN = not reached; band 2 the nearest facility's id."""
+    folder = Path(tempfile.mkdtemp(prefix="geosvc-surface-"))
+    target = folder / "surface.tif"
+
+    def clean() -> None:
+        target.unlink(missing_ok=True)
+        folder.rmdir()
+
+    try:
+        found = reading.surface_geotiff(store_of(request), service_id, run, target)
+    except BaseException:
+        clean()
+        raise
+    return FileResponse(target, media_type="image/tiff; application=geotiff",
+                        filename=f"{service_id}-{found}.tif", background=BackgroundTask(clean))
+
+
+@router.get("/services/{service_id}/picture", summary="Surface as a picture of numbers", response_class=FileResponse)
+def picture(service_id: str, request: Request, run: RunParameter = None) -> FileResponse:
+    """Return the surface as an 8-bit PNG for web maps; the map document says what its numbers mean."""
+    path, record = reading.picture_files(store_of(request), service_id, run)
+    # With its run named the picture never changes.
+    cache = "public, max-age=31536000, immutable" if run else "no-cache"
+    return FileResponse(path, media_type="image/png", headers={"Cache-Control": cache, "ETag": f'"{record["run"]}"'})
+
+
+@router.get("/services/{service_id}/map", summary="Map as a single file", response_class=HTMLResponse)
+def single_map(
+    service_id: str, request: Request, run: RunParameter = None, threshold: ThresholdParameter = None,
+    language: Annotated[Literal["zh", "en"], Query()] = "zh",
+) -> HTMLResponse:
+    """Return the map as one HTML file that needs no server and no internet, to keep or to send."""
+    document = publishing.map_of(
+        store_of(request), service_id, run_id=run, threshold_id=threshold, language=language, title_block=True
+    )
+    name = f"{service_id}-{document['threshold']['id']}.html"
+    return HTMLResponse(single_file(document), headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+@router.get("/runs/{run_id}", summary="One run")
+def run(run_id: str, request: Request) -> dict[str, Any]:
+    """Return what a run rests on: checksums of its inputs, parameters, version, notes, figures."""
+    return reading.run_record(store_of(request), run_id)

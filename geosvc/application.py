@@ -1,0 +1,84 @@
+"""The one place where the parts of the server are joined."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+
+from geosvc import __version__
+from geosvc.api import collections, landing, services
+from geosvc.api.problems import answer_error, handled
+from geosvc.web.pages import add_pages, render_error
+from geosvc.web.security import SecurityHeaders
+from geosvc.workflows.workspace import open_workspace
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from fastapi import Request
+    from starlette.responses import Response
+
+    from geosvc.settings import Settings
+    from geosvc.store.engine import Store
+
+_SMALLEST_TO_COMPRESS = 1024
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the application for one workspace.
+
+    The workspace is opened by the first request that needs it: a server may start before the
+    workspace is made, and says what to do until then.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        app.state.close_store()
+
+    app = FastAPI(
+        title="geosvc", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
+        openapi_url="/api/openapi.json",
+        description="Registry of health facilities and coverage of health services. Shaped as OGC API - Features Part 1.",
+    )
+    app.state.settings = settings
+    app.state.store, app.state.close_store = _store_once(settings)
+    app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_TO_COMPRESS)
+    app.add_middleware(SecurityHeaders)
+    for router in (landing.router, collections.router, services.router):
+        app.include_router(router)
+    add_pages(app)
+    for family in handled:
+        app.add_exception_handler(family, _answer)
+    return app
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    """Answer a script with JSON, a person with a page."""
+    answer = await answer_error(request, error)  # logs what is unexpected
+    if request.url.path.startswith("/api") or "text/html" not in request.headers.get("accept", ""):
+        return answer
+    return render_error(request, error)
+
+
+def _store_once(settings: Settings) -> tuple[Callable[[], Store], Callable[[], None]]:
+    """Return (give, close): the store is opened once, whichever request comes first."""
+    opened: list[Store] = []
+    lock = threading.Lock()
+
+    def give() -> Store:
+        with lock:
+            if not opened:
+                opened.append(open_workspace(settings))
+            return opened[0]
+
+    def close() -> None:
+        with lock:
+            while opened:
+                opened.pop().close()
+
+    return give, close
