@@ -101,7 +101,7 @@ def _bar(*, quiet: bool) -> Iterator[Callable[[float, str], None]]:
 
 @contextmanager
 def _opened(workspace: Path | None) -> Iterator[tuple[Any, Settings]]:
-    from geosvc.workflows.workspace import open_workspace  # noqa: PLC0415  slow imports belong to the verbs
+    from geosvc.workflows.workspace import open_workspace
 
     settings = _settings(workspace)
     store = open_workspace(settings)
@@ -132,7 +132,7 @@ def init(
     as_json: JsonOption = False,
 ) -> None:
     """Make a workspace, change what one is about, or bring an older one up to date."""
-    from geosvc.workflows.workspace import init_workspace, overview  # noqa: PLC0415
+    from geosvc.workflows.workspace import init_workspace, overview
 
     settings = _settings(folder or workspace)
     store = init_workspace(
@@ -157,8 +157,8 @@ def import_facilities(
     as_json: JsonOption = False,
 ) -> None:
     """Register facilities. Headers are understood in Chinese and English (机构名称/name, 经度/longitude …)."""
-    from geosvc.registry.imports.facilities import FacilityOptions  # noqa: PLC0415
-    from geosvc.workflows import importing  # noqa: PLC0415
+    from geosvc.registry.imports.facilities import FacilityOptions
+    from geosvc.workflows import importing
 
     with _opened(workspace) as (store, settings):
         options = FacilityOptions(
@@ -176,7 +176,7 @@ def import_areas(
     layer: LayerOption = None, crs: CrsOption = None, as_json: JsonOption = False,
 ) -> None:
     """Register areas: a county, its townships and villages, or zones of your own; a polygon is not required."""
-    from geosvc.workflows import importing  # noqa: PLC0415
+    from geosvc.workflows import importing
 
     with _opened(workspace) as (store, settings):
         _print_report(importing.import_areas(store, file, settings, level=level, layer=layer, crs=crs), as_json)
@@ -189,7 +189,7 @@ def import_population(
     year: Annotated[Optional[int], typer.Option(help="Year of the figures.")] = None, as_json: JsonOption = False,
 ) -> None:
     """Register people. Totals are conserved through every step; unknown stays unknown and never becomes 0."""
-    from geosvc.workflows import importing  # noqa: PLC0415
+    from geosvc.workflows import importing
 
     with _opened(workspace) as (store, settings):
         _print_report(importing.import_population(store, file, settings, datum=datum, year=year), as_json)
@@ -201,7 +201,7 @@ def import_roads(
     workspace: WorkspaceOption = None, layer: LayerOption = None, crs: CrsOption = None, as_json: JsonOption = False,
 ) -> None:
     """Put a road network in force, in place of the one before."""
-    from geosvc.workflows import importing  # noqa: PLC0415
+    from geosvc.workflows import importing
 
     with _opened(workspace) as (store, settings):
         _print_report(importing.import_roads(store, file, settings, layer=layer, crs=crs), as_json)
@@ -213,7 +213,7 @@ def import_elevation(
     workspace: WorkspaceOption = None, as_json: JsonOption = False,
 ) -> None:
     """Put an elevation model in force. It is stored and not used yet."""
-    from geosvc.workflows import importing  # noqa: PLC0415
+    from geosvc.workflows import importing
 
     with _opened(workspace) as (store, settings):
         _print_report(importing.import_elevation(store, files, settings), as_json)
@@ -225,7 +225,7 @@ def import_landcover(
     workspace: WorkspaceOption = None, as_json: JsonOption = False,
 ) -> None:
     """Put land cover in force: what it costs to cross the ground off the roads."""
-    from geosvc.workflows import importing  # noqa: PLC0415
+    from geosvc.workflows import importing
 
     with _opened(workspace) as (store, settings):
         _print_report(importing.import_landcover(store, files, settings), as_json)
@@ -254,7 +254,7 @@ def services(
     as_json: JsonOption = False,
 ) -> None:
     """List the services, or declare new ones. A service is a question that can be asked of the map."""
-    from geosvc.workflows import importing, reading  # noqa: PLC0415
+    from geosvc.workflows import importing, reading
 
     with _opened(workspace) as (store, settings):
         if add is not None:
@@ -281,9 +281,9 @@ def measure(
     as_json: JsonOption = False,
 ) -> None:
     """Answer services: travel time to the nearest facility, coverage by area, gaps with their people."""
-    from geosvc.workflows import reading  # noqa: PLC0415
-    from geosvc.workflows.measuring import measure_service  # noqa: PLC0415
-    from geosvc.workflows.study import Study  # noqa: PLC0415
+    from geosvc.workflows import reading
+    from geosvc.workflows.measuring import measure_service
+    from geosvc.workflows.study import Study
 
     with _opened(workspace) as (store, settings):
         study = Study(store, settings)
@@ -292,8 +292,7 @@ def measure(
         with _bar(quiet=as_json) as tell:
             for number, name in enumerate(wanted):
                 try:
-                    measure_service(study, name, speed_kmh=speed, progress=lambda share, text, n=number, s=name: tell(
-                        (n + share) / len(wanted), f"{s}: {text}"))
+                    measure_service(study, name, speed_kmh=speed, progress=_part(tell, number, len(wanted), name))
                     answers.append(reading.default_answer(store, name))
                 except Unsolvable as error:
                     if service:  # asked for by name: it is the answer
@@ -308,6 +307,11 @@ def measure(
         out.print(f"[yellow]not computable[/] {name}: {escape(reason)}")
     if not answers:
         raise Unsolvable("no service could be measured; see the reasons above")
+
+
+def _part(tell: Callable[[float, str], None], number: int, of: int, name: str) -> Callable[[float, str], None]:
+    """Return what shows the progress of one piece of work as a part of the whole."""
+    return lambda share, text: tell((number + share) / of, f"{name}: {text}")
 
 
 def _print_answer(answer: dict[str, Any]) -> None:
@@ -333,7 +337,7 @@ def gaps(
     as_json: JsonOption = False,
 ) -> None:
     """List the gaps of a service, most people first."""
-    from geosvc.workflows import reading  # noqa: PLC0415
+    from geosvc.workflows import reading
 
     most = limit if output is None else 10**9
     with _opened(workspace) as (store, _):
@@ -375,7 +379,7 @@ def map_command(
     as_json: JsonOption = False,
 ) -> None:
     """Write the map of a measured service as one file that needs no server and no internet."""
-    from geosvc.workflows.publishing import write_map  # noqa: PLC0415
+    from geosvc.workflows.publishing import write_map
 
     settings = _settings(workspace, language=language)
     with _opened(workspace) as (store, _):
@@ -398,9 +402,9 @@ def serve(
 
 
 def _serve(settings: Settings) -> None:
-    import uvicorn  # noqa: PLC0415
+    import uvicorn
 
-    from geosvc.application import create_app  # noqa: PLC0415
+    from geosvc.application import create_app
 
     uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="warning", server_header=False)
 
@@ -415,7 +419,7 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Load 靖宇县, measure every service, write the maps, and serve them."""
-    from geosvc.workflows.demo import run_demo  # noqa: PLC0415
+    from geosvc.workflows.demo import run_demo
 
     settings = _settings(workspace, host=host, port=port)
     with _bar(quiet=as_json) as tell:
@@ -446,7 +450,7 @@ def _print_demo(report: Any, maps: Path) -> None:
 @app.command("compile", hidden=True)
 def compile_command() -> None:
     """Compile the travel-time kernels once, so that the first measure does not wait for it."""
-    from geosvc.travel.warmup import compile_kernels  # noqa: PLC0415
+    from geosvc.travel.warmup import compile_kernels
 
     compile_kernels()
 

@@ -70,7 +70,7 @@ class Settings:
 
 def _read(name: str, text: str, kind: type) -> Any:
     try:
-        return Path(text) if issubclass(kind, Path) else kind(text)
+        return Path(text) if issubclass(kind, Path) else int(text) if kind is int else text
     except ValueError:
         raise InvalidParameter(
             f"{PREFIX}{name.upper()} must be {kind.__name__}, got {text!r}; correct or unset it"

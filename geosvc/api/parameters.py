@@ -67,9 +67,9 @@ def bbox_of(text: str | None) -> BBox | None:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:
         numbers = []
-    if len(numbers) == 6:  # noqa: PLR2004  with heights
+    if len(numbers) == 6:
         numbers = [numbers[0], numbers[1], numbers[3], numbers[4]]
-    if len(numbers) != 4:  # noqa: PLR2004
+    if len(numbers) != 4:
         raise InvalidParameter(f"bbox must be west,south,east,north in degrees, got {text!r}")
     west, south, east, north = numbers
     try:
@@ -98,4 +98,4 @@ def instant_of(text: str | None, *, name: str) -> str | None:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise InvalidParameter(f"{name} {text!r}: {error}") from None
-    return moment.isoformat()[:19] + ("Z" if len(text) > 10 else "")  # noqa: PLR2004  a date alone has ten letters
+    return moment.isoformat()[:19] + ("Z" if len(text) > 10 else "")

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
-from scipy import ndimage
 
 from geosvc.coverage.people import weights_by_cell
 from geosvc.coverage.states import CoverageState, states_of
@@ -20,6 +19,7 @@ from geosvc.geo.raster import outlines
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
 
     from geosvc.coverage.people import People
     from geosvc.coverage.services import Service, Threshold
@@ -71,6 +71,8 @@ def find_gaps(
 
 
 def _connected_within_areas(mask: NDArray[np.bool_], area_of_cell: NDArray[np.int32]) -> tuple[NDArray[np.int32], int]:
+    from scipy import ndimage  # noqa: PLC0415  slow to import
+
     labels = np.zeros(mask.shape, dtype=np.int32)
     count = 0
     for index in np.unique(area_of_cell[mask]):
@@ -84,6 +86,8 @@ def _described(
     labels: NDArray[np.int32], count: int, states: NDArray[np.uint8], surface: Surface, service: Service,
     people: People | None, tree: AreaTree, area_of_cell: NDArray[np.int32],
 ) -> list[Gap]:
+    from scipy import ndimage  # noqa: PLC0415  slow to import
+
     ids = np.arange(1, count + 1)
     cells = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     # A clipped reading of -1 (not reached) can never be the worst while something is reached.
@@ -159,7 +163,7 @@ def _settlements(people: People, entries: NDArray[np.intp], tree: AreaTree) -> l
     ]
 
 
-def _in_degrees(shapes: list[shapely.Geometry], surface: Surface) -> shapely.MultiPolygon:
+def _in_degrees(shapes: list[BaseGeometry], surface: Surface) -> shapely.MultiPolygon:
     joined = shapely.MultiPolygon([part for part in shapes if isinstance(part, shapely.Polygon)])
     turned = shapely.transform(
         joined, lambda xy: np.column_stack(to_degrees(xy[:, 0], xy[:, 1], crs=surface.grid.crs))

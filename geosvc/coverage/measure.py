@@ -195,7 +195,7 @@ def _sum_km2(states: NDArray[np.uint8], area_of_cell: NDArray[np.int32], surface
     return _by_word(np.bincount(states[inside], minlength=_N_STATES) * surface.grid.cell_km2)
 
 
-def _by_word(amounts: NDArray[np.float64]) -> dict[str, float]:
+def _by_word(amounts: NDArray[np.floating[Any]]) -> dict[str, float]:
     return dict(zip(STATE_WORDS, map(float, amounts), strict=True))
 
 

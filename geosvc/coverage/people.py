@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
-
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -112,7 +110,7 @@ def _added_up(
     _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
     return People(
         row=row[first], col=col[first], area=area[first],
-        count=np.bincount(inverse, weights=count, minlength=len(first)),
+        count=np.bincount(inverse, weights=count, minlength=len(first)).astype(np.float64),
     )
 
 
@@ -183,6 +181,8 @@ def off_uncrossable(
 def _nearest(
     targets: NDArray[np.bool_], row: NDArray[np.int64], col: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    from scipy import ndimage  # noqa: PLC0415  slow to import
+
     distance, (to_row, to_col) = ndimage.distance_transform_edt(~targets, return_indices=True)
     return to_row[row, col].astype(np.int64), to_col[row, col].astype(np.int64), distance[row, col]
 

@@ -104,7 +104,7 @@ class Service:
         if self.profile is None:
             raise DefinitionError(f"{where}: travel_time needs a profile ({', '.join(travel_profiles())})")
         _check("profile", self.profile, tuple(travel_profiles()), where)
-        if self.speed_kmh is not None and not 0 < self.speed_kmh <= 300:  # noqa: PLR2004
+        if self.speed_kmh is not None and not 0 < self.speed_kmh <= 300:
             raise DefinitionError(f"{where}: speed_kmh must lie above 0 and at most 300, got {self.speed_kmh}")
         if not 0 <= self.delay_minutes <= 24 * 60:
             raise DefinitionError(f"{where}: delay_minutes must lie between 0 and a day, got {self.delay_minutes}")

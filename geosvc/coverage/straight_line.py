@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from geosvc.geo.crs import to_metres
 from geosvc.geo.grid import MICRO, Grid, Surface
@@ -29,6 +28,8 @@ def straight_line_surface(lon: NDArray[np.float64], lat: NDArray[np.float64], gr
         Facilities in the order of their id, degrees; n >= 1. A tie goes to the first.
     grid : Grid
     """
+    from scipy.spatial import cKDTree  # noqa: PLC0415  slow to import
+
     x, y = to_metres(lon, lat, crs=grid.crs)
     places, first = np.unique(np.column_stack([x, y]), axis=0, return_index=True)
     tree = cKDTree(places)

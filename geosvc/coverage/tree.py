@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
 
     from geosvc.geo.grid import Grid
     from geosvc.registry.areas import Area
@@ -82,7 +83,7 @@ class AreaTree:
         return total
 
 
-def in_metres(shape: shapely.Geometry | None, grid: Grid) -> shapely.Geometry:
+def in_metres(shape: BaseGeometry | None, grid: Grid) -> BaseGeometry:
     """Return a shape in degrees as one in the grid's CRS; None as an empty one."""
     if shape is None:
         return shapely.GeometryCollection()

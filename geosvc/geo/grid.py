@@ -188,7 +188,8 @@ class Surface:
 
     def within(self, limit: float) -> NDArray[np.bool_]:
         """Return the cells at most ``limit`` (in ``unit``) away; the limit itself counts."""
-        return (self.micro != NOT_REACHED) & (self.micro <= micro_of(limit))
+        found: NDArray[np.bool_] = (self.micro != NOT_REACHED) & (self.micro <= micro_of(limit))
+        return found
 
 
 def micro_of(value: float) -> int:

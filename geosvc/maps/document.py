@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import math
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import shapely
@@ -15,14 +18,32 @@ from geosvc.registry.classes import facility_classes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shapely.geometry.base import BaseGeometry
+
     from geosvc.coverage.services import Service, Threshold
     from geosvc.registry.areas import Area
     from geosvc.registry.facilities import Registered
 
+OWN_SCRIPT, OWN_STYLE = "coverage.js", "coverage.css"
 _MOST_ROAD_POINTS = 60_000
 _DECIMALS = 5  # about a metre
 _MAIN_ROADS = {"motorway": 4, "trunk": 4, "primary": 3, "secondary": 2}
 _METRES_PER_DEGREE = 111_320.0
+
+
+def asset_text(name: str) -> str:
+    """Return a script or style sheet that is shipped with the maps."""
+    return files("geosvc.maps").joinpath("assets", *name.split("/")).read_text("utf-8")
+
+
+def assets_checksum() -> str:
+    """Return the checksum of our own script and style: a map drawn by others is another map."""
+    return hashlib.sha256((asset_text(OWN_SCRIPT) + asset_text(OWN_STYLE)).encode()).hexdigest()
+
+
+def data_url(png: bytes) -> str:
+    """Return a PNG as a data URL."""
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +59,7 @@ class MapContent:
     threshold: Threshold
     run: dict[str, Any]
     areas: Sequence[Area]
-    roads: Sequence[tuple[str, shapely.Geometry]]
+    roads: Sequence[tuple[str, BaseGeometry]]
     facilities: Sequence[Registered]
     gaps: Sequence[dict[str, Any]]
     picture: dict[str, Any]
@@ -170,12 +191,12 @@ def _boundary(outlines: Sequence[Area]) -> dict[str, Any] | None:
     return {
         "type": "FeatureCollection",
         "features": [
-            {"type": "Feature", "properties": {}, "geometry": _rounded(area.geometry)} for area in outlines
+            {"type": "Feature", "properties": {}, "geometry": _rounded(area.geometry)} for area in outlines if area.geometry is not None
         ],
     }
 
 
-def _roads(roads: Sequence[tuple[str, shapely.Geometry]]) -> dict[str, Any] | None:
+def _roads(roads: Sequence[tuple[str, BaseGeometry]]) -> dict[str, Any] | None:
     if not roads:
         return None
     points = sum(shapely.get_num_coordinates(line) for _, line in roads)
@@ -203,7 +224,7 @@ def _simplified(collection: dict[str, Any], content: MapContent) -> dict[str, An
     return {"type": "FeatureCollection", "features": features}
 
 
-def _rounded(shape: shapely.Geometry | None) -> dict[str, Any]:
+def _rounded(shape: BaseGeometry) -> dict[str, Any]:
     turned = shapely.transform(shape, lambda xy: xy.round(_DECIMALS))
     return dict(shapely.geometry.mapping(turned))
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import json
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import folium
@@ -12,6 +10,7 @@ from branca.element import CssLink, Element, Figure, JavascriptLink, MacroElemen
 from jinja2 import Template
 
 from geosvc.errors import InvalidInput
+from geosvc.maps.document import OWN_SCRIPT, OWN_STYLE, asset_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,12 +25,6 @@ UNUSED = frozenset({
     "jquery", "bootstrap", "awesome_markers", "bootstrap_css", "awesome_markers_css", "awesome_rotate_css",
     "fontawesome_css", "glyphicons_css", "awesome_markers_font_css",
 })
-OWN_SCRIPT, OWN_STYLE = "coverage.js", "coverage.css"
-
-
-def asset_text(name: str) -> str:
-    """Return a script or style sheet that is shipped with the maps."""
-    return files("geosvc.maps").joinpath("assets", *name.split("/")).read_text("utf-8")
 
 
 class OfflineFigure(Figure):
@@ -42,13 +35,15 @@ class OfflineFigure(Figure):
         '<meta charset="utf-8">\n'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; script-src \'unsafe-inline\'; '
         "style-src 'unsafe-inline'; img-src data: blob:; font-src data:\">\n"
+        '<meta name="geosvc-map" content="{{ this.fingerprint | e }}">\n'
         "<title>{{ this.title | e }}</title>\n{{ this.header.render(**kwargs) }}\n</head>\n<body>\n"
         "{{ this.html.render(**kwargs) }}\n<script>\n{{ this.script.render(**kwargs) }}\n</script>\n</body>\n</html>\n"
     )
 
-    def __init__(self, *, title: str, language: str) -> None:
+    def __init__(self, *, title: str, language: str, fingerprint: str = "") -> None:
         """Make an empty figure."""
         super().__init__(title=title)
+        self.fingerprint = fingerprint
         self.language = language
 
     def render(self, **kwargs: Any) -> str:
@@ -86,8 +81,7 @@ def replace_links(figure: Figure) -> None:
 
 def _add_block(figure: Figure, name: str, tag: str, text: str) -> None:
     # An Element's text is a template: the braces of a script must not be read as one.
-    block = Element("{{ this.text }}")
-    block.text = f"<{tag}>\n{text}\n</{tag}>"
+    block = Element(f"<{tag}>\n{{% raw %}}\n{text}\n{{% endraw %}}\n</{tag}>")
     figure.header.add_child(block, name=name)
 
 
@@ -105,7 +99,7 @@ class CoverageLayers(MacroElement):
 
     def __init__(self, document: dict[str, Any]) -> None:
         """Keep the document as a block of JSON that cannot end its own element."""
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._name = "CoverageLayers"
         self.data_id = DATA_ID
         self.block = json_block(document)
@@ -126,7 +120,8 @@ def coverage_map(document: dict[str, Any]) -> OfflineFigure:
     same bytes.
     """
     west, south, east, north = document["bounds"]
-    figure = OfflineFigure(title=document["title"], language="zh-CN" if document["language"] == "zh" else "en")
+    figure = OfflineFigure(title=document["title"], language="zh-CN" if document["language"] == "zh" else "en",
+                           fingerprint=document.get("fingerprint", ""))
     drawn = folium.Map(
         location=[(south + north) / 2, (west + east) / 2], zoom_start=9, tiles=None, control_scale=False,
         minZoom=4, maxZoom=17, zoomSnap=0.25, zoomDelta=0.5,
@@ -155,6 +150,3 @@ def page_parts(document: dict[str, Any]) -> tuple[str, str]:
     return str(figure.html.render()), str(figure.script.render())
 
 
-def data_url(png: bytes) -> str:
-    """Return a PNG as a data URL."""
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")

@@ -39,7 +39,7 @@ def step_of(service: Service) -> float:
         return 1.0
     for parts in _STEPS_FOR_MAIN_LIMIT:
         step = min(values) / parts
-        whole = all(abs(value / step - round(value / step)) < 1e-9 for value in values)  # noqa: PLR2004
+        whole = all(abs(value / step - round(value / step)) < 1e-9 for value in values)
         if whole and 2 * max(values) / step < FARTHER:
             return step
     return max(values) * 2 / FARTHER

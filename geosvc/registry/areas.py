@@ -13,9 +13,9 @@ from geosvc.store.areas import AreaQuery, AreaRow, count_areas, select_areas
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
-    from geosvc.store.engine import Session
 
     from geosvc.geo.crs import BBox
+    from geosvc.store.engine import Session
 
 LEVELS = ("country", "province", "prefecture", "county", "township", "village", "zone")
 SETTLEMENT_CLASSES = ("urban", "rural")

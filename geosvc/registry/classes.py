@@ -36,7 +36,7 @@ def _document() -> dict[str, dict[str, dict[str, str]]]:
 def _words() -> dict[str, str]:
     words = {each.zh: code for code, each in facility_classes().items()}
     words |= {each.en.lower(): code for code, each in facility_classes().items()}
-    return words | dict(_document()["synonyms"])  # type: ignore[arg-type]  a flat table
+    return words | {word: str(code) for word, code in _document()["synonyms"].items()}
 
 
 def class_of(text: str) -> FacilityClass:

@@ -18,11 +18,14 @@ from geosvc.store.facilities import (
     FacilityRevisionRow,
     add_facility,
     count_revisions,
+    select_by_revision,
     select_class_codes,
     select_revisions,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from geosvc.store.engine import Session
 
 
@@ -147,6 +150,11 @@ def find(
 ) -> list[Registered]:
     """Return the facilities that a query matches, in the order of their id."""
     return [_registered(row) for row in select_revisions(session, query, after_id=after_id, limit=limit)]
+
+
+def at_revisions(session: Session, revisions: Sequence[int]) -> list[Registered]:
+    """Return facilities as they were in named revisions: what a run was computed on."""
+    return [_registered(row) for row in select_by_revision(session, revisions)]
 
 
 def count(session: Session, query: FacilityQuery) -> int:

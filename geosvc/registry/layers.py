@@ -61,7 +61,7 @@ def folder_name(kind: str, sha256: str) -> str:
     return f"{kind}-{sha256[:_CHECKSUM_IN_NAME]}"
 
 
-def save(store: Store, session: Session, layer: Layer, *, author: str) -> str:
+def save(session: Session, layer: Layer, *, author: str) -> str:
     """Put a layer in force; one of the same kind that was in force before is replaced.
 
     Returns

@@ -15,6 +15,8 @@ from geosvc.errors import SchemaMismatch, StoreError, WorkspaceNotFound
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+__all__ = ["DATABASE_NAME", "SCHEMA", "Session", "Store", "create_store", "open_store"]
+
 DATABASE_NAME = "registry.sqlite"
 # The newest migration under migrations/versions; a test holds the two together.
 SCHEMA = "0001"
@@ -104,12 +106,13 @@ def create_store(folder: Path) -> Store:
     StoreError
         If the folder cannot be written.
     """
-    from geosvc.store.migrate import upgrade  # noqa: PLC0415  Alembic is slow to import
-
     try:
         folder.mkdir(parents=True, exist_ok=True)
         engine = _connect(folder / DATABASE_NAME)
-        upgrade(engine)
+        if _schema_of(engine) != SCHEMA:
+            from geosvc.store.migrate import upgrade  # noqa: PLC0415  Alembic is slow to import
+
+            upgrade(engine)
         store = Store(folder, engine)
         store.layers.mkdir(exist_ok=True)
         store.runs.mkdir(exist_ok=True)
@@ -150,4 +153,5 @@ def _schema_of(engine: Engine) -> str | None:
     with engine.connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None
-        return connection.scalar(text("SELECT version_num FROM alembic_version"))
+        version = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        return None if version is None else str(version)

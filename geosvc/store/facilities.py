@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ForeignKey, Index, Select, func, or_, select
+from sqlalchemy import ForeignKey, Index, func, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from geosvc.store.base import Base
@@ -168,12 +168,18 @@ def select_revisions(
 ) -> list[FacilityRevisionRow]:
     """Return revisions in the order of facility id, those after ``after_id`` only."""
     row = FacilityRevisionRow
-    statement: Select[tuple[FacilityRevisionRow]] = (
+    statement = (
         select(row).where(*_clauses(query), row.facility_id > after_id).order_by(row.facility_id)
     )
     if limit is not None:
         statement = statement.limit(limit)
     return list(session.scalars(statement))
+
+
+def select_by_revision(session: Session, revisions: Sequence[int]) -> list[FacilityRevisionRow]:
+    """Return named revisions, believed still or not, in the order of facility id."""
+    row = FacilityRevisionRow
+    return list(session.scalars(select(row).where(row.id.in_(revisions)).order_by(row.facility_id)))
 
 
 def count_revisions(session: Session, query: FacilityQuery) -> int:

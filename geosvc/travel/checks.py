@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from geosvc.errors import GroundError, InvalidParameter, UnreachableSource
 from geosvc.measures import microseconds_from_seconds
-from geosvc.travel.labels import MAX_SOURCES
+from geosvc.travel.labels import HIGHEST_M, MAX_SOURCES
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.floating[Any]]
@@ -90,13 +90,19 @@ def checked_elevation(elevation: object, pace: Floats) -> Floats:
             f"elevation must have the shape of pace, {pace.shape}, got {grid.shape}"
         )
     _refuse_cells(
-        ~np.isfinite(grid) & np.isfinite(pace),
+        unknown_heights(grid) & np.isfinite(pace),
         grid,
         "elevation",
-        "expected metres wherever the ground can be crossed; fill the holes of the elevation"
-        " model or set the pace there to inf",
+        f"expected metres, from -{HIGHEST_M:.0f} to {HIGHEST_M:.0f}, wherever the ground can be"
+        " crossed; is a nodata value left in it? Fill the holes or set the pace there to inf",
     )
     return np.array(grid, _storable(grid), order="C")
+
+
+def unknown_heights(elevation: Array) -> npt.NDArray[np.bool_]:
+    """Say which cells have no elevation: NaN, or a nodata value such as -32768."""
+    with np.errstate(invalid="ignore"):
+        return ~(np.abs(elevation) <= HIGHEST_M)
 
 
 def checked_gait(gait: object, pace: Floats) -> npt.NDArray[np.int8]:

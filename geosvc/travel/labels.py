@@ -29,6 +29,7 @@ TIME_BIAS = (1 << 43) - 1
 HORIZON_MICROSECONDS = TIME_BIAS - 1  # a little over 101 days
 UNREACHED = 0
 BLOCKED = (1 << 63) - 1
+HIGHEST_M = 9000.0  # no ground is higher; below minus this lie only nodata values
 
 Labels = npt.NDArray[np.int64]
 

@@ -374,7 +374,7 @@ class Field:
                 )
         if self._rules.sloped:
             heights = self._ground.elevation[cells[0], cells[1]]
-            unknown = ~np.isfinite(heights) & np.isfinite(values)
+            unknown = checks.unknown_heights(heights) & np.isfinite(values)
             if unknown.any():
                 row, column = cells[:, int(np.argmax(unknown))]
                 raise GroundError(

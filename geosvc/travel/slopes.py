@@ -44,26 +44,25 @@ _UPHILL = 100 * 1.44 / 21.6
 _DOWNHILL = 100 * 0.86 / 21.6
 _BRAKING_SLOPE = 0.06
 _PUSHING = 5.0
-_STEEPEST = 700.0  # beyond it exp() overflows; such a move takes longer than a label holds
-
 _WAY_DOWN = math.exp(-3.5 * (0.05 + 0.05))  # down against up on the same steep slope
 
-_LOG2_E = 1.0 / math.log(2.0)
-# ln 2 in two parts: the first has trailing zeros, so that k * _LN2_HIGH is exact
-_LN2_HIGH = 6.93147180369123816490e-01
-_LN2_LOW = 1.90821492927058770002e-10
+_LN_2 = math.log(2.0)
+_TOBLER_LOG2 = 3.5 / _LN_2  # 2 to the power of this is e to the power of 3.5
 _INVERSE_FACTORIALS = tuple(1.0 / math.factorial(n) for n in range(14))
+_STEEPEST = np.int64(1000)  # as a power of two; such a move takes longer than a label holds
+_EXPONENT = 52  # the bits of a float's exponent start here
+LATTICES = 3  # lengths of moves: straight, diagonal, knight
+_LATTICE = np.array([0, 0, 1, 1, 2, 2, 2, 2])
 
 
 @nb.njit(cache=True, inline="always")
-def exponential(x):
-    """Return e to the x for x up to 700, to about the last bit.
+def _power_of_two(f):
+    """Return 2 to the power of f, for f from -0.5 to 0.5, to about the last bit.
 
-    The library function is called for one number at a time; this one the compiler can
-    apply to eight. e**x = 2**k * e**r with |r| <= ln(2) / 2, and Taylor for e**r.
+    The library function takes one number at a time; this one (Taylor) the compiler can
+    apply to eight. It uses no fused operations, so that every machine gets the same.
     """
-    k = np.rint(x * _LOG2_E)
-    r = (x - k * _LN2_HIGH) - k * _LN2_LOW
+    r = f * _LN_2
     series = _INVERSE_FACTORIALS[13]
     series = series * r + _INVERSE_FACTORIALS[12]
     series = series * r + _INVERSE_FACTORIALS[11]
@@ -76,9 +75,54 @@ def exponential(x):
     series = series * r + _INVERSE_FACTORIALS[4]
     series = series * r + _INVERSE_FACTORIALS[3]
     series = series * r + 0.5
-    series = 1.0 + (r + r * r * series)
-    bits = (np.int64(k) + 1023) << 52
-    return series * np.int64(bits).view(np.float64)
+    return 1.0 + (r + r * r * series)
+
+
+@nb.njit(cache=True, error_model="numpy")
+def _heights(elevation, length, at, fraction, inverse, exponent):
+    """Fill ``exp(3.5 * elevation / length)`` of every cell, as fraction and power of two.
+
+    The factor of a slope, ``exp(3.5 * (z_b - z_a) / length)``, is the quotient of two of
+    these: three exponentials a cell instead of sixteen. Kept as a fraction and a power of
+    two they cannot overflow; height and scale are multiplied in two parts each, so that a
+    mountain is as exact as a plain.
+    """
+    scale = _TOBLER_LOG2 / length
+    coarse_scale = np.float64(np.float32(scale))
+    fine_scale = scale - coarse_scale
+    for a in range(AREA):
+        height = elevation[a]
+        coarse = np.float64(np.float32(height))
+        product = coarse * coarse_scale
+        whole = np.rint(product)
+        rest = (height - coarse) * scale + coarse * fine_scale
+        part = _power_of_two((product - whole) + rest)
+        fraction[at + np.uintp(a)] = part
+        inverse[at + np.uintp(a)] = 1.0 / part
+        exponent[at + np.uintp(a)] = np.int64(whole)
+
+
+@nb.njit(cache=True, inline="always")
+def _scaled(fraction, powers):
+    return np.int64(np.float64(fraction).view(np.int64) + powers).view(np.float64)
+
+
+@nb.njit(cache=True)
+def _walk_factors(elevation, fraction, inverse, exponent, at, first, stop, step, walk):
+    """Fill the factors of a forward move (row 0) and of its way back (row 1).
+
+    Tobler's function is ``exp(3.5 s)``, or ``exp(-3.5 s - 0.35)`` where that is more,
+    which is on the steeper ways down.
+    """
+    for a in range(first, stop):
+        b = a + step
+        powers = exponent[at + b] - exponent[at + a]
+        powers = min(max(powers, -_STEEPEST), _STEEPEST) << _EXPONENT
+        there = _scaled(fraction[at + b] * inverse[at + a], powers)
+        back = _scaled(fraction[at + a] * inverse[at + b], -powers)
+        level = elevation[a] == elevation[b]  # exactly the flat, not nearly
+        walk[0, a] = 1.0 if level else max(there, back * _WAY_DOWN)
+        walk[1, a] = 1.0 if level else max(back, there * _WAY_DOWN)
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -94,24 +138,6 @@ def _cycle_factors(elevation, first, stop, step, length, walk, cycle):
         down = min(riding, _PUSHING * min(walk[0, a], walk[1, a]))
         cycle[0, a] = up if slope >= 0.0 else down
         cycle[1, a] = down if slope >= 0.0 else up
-
-
-@nb.njit(cache=True, error_model="numpy")
-def _slope_factors(elevation, first, stop, step, length, walk, cycle, cycles):
-    """Fill the factors of a forward move (row 0) and of its way back (row 1).
-
-    Tobler's function needs one exponential for both ways: going up by s it is
-    ``exp(3.5 s)``, coming down ``exp(3.5 s - 0.35)``, or ``exp(-3.5 s)`` where that is
-    more, which is on the gentle slopes of less than 5 %.
-    """
-    for a in range(first, stop):
-        slope = (elevation[a + step] - elevation[a]) / length
-        up = exponential(min(3.5 * abs(slope), _STEEPEST))
-        down = max(up * _WAY_DOWN, 1.0 / up)
-        walk[0, a] = up if slope >= 0.0 else down
-        walk[1, a] = down if slope >= 0.0 else up
-    if cycles:
-        _cycle_factors(elevation, first, stop, step, length, walk, cycle)
 
 
 @nb.njit(cache=True, inline="always")
@@ -164,28 +190,37 @@ def _price_knight(pace, gait, cost, at, first, stop, step, crossed, length, walk
 
 
 @nb.njit(cache=True)
-def price_sloped(pace, elevation, gait, cost, rules, walk, cycle):
-    """Price the moves of a tile, both ways.
+def price_sloped(bench, rules):
+    """Price the moves of a tile, both ways, from its pace, elevation and gait.
 
     The search spreads away from the facility. Where people travel towards it, the price
     of spreading along a move is that of their way back.
     """
+    pace, elevation, gait, cost = bench.pace, bench.elevation, bench.gait, bench.cost
+    walk, cycle = bench.walk, bench.cycle
+    powers = bench.fraction, bench.inverse, bench.exponent
     cycles = np.any(gait == CYCLE)
     mixed = np.any(gait != WALK)
+    for lattice in range(LATTICES if rules.sixteen else LATTICES - 1):
+        length = rules.cell_size_m * LENGTHS[2 * lattice]
+        _heights(elevation, length, np.uintp(lattice * AREA), *powers)
     for direction in range(DIRECTIONS if rules.sixteen else 4):
         first, stop, step = FIRST[direction], STOP, OFFSETS[direction]
         length = rules.cell_size_m * LENGTHS[direction]
         passed = np.uintp(PASSED_1[direction]), np.uintp(PASSED_2[direction])
-        _slope_factors(elevation, first, stop, step, length, walk, cycle, cycles)
+        at = np.uintp(_LATTICE[direction] * AREA)
+        _walk_factors(elevation, *powers, at, first, stop, step, walk)
+        if cycles:
+            _cycle_factors(elevation, first, stop, step, length, walk, cycle)
         for way in range(2):
             spreads_back = (way == 1) == rules.outwards
-            at = np.uintp(direction * AREA) + (BACK if spreads_back else np.uintp(0))
+            to = np.uintp(direction * AREA) + (BACK if spreads_back else np.uintp(0))
             by = walk[way], cycle[way]
             if direction >= 4:
                 _price_knight(
-                    pace, gait, cost, at, first, stop, step, passed, length, *by, mixed
+                    pace, gait, cost, to, first, stop, step, passed, length, *by, mixed
                 )
                 continue
-            _price_pair(pace, gait, cost, at, first, stop, step, length, *by, mixed)
+            _price_pair(pace, gait, cost, to, first, stop, step, length, *by, mixed)
             if direction >= 2 and not rules.leak:
-                _close_corners(pace, cost, at, first, stop, passed)
+                _close_corners(pace, cost, to, first, stop, passed)

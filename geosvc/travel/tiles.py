@@ -13,9 +13,9 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from geosvc.travel.labels import UNREACHED
+from geosvc.travel.labels import HIGHEST_M, UNREACHED
 from geosvc.travel.moves import AREA, BACK, DIRECTIONS, HALO, SIDE, TILE, WALK, price_flat
-from geosvc.travel.slopes import price_sloped
+from geosvc.travel.slopes import LATTICES, price_sloped
 from geosvc.travel.sweeps import settle_tile, spread_outside
 
 _NOTHING = np.int64(-(1 << 63))  # below every label
@@ -57,6 +57,9 @@ class Workbench(NamedTuple):
     gait: npt.NDArray[np.int64]
     walk: npt.NDArray[np.float64]  # factors of the slope: (way there or back, cell)
     cycle: npt.NDArray[np.float64]
+    fraction: npt.NDArray[np.float64]  # what slopes are made from, for three lengths
+    inverse: npt.NDArray[np.float64]
+    exponent: npt.NDArray[np.int64]
 
 
 def empty_queue(shape: tuple[int, int]) -> Queue:
@@ -224,13 +227,11 @@ def _price(ground, rules, top, left, bench):
     _lay_out(ground.elevation, top, left, bench.elevation, 0.0)
     for a in range(AREA):
         # ground that cannot be crossed may have no elevation; it must not spoil the sums
-        if not np.isfinite(bench.elevation[a]):
+        if not abs(bench.elevation[a]) <= HIGHEST_M:
             bench.elevation[a] = 0.0
     if ground.gait.size > 0:
         _lay_out(ground.gait, top, left, bench.gait, 0)
-    price_sloped(
-        bench.pace, bench.elevation, bench.gait, bench.cost, rules, bench.walk, bench.cycle
-    )
+    price_sloped(bench, rules)
 
 
 @nb.njit(cache=True)
@@ -248,6 +249,9 @@ def _workbench(limit):
         np.full(AREA, WALK),
         np.ones((2, AREA)),
         np.ones((2, AREA)),
+        np.ones(LATTICES * AREA),
+        np.ones(LATTICES * AREA),
+        np.zeros(LATTICES * AREA, np.int64),
     )
 
 

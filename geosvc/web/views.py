@@ -181,10 +181,10 @@ def facilities_view(
 def about_view(store: Store) -> dict[str, Any]:
     """Return what the page about the data shows."""
     frame = _frame(store)
-    records = []
-    for service in frame["services"]:
-        if service["run"] is not None:
-            records.append({"service": service, "run": reading.run_record(store, service["run"])})
+    records = [
+        {"service": service, "run": reading.run_record(store, service["run"])}
+        for service in frame["services"] if service["run"] is not None
+    ]
     return {**frame, "records": records, "populations": reading.populations_of(store),
             "outlines": reading.outlines(store)}
 

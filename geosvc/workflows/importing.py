@@ -138,7 +138,7 @@ def _store_layer(
         session = stack.enter_context(store.writing())
         kept = layers.Layer(**{**layer.__dict__, "folder": folder})
         origin = _begin(session, report, paths, settings)
-        report.changes[layers.save(store, session, kept, author=settings.author)] += 1
+        report.changes[layers.save(session, kept, author=settings.author)] += 1
         _end(session, report, origin)
     return report
 

@@ -97,7 +97,7 @@ def measure_service(
         located = facilities_of(session, service, located=True)
         missing = facilities_of(session, service, located=False)
     if not located:
-        raise NoFacility(_nobody(service, missing))
+        raise NoFacility(nobody(service, missing))
     inputs = _inputs(study, service, located, missing)
     checksum = hashlib.sha256(json.dumps(inputs, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
     known = _reuse(study.store, checksum[:_ID_LENGTH])
@@ -130,7 +130,8 @@ def measure_service(
     return run
 
 
-def _nobody(service: Service, missing: list[Registered]) -> str:
+def nobody(service: Service, missing: list[Registered]) -> str:
+    """Return why a service without a located facility cannot be computed, and the cure."""
     classes = ", ".join(service.facility_classes)
     if missing:
         return (

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geosvc import __version__
 from geosvc.coverage import services
 from geosvc.errors import StoreError
 from geosvc.geo.vector import read_vector
-from geosvc.maps.document import MapContent, map_document
-from geosvc.maps.figure import data_url, page_parts, single_file
+from geosvc.maps.document import MapContent, assets_checksum, data_url, map_document
 from geosvc.registry import areas, facilities, layers
 from geosvc.registry.imports.layers import ROADS_FILE
 from geosvc.registry.layers import POPULATION, ROADS
 from geosvc.store.areas import AreaQuery
-from geosvc.store.facilities import FacilityQuery
 from geosvc.store.runs import GapQuery, select_gaps
 from geosvc.workflows import reading
 from geosvc.workflows.workspace import title_of
 
 if TYPE_CHECKING:
-    import shapely
+    from shapely.geometry.base import BaseGeometry
 
+    from geosvc.registry.facilities import Registered
     from geosvc.store.engine import Session, Store
 
 _MOST_GAPS_DRAWN = 2000
+# The fingerprint stands in the first lines of a map.
+_HEAD = 2000
 
 
 def map_of(
@@ -50,9 +54,9 @@ def map_of(
     with store.reading() as session:
         content = MapContent(
             title=run["summary"]["title"] or title_of(session), service=service, threshold=threshold, run=run,
-            areas=[area for area in areas.find(session, AreaQuery(has_geometry=True))],
-            roads=_roads(store, session),
-            facilities=facilities.find(session, FacilityQuery(ids=run["summary"]["facilities"]["ids"])),
+            areas=areas.find(session, AreaQuery(has_geometry=True)),
+            roads=_roads(store, run),
+            facilities=_facilities(session, run),
             gaps=_gaps(session, run["id"], threshold.id, service.shown_unit),
             picture={**record, "source": source},
             to_be_located=run["summary"]["facilities"]["to_be_located_in_registry"],
@@ -61,11 +65,23 @@ def map_of(
     return map_document(content, language=language, title_block=title_block)
 
 
-def _roads(store: Store, session: Session) -> list[tuple[str, shapely.Geometry]]:
-    found = layers.find(store, session, ROADS)
-    if not found:
+def _facilities(session: Session, run: dict[str, Any]) -> list[Registered]:
+    """Return the facilities of a run as they were then: the map of a run never changes."""
+    used = set(run["summary"]["facilities"]["ids"])
+    return facilities.at_revisions(session, [rev for one, rev in run["inputs"]["facilities"] if one in used])
+
+
+def _roads(store: Store, run: dict[str, Any]) -> list[tuple[str, BaseGeometry]]:
+    sha256 = run["inputs"]["layers"].get(ROADS)
+    if sha256 is None:
         return []
-    frame = read_vector(found[0].folder / ROADS_FILE, max_mb=2**20, expected="roads")
+    return _road_lines(store.layers / layers.folder_name(ROADS, sha256) / ROADS_FILE)
+
+
+@lru_cache(maxsize=4)
+def _road_lines(path: Path) -> list[tuple[str, BaseGeometry]]:
+    # The folder is named by the checksum of what is in it, so what was read once stays true.
+    frame = read_vector(path, max_mb=2**20, expected="roads")
     return list(zip(frame["road_class"], frame.geometry, strict=True))
 
 
@@ -93,10 +109,14 @@ def write_map(
     StoreError
         If the file cannot be written.
     """
-    text = single_file(map_of(store, service_id, threshold_id=threshold_id, language=language, title_block=True))
+    mark = _fingerprint(store, service_id, threshold_id, language)
     try:
-        if target.is_file() and target.read_text(encoding="utf-8") == text:
+        if target.is_file() and mark in target.read_text(encoding="utf-8")[:_HEAD]:
             return target
+        from geosvc.maps.figure import single_file  # noqa: PLC0415  Folium is slow to import
+
+        document = map_of(store, service_id, threshold_id=threshold_id, language=language, title_block=True)
+        text = single_file({**document, "fingerprint": mark})
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f".{target.name}.partial")
         partial.write_text(text, encoding="utf-8")
@@ -106,4 +126,8 @@ def write_map(
     return target
 
 
-__all__ = ["map_of", "page_parts", "write_map"]
+def _fingerprint(store: Store, service_id: str, threshold_id: str | None, language: str) -> str:
+    """Return what decides every byte of a map: its run, and the version and scripts that draw it."""
+    _path, record = reading.picture_files(store, service_id)
+    parts = [record["run"], threshold_id or "", language, __version__, assets_checksum()]
+    return hashlib.sha256("|".join(parts).encode()).hexdigest()

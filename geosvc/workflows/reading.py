@@ -15,7 +15,7 @@ import shapely
 from geosvc.coverage import services
 from geosvc.coverage.measure import shares
 from geosvc.coverage.tree import study_bbox
-from geosvc.errors import FacilityNotFound, GapNotFound, InvalidParameter, RunNotFound
+from geosvc.errors import FacilityNotFound, GapNotFound, InvalidParameter, NoFacility, RunNotFound
 from geosvc.geo.grid import MICRO, NOT_REACHED, Grid
 from geosvc.geo.raster import read_band, write_geotiff
 from geosvc.maps.picture import PICTURE_FILE, PICTURE_RECORD
@@ -34,7 +34,7 @@ from geosvc.store.runs import (
     select_gaps,
 )
 from geosvc.workflows import workspace
-from geosvc.workflows.measuring import SURFACE_FILE, facilities_of
+from geosvc.workflows.measuring import SURFACE_FILE, facilities_of, nobody
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -209,9 +209,11 @@ def _run(session: Session, service_id: str | None, run_id: str | None = None) ->
             raise RunNotFound(f"run {run_id} belongs to service {run.service_id}, not to {service_id}")
         return run
     wanted = service_id or workspace.default_service(session)
-    services.get(session, wanted)
+    service = services.get(session, wanted)
     newest = latest_run(session, wanted)
     if newest is None:
+        if not facilities_of(session, service, located=True):
+            raise NoFacility(nobody(service, facilities_of(session, service, located=False)))
         raise RunNotFound(f"service {wanted} has not been measured yet; run: geosvc measure {wanted}")
     return newest
 

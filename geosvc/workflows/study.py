@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import math
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 

@@ -13,6 +13,7 @@ from geosvc.registry.areas import Area
 from geosvc.registry.imports.report import ImportReport
 from geosvc.registry.imports.tables import Row, read_table
 from geosvc.registry.populations import Population
+from geosvc.store.areas import AreaQuery
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -176,7 +177,7 @@ def whole_number(text: str, what: str) -> float:
 
 def store_people(session: Session, found: list[Population], report: ImportReport, *, author: str, origin: str) -> None:
     """Register figures of people; an area that is not registered is named in the notes."""
-    known = {area.code for area in registry.find(session, registry.AreaQuery())}
+    known = {area.code for area in registry.find(session, AreaQuery())}
     unknown = sorted({each.area_code for each in found} - known)
     if unknown:
         report.notes.append(f"{len(unknown)} area codes are not registered as areas: {', '.join(unknown[:5])}")

@@ -6,6 +6,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from shapely import Point
+
 from geosvc.errors import InvalidInput, Refusal, RefusedRows
 from geosvc.geo.crs import check_position, distance_m
 from geosvc.geo.files import sidecar_of
@@ -167,7 +169,7 @@ class _RowReader:
         cells = row.cells
         method = cells.get("coordinate_method", "").lower().replace(" ", "_")
         if row.geometry is not None:
-            point = row.geometry if row.geometry.geom_type == "Point" else row.geometry.representative_point()
+            point = row.geometry if isinstance(row.geometry, Point) else row.geometry.representative_point()
             return replace(
                 facility, lon=float(point.x), lat=float(point.y), raw_x=repr(point.x), raw_y=repr(point.y),
                 raw_datum="WGS84", position_method=method or PositionMethod.UNKNOWN,

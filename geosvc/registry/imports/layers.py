@@ -155,7 +155,8 @@ def _population_points(
     for row in table.rows:
         try:
             if row.geometry is not None:
-                x, y = float(row.geometry.x), float(row.geometry.y)
+                place = row.geometry.representative_point()
+                x, y = float(place.x), float(place.y)
             else:
                 x, y = check_position(float(row.cells["longitude"]), float(row.cells["latitude"]))
             count = whole_number(row.cells["people"], "people")

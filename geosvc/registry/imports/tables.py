@@ -112,7 +112,7 @@ def _sheet_rows(path: Path, expected: str, sheet: str | None) -> list[list[str]]
 
 def _cell_text(cell: object) -> str:
     # A spreadsheet keeps 126 as 126.0.
-    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:  # noqa: PLR2004
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
         return str(int(cell))
     return "" if cell is None else str(cell)
 
@@ -146,9 +146,9 @@ def _from_cells(grid: list[list[str]], path: Path, expected: str) -> Table:
 def _header_row(grid: list[list[str]]) -> int | None:
     # A title may stand above the header: the header is the first row in which two cells are understood.
     for index, row in enumerate(grid[:_HEADER_WITHIN_ROWS]):
-        if sum(field_of(plain(cell)) is not None for cell in row) >= min(2, len(row)):
-            if any(field_of(plain(cell)) for cell in row):
-                return index
+        understood = sum(field_of(plain(cell)) is not None for cell in row)
+        if understood and understood >= min(2, len(row)):
+            return index
     return None
 
 

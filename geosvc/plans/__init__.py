@@ -1,0 +1,1 @@
+"""Plans measured against the registry and the map."""

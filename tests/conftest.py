@@ -1,0 +1,65 @@
+"""What all tests share: workspaces, the demo county, data sets that are not part of the project."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from geosvc.application import create_app
+from geosvc.settings import Settings
+from geosvc.store.engine import Store
+from geosvc.workflows.demo import run_demo
+from geosvc.workflows.workspace import init_workspace, open_workspace
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of a workspace that does not exist yet."""
+    return Settings(workspace=tmp_path / "workspace")
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[Store]:
+    """An empty workspace."""
+    made = init_workspace(settings)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def demo_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The demo county, measured once for the whole session; tests only read it."""
+    folder = tmp_path_factory.mktemp("demo")
+    made = Settings(workspace=folder / "workspace")
+    run_demo(made, folder / "maps", progress=lambda _share, _text: None)
+    return made
+
+
+@pytest.fixture(scope="session")
+def demo_store(demo_settings: Settings) -> Iterator[Store]:
+    """The demo county's workspace, to be read only."""
+    opened = open_workspace(demo_settings)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def demo_client(demo_settings: Settings) -> Iterator[TestClient]:
+    """A client of the demo county's server; errors come as answers, as they would to a browser."""
+    with TestClient(create_app(demo_settings), raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real data sets beside the project; tests that need them skip where they are absent."""
+    folder = Path(os.environ.get("GEOSVC_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / "comoros").is_dir():
+        pytest.skip(f"the real data sets are not at {folder}; set GEOSVC_TEST_DATA to run this test")
+    return folder
