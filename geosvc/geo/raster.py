@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,7 +90,18 @@ def _open(path: Path) -> Any:
 
 
 def _gdal_name(path: Path) -> str:
-    return f"/vsizip/{path}/{path.name.removesuffix('.zip')}" if path.suffix == ".zip" else str(path)
+    """Return the name by which GDAL opens a file; in a zip, that of the one raster inside."""
+    if path.suffix.lower() != ".zip":
+        return str(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            inside = [name for name in archive.namelist() if Path(name).suffix.lower() in RASTER_SUFFIXES - {".zip"}]
+    except zipfile.BadZipFile as error:
+        raise UnreadableFile(f"{path.name} is not a readable zip ({error}); expected {_EXPECTED}") from None
+    if len(inside) != 1:
+        found = ", ".join(inside) or "no raster"
+        raise UnreadableFile(f"{path.name} must hold exactly one raster, it holds {found}; unpack it and name one")
+    return f"/vsizip/{path.resolve()}/{inside[0]}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -95,6 +95,7 @@ def map_document(content: MapContent, *, language: str, title_block: bool) -> di
         "review_number": review,
         "kpis": kpis(found, content.run["summary"]["people_total"], service, language),
         "flags": [note[language] for note in content.run["notes"]] if title_block else [],
+        "flag_title": text["schematic_banner"] if content.schematic else text["notes"],
         "people": found["people"],
         "gap_count": found["gaps"],
         "to_be_located": content.to_be_located,
@@ -138,6 +139,9 @@ def kpis(
         {"label": text[name], "text": f"{shown(found[name], service)} {text[service.shown_unit]} {text['within']}".strip()}
         for name in ("p50", "p90") if found.get(name) is not None
     ]
+    if found["km2"]:
+        rows.append({"label": text["area_covered"],
+                     "text": percent(found["km2"]["covered"] / sum(found["km2"].values()), language)})
     return rows
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -34,9 +35,9 @@ def _document() -> dict[str, dict[str, dict[str, str]]]:
 
 @cache
 def _words() -> dict[str, str]:
-    words = {each.zh: code for code, each in facility_classes().items()}
+    words = {unicodedata.normalize("NFKC", each.zh): code for code, each in facility_classes().items()}
     words |= {each.en.lower(): code for code, each in facility_classes().items()}
-    return words | {word: str(code) for word, code in _document()["synonyms"].items()}
+    return words | {unicodedata.normalize("NFKC", word): str(code) for word, code in _document()["synonyms"].items()}
 
 
 def class_of(text: str) -> FacilityClass:
@@ -54,7 +55,7 @@ def class_of(text: str) -> FacilityClass:
     >>> class_of("hospital").code
     'A100'
     """
-    word = text.strip()
+    word = unicodedata.normalize("NFKC", text).strip()
     code = word.upper() if word.upper() in facility_classes() else _words().get(word.lower())
     if code is None:
         raise InvalidInput(

@@ -51,31 +51,36 @@ _TOBLER_LOG2 = 3.5 / _LN_2  # 2 to the power of this is e to the power of 3.5
 _INVERSE_FACTORIALS = tuple(1.0 / math.factorial(n) for n in range(14))
 _STEEPEST = np.int64(1000)  # as a power of two; such a move takes longer than a label holds
 _EXPONENT = 52  # the bits of a float's exponent start here
+_AREA = np.uintp(AREA)
 LATTICES = 3  # lengths of moves: straight, diagonal, knight
 _LATTICE = np.array([0, 0, 1, 1, 2, 2, 2, 2])
 
 
 @nb.njit(cache=True, inline="always")
-def _power_of_two(f):
-    """Return 2 to the power of f, for f from -0.5 to 0.5, to about the last bit.
+def _powers_of_two(f):
+    """Return 2**f and 2**-f, for f from -0.5 to 0.5, to about the last bit.
 
-    The library function takes one number at a time; this one (Taylor) the compiler can
-    apply to eight. It uses no fused operations, so that every machine gets the same.
+    The library function takes one number at a time; this one (Taylor, even and odd terms
+    apart, which gives both) the compiler can apply to eight. It uses no fused
+    operations, so that every machine gets the same.
     """
     r = f * _LN_2
-    series = _INVERSE_FACTORIALS[13]
-    series = series * r + _INVERSE_FACTORIALS[12]
-    series = series * r + _INVERSE_FACTORIALS[11]
-    series = series * r + _INVERSE_FACTORIALS[10]
-    series = series * r + _INVERSE_FACTORIALS[9]
-    series = series * r + _INVERSE_FACTORIALS[8]
-    series = series * r + _INVERSE_FACTORIALS[7]
-    series = series * r + _INVERSE_FACTORIALS[6]
-    series = series * r + _INVERSE_FACTORIALS[5]
-    series = series * r + _INVERSE_FACTORIALS[4]
-    series = series * r + _INVERSE_FACTORIALS[3]
-    series = series * r + 0.5
-    return 1.0 + (r + r * r * series)
+    q = r * r
+    odd = _INVERSE_FACTORIALS[13]
+    odd = odd * q + _INVERSE_FACTORIALS[11]
+    odd = odd * q + _INVERSE_FACTORIALS[9]
+    odd = odd * q + _INVERSE_FACTORIALS[7]
+    odd = odd * q + _INVERSE_FACTORIALS[5]
+    odd = odd * q + _INVERSE_FACTORIALS[3]
+    odd = r + r * (odd * q)
+    even = _INVERSE_FACTORIALS[12]
+    even = even * q + _INVERSE_FACTORIALS[10]
+    even = even * q + _INVERSE_FACTORIALS[8]
+    even = even * q + _INVERSE_FACTORIALS[6]
+    even = even * q + _INVERSE_FACTORIALS[4]
+    even = even * q + 0.5
+    even = even * q
+    return 1.0 + (even + odd), 1.0 + (even - odd)
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -90,16 +95,14 @@ def _heights(elevation, length, at, fraction, inverse, exponent):
     scale = _TOBLER_LOG2 / length
     coarse_scale = np.float64(np.float32(scale))
     fine_scale = scale - coarse_scale
-    for a in range(AREA):
+    for a in range(_AREA):
         height = elevation[a]
         coarse = np.float64(np.float32(height))
         product = coarse * coarse_scale
         whole = np.rint(product)
         rest = (height - coarse) * scale + coarse * fine_scale
-        part = _power_of_two((product - whole) + rest)
-        fraction[at + np.uintp(a)] = part
-        inverse[at + np.uintp(a)] = 1.0 / part
-        exponent[at + np.uintp(a)] = np.int64(whole)
+        fraction[at + a], inverse[at + a] = _powers_of_two((product - whole) + rest)
+        exponent[at + a] = np.int64(whole)
 
 
 @nb.njit(cache=True, inline="always")

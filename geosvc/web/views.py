@@ -51,6 +51,15 @@ class Wording:
         """Return a share, cut to one decimal."""
         return percent(value, self.language)
 
+    def sum_of(self, states: dict[str, float]) -> float:
+        """Return the total over all states."""
+        return sum(states.values())
+
+    def share_of(self, states: dict[str, float]) -> float | None:
+        """Return the covered share of all states together; None of nothing."""
+        total = sum(states.values())
+        return states["covered"] / total if total > 0 else None
+
     def amount(self, value: float | None, unit: str) -> str:
         """Return minutes (whole, rounded up) or kilometres (one decimal, rounded up) with their unit."""
         text = words(self.language)

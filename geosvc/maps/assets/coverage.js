@@ -4,8 +4,8 @@
   'use strict';
 
   var NEAR = ['#0b4f6c', '#2f7f9e', '#6fb0c4', '#b5d8e0'];
-  var FAR = ['#fbe3c0', '#f2b36b', '#d9822b', '#a4500f'];
-  var UNREACHABLE = '#6b5b73';
+  var FAR = ['#fdf3dc', '#fae0b3', '#f3c585', '#e5a45c'];
+  var UNREACHABLE = '#8d8496';
   var NO_DATA = '#e3e7e9';
   var GROUPS = {
     hospital: '#b3203a', township: '#1f6f4a', community: '#1f6f4a', village: '#5b8c2a', clinic: '#4f7f86',
@@ -86,7 +86,7 @@
         }
         colour = colour || FAR[FAR.length - 1];
       }
-      if (colour) { table.set(rgb(colour).concat(n === data.no_data ? 130 : 225), 4 * n); }
+      if (colour) { table.set(rgb(colour).concat(n === data.no_data ? 130 : 240), 4 * n); }
     }
     var out = this.pixels.data;
     for (var i = 0; i < this.numbers.length; i += 1) {
@@ -126,7 +126,7 @@
     pattern.setAttribute('patternUnits', 'userSpaceOnUse');
     pattern.setAttribute('patternTransform', 'rotate(45)');
     var bar = document.createElementNS(ns, 'rect');
-    bar.setAttribute('width', '1.6');
+    bar.setAttribute('width', '1.1');
     bar.setAttribute('height', '7');
     bar.setAttribute('fill', '#8a2d5c');
     pattern.appendChild(bar);
@@ -189,8 +189,8 @@
     card.id = 'gm-legend';
     card.appendChild(element('h3', '', words.surface + '（' + words.unit + '）'));
     bandsFor(doc.threshold.value).forEach(function (band) {
-      var low = number(band.low, 1);
-      var text = band.high === Infinity ? '> ' + low : (band.low === 0 ? '≤ ' : low + '–') + number(band.high, 1);
+      var low = number(band.low, 2);
+      var text = band.high === Infinity ? '> ' + low : (band.low === 0 ? '≤ ' : low + '–') + number(band.high, 2);
       card.appendChild(legendRow(colourSwatch(band.colour), text, null));
     });
     var people = doc.people;
@@ -226,7 +226,14 @@
       list.appendChild(element('dd', '', kpi.text));
     });
     card.appendChild(list);
-    doc.flags.forEach(function (text) { card.appendChild(element('div', 'gm-flag', text)); });
+    if (doc.flags.length) {
+      var flags = element('details', 'gm-flag');
+      flags.appendChild(element('summary', '', doc.flag_title));
+      var items = element('ul', '');
+      doc.flags.forEach(function (text) { items.appendChild(element('li', '', text)); });
+      flags.appendChild(items);
+      card.appendChild(flags);
+    }
     card.appendChild(element('p', '', words.run + ' ' + doc.run + ' · ' + doc.dated));
     card.appendChild(element('p', '', doc.crs));
     card.appendChild(element('p', '', words.review_number + (doc.review_number || words.internal)));
@@ -284,7 +291,7 @@
   function gapLayer(doc, map) {
     var layer = L.geoJSON(doc.gaps, {
       renderer: L.svg({ pane: 'gaps', padding: 0.5 }), pane: 'gaps',
-      style: { color: '#8a2d5c', weight: 1.2, fillColor: 'url(#gm-hatch)', fillOpacity: 1, className: 'gm-gap' },
+      style: { color: '#8a2d5c', weight: 1, fillColor: 'url(#gm-hatch)', fillOpacity: 1, className: 'gm-gap' },
       onEachFeature: function (feature, part) {
         part.bindPopup(function () { return gapPopup(doc, feature.properties); }, { maxWidth: 320 });
       }

@@ -11,7 +11,7 @@ from geosvc.registry import areas as registry
 from geosvc.registry import populations
 from geosvc.registry.areas import Area
 from geosvc.registry.imports.report import ImportReport
-from geosvc.registry.imports.tables import Row, read_table
+from geosvc.registry.imports.tables import Row, plain, read_table
 from geosvc.registry.populations import Population
 from geosvc.store.areas import AreaQuery
 
@@ -64,16 +64,16 @@ def read_areas(
 
 def _area(row: Row, level: str | None, told: dict[str, Any]) -> Area:
     cells = row.cells
-    code = cells.get("code") or cells.get("area_code") or ""
-    text_km2 = cells.get("area_km2", "")
+    code = plain(cells.get("code") or cells.get("area_code") or "")
+    text_km2 = plain(cells.get("area_km2", ""))
     return Area(
         code=code,
         name=cells.get("name", ""),
-        level=level or cells.get("level") or _level_of(code),
-        parent_code=cells.get("parent_code") or None,
+        level=level or plain(cells.get("level", "")).lower() or _level_of(code),
+        parent_code=plain(cells.get("parent_code", "")) or None,
         kind=cells.get("kind") or None,
         settlement_class=cells.get("settlement_class") or None,
-        published_km2=float(text_km2) if text_km2 else None,
+        published_km2=whole_number(text_km2, "area_km2") if text_km2 else None,
         geometry=row.geometry,
         source=cells.get("source") or told.get("source"),
         licence=told.get("licence"),
@@ -152,7 +152,7 @@ def _population(cells: dict[str, str], told: dict[str, Any]) -> Population:
         for name, text in cells.items() if name.startswith("people_") and text
     }
     return Population(
-        area_code=cells["area_code"], year=int(whole_number(cells["year"], "year")),
+        area_code=plain(cells["area_code"]), year=int(whole_number(cells["year"], "year")),
         kind=_KIND_WORDS.get(kind, kind), people=whole_number(cells["people"], "people"),
         status=_STATUS_WORDS.get(status, status), source=str(source), groups=groups,
         note=cells.get("note") or None,
@@ -167,7 +167,7 @@ def whole_number(text: str, what: str) -> float:
     InvalidInput
     """
     try:
-        value = float(text.replace(",", ""))
+        value = float(plain(text).replace(",", ""))
     except ValueError:
         raise InvalidInput(f"{what} must be a number, got {text!r}") from None
     if not value >= 0:

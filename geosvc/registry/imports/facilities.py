@@ -15,7 +15,7 @@ from geosvc.registry import facilities as registry
 from geosvc.registry.classes import class_of, facility_classes
 from geosvc.registry.facilities import Facility, PositionMethod, State
 from geosvc.registry.imports.report import ImportReport
-from geosvc.registry.imports.tables import Row, Table, read_table
+from geosvc.registry.imports.tables import Row, Table, plain, read_table
 from geosvc.store.facilities import FacilityQuery
 
 if TYPE_CHECKING:
@@ -135,10 +135,10 @@ class _RowReader:
             level=cells.get("level") or None,
             grade=cells.get("grade") or None,
             ownership=cells.get("ownership") or None,
-            state=self._state(cells.get("state", "")),
+            state=self._state(plain(cells.get("state", ""))),
             opened_on=cells.get("opened_on") or None,
             address=cells.get("address") or None,
-            area_code=cells.get("area_code") or None,
+            area_code=plain(cells.get("area_code", "")) or None,
             identifiers=_identifiers(cells),
             beds=_beds(cells),
             contact={"telephone": cells["telephone"]} if cells.get("telephone") else {},
@@ -167,7 +167,7 @@ class _RowReader:
 
     def _placed(self, facility: Facility, row: Row) -> Facility:
         cells = row.cells
-        method = cells.get("coordinate_method", "").lower().replace(" ", "_")
+        method = plain(cells.get("coordinate_method", "")).lower().replace(" ", "_")
         if row.geometry is not None:
             point = row.geometry if isinstance(row.geometry, Point) else row.geometry.representative_point()
             return replace(
@@ -186,7 +186,7 @@ class _RowReader:
         )
 
     def _datum_of(self, cells: dict[str, str]) -> str:
-        word = (cells.get("datum") or self._datum or "").upper()
+        word = plain(cells.get("datum") or self._datum or "").upper()
         if not word:
             raise InvalidInput(
                 "the datum of the coordinates is not said (column datum/坐标系, or --datum WGS84 | CGCS2000)"
@@ -212,7 +212,7 @@ class _RowReader:
 
 def _number(text: str, what: str) -> float:
     try:
-        return float(text)
+        return float(plain(text))
     except ValueError:
         cure = f"one of the two is empty: {what}" if not text else f"{what} {text!r} is not a number of degrees"
         raise InvalidInput(f"{cure}; expected for example 126.80969") from None
@@ -221,7 +221,7 @@ def _number(text: str, what: str) -> float:
 def _identifiers(cells: dict[str, str]) -> list[dict[str, str]]:
     schemes = {"identifier": "uscc", "licence_number": "licence", "local_id": "local"}
     return [
-        {"scheme": scheme, "value": cells[column]} for column, scheme in schemes.items() if cells.get(column)
+        {"scheme": scheme, "value": plain(cells[column])} for column, scheme in schemes.items() if cells.get(column)
     ]
 
 
@@ -230,7 +230,7 @@ def _beds(cells: dict[str, str]) -> list[dict[str, object]]:
              "beds_planned_2025": ("planned", 2025)}
     beds: list[dict[str, object]] = []
     for column, (kind, year) in kinds.items():
-        text = cells.get(column, "")
+        text = plain(cells.get(column, ""))
         if not text:
             continue
         if not text.isdigit():
@@ -280,7 +280,7 @@ class _Existing:
 
 
 def _name_key(facility: Facility) -> tuple[str, str, str | None]:
-    return (facility.name, facility.class_code, facility.area_code)
+    return (plain(facility.name), facility.class_code, facility.area_code)
 
 
 def _apart_m(one: Facility, other: Facility) -> float:

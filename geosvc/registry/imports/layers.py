@@ -18,7 +18,7 @@ from geosvc.geo.raster import RASTER_SUFFIXES, read_header, read_people
 from geosvc.geo.vector import read_vector
 from geosvc.registry.imports.areas import whole_number
 from geosvc.registry.imports.report import ImportReport
-from geosvc.registry.imports.tables import read_table
+from geosvc.registry.imports.tables import plain, read_table
 from geosvc.registry.layers import ELEVATION, LANDCOVER, POPULATION, ROADS, Layer
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _population_points(
                 place = row.geometry.representative_point()
                 x, y = float(place.x), float(place.y)
             else:
-                x, y = check_position(float(row.cells["longitude"]), float(row.cells["latitude"]))
+                x, y = check_position(float(plain(row.cells["longitude"])), float(plain(row.cells["latitude"])))
             count = whole_number(row.cells["people"], "people")
         except (InvalidInput, KeyError, ValueError) as error:
             refusals.append(Refusal(row.number, None, None, str(error)))
@@ -166,7 +166,7 @@ def _population_points(
         lon.append(x)
         lat.append(y)
         people.append(count)
-        codes.append(row.cells.get("area_code", ""))
+        codes.append(plain(row.cells.get("area_code", "")))
     if refusals:
         raise RefusedRows(path.name, refusals)
     if not table.has_geometry and not (datum or "datum" in table.columns or told.get("crs")):

@@ -25,7 +25,11 @@ _HEADER_WITHIN_ROWS = 10
 
 @dataclass(frozen=True)
 class Row:
-    """One row: its number in the file as a person counts it, its cells by field name."""
+    """One row: its number in the file as a person counts it, its cells by field name.
+
+    Cells keep what the source says, full-width punctuation included; read numbers and codes
+    through :func:`plain`.
+    """
 
     number: int
     cells: dict[str, str]
@@ -136,7 +140,7 @@ def _from_cells(grid: list[list[str]], path: Path, expected: str) -> Table:
     rows = []
     for number, cells in enumerate(grid[top + 1 :], start=top + 2):
         if any(cell.strip() for cell in cells):
-            rows.append(Row(number, {str(names[i]): plain(cells[i]) for i in kept if i < len(cells)}))
+            rows.append(Row(number, {str(names[i]): cells[i].strip() for i in kept if i < len(cells)}))
     if not rows:
         raise UnreadableFile(f"{path.name} has a header and no rows; expected {expected}")
     unused = [header for header, name in zip(headers, names, strict=True) if header and name is None]
@@ -173,4 +177,4 @@ def _from_vector(path: Path, max_mb: int, expected: str, layer: str | None, crs:
 def _attribute_text(value: object) -> str:
     import pandas as pd  # noqa: PLC0415
 
-    return "" if value is None or value is pd.NA or value != value else plain(_cell_text(value))  # noqa: PLR0124  NaN
+    return "" if value is None or value is pd.NA or value != value else _cell_text(value).strip()  # noqa: PLR0124  NaN
