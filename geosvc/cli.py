@@ -239,8 +239,9 @@ def _print_report(report: Any, as_json: bool) -> None:
     counts = f"{told['new']} new, {told['changed']} changed, {told['unchanged']} unchanged, {len(told['refused'])} refused"
     out.print(f"{escape(told['file_name'])}: {counts}")
     for name, value in report.figures.items():
-        if name != "bbox":
-            out.print(f"  {name}: {escape(f'{value:,}' if isinstance(value, int | float) else str(value))}")
+        if name != "bbox" and value is not None:
+            grouped = isinstance(value, int | float) and name != "year"
+            out.print(f"  {name}: {escape(f'{value:,}' if grouped else str(value))}")
     for note in report.notes:
         out.print(f"  note: {escape(note)}")
     for refusal in report.refusals[:_ROWS_SHOWN]:

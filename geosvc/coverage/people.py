@@ -76,7 +76,7 @@ def people_from_points(
     people: NDArray[np.float64],
     *,
     grid: Grid,
-    area_of_cell: NDArray[np.int32],
+    areas: NDArray[np.int32],
     codes: Sequence[str] | None = None,
     area_index: Mapping[str, int] | None = None,
 ) -> People:
@@ -86,17 +86,15 @@ def people_from_points(
     ----------
     lon, lat, people : arrays of shape (n,)
     grid : Grid
-    area_of_cell : array of int32, shape (rows, cols)
-        Index of the smallest area whose polygon holds the cell's centre, -1 = none.
+    areas : array of int32, shape (n,)
+        Index of the smallest area whose polygon holds each position, -1 = none.
     codes : sequence of str, optional
         The area of each position as the source says it; "" = not said.
     area_index : mapping, optional
         Index of each area code; a code that is not in it is treated as not said.
     """
     row, col = grid.cells_of(lon, lat)
-    here = row >= 0
-    area = np.full(len(row), OUTSIDE, dtype=np.int32)
-    area[here] = area_of_cell[row[here], col[here]]
+    area = areas
     if codes is not None and area_index is not None:
         told = np.array([area_index.get(code, OUTSIDE) for code in codes], dtype=np.int32)
         area = np.where(told != OUTSIDE, told, area)
@@ -154,7 +152,7 @@ def off_uncrossable(
 
     A raster of people and a raster of water never agree along a shore. Nobody is lost: where an
     area has no crossable cell at all, its people stay where they are and ``moved.left`` counts
-    them. An area known only by code has no cells of its own: the nearest cell of any area counts.
+    them. An area known only by code has no cells of its own: that of the cell's area counts.
     """
     here = people.on_grid
     stuck = here.copy()
@@ -163,8 +161,12 @@ def off_uncrossable(
         return people
     row, col = people.row.copy(), people.col.copy()
     farthest, left = 0.0, 0.0
+    has_cells = np.zeros(max(int(area_of_cell.max(initial=0)), int(people.area.max(initial=0))) + 2, dtype=bool)
+    has_cells[np.unique(area_of_cell)] = True
     cell_area = np.full(len(row), OUTSIDE, dtype=np.int32)
-    cell_area[stuck] = area_of_cell[row[stuck], col[stuck]]
+    cell_area[stuck] = np.where(
+        has_cells[people.area[stuck]], people.area[stuck], area_of_cell[row[stuck], col[stuck]]
+    )
     for index in np.unique(cell_area[stuck]):
         entries = np.nonzero(stuck & (cell_area == index))[0]
         targets = crossable & (area_of_cell == index)

@@ -62,6 +62,23 @@ class AreaTree:
         shapes = [(in_metres(self.areas[i].geometry, grid), i) for i in lower_last]
         return burn(shapes, grid, touched=False)
 
+    def areas_of_positions(self, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.int32]:
+        """Return the index of the smallest area whose polygon holds each position, -1 = none.
+
+        People belong to an area by where their source puts them, not by the cell that they fall
+        into: the totals of areas do not depend on the grid.
+        """
+        found = np.full(len(lon), -1, dtype=np.int32)
+        for i in self.ordered():
+            area = self.areas[i]
+            if area.geometry is None or area.bbox is None or area.level == _ZONE:
+                continue
+            west, south, east, north = area.bbox
+            near = np.nonzero((lon >= west) & (lon <= east) & (lat >= south) & (lat <= north))[0]
+            shapely.prepare(area.geometry)
+            found[near[shapely.contains_xy(area.geometry, lon[near], lat[near])]] = i
+        return found
+
     def zones(self, grid: Grid) -> dict[int, NDArray[np.bool_]]:
         """Return, for each zone with a polygon, the cells in it."""
         return {

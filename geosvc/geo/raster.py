@@ -17,6 +17,7 @@ from geosvc.geo.files import check_file
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from affine import Affine
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
@@ -108,12 +109,15 @@ def _gdal_name(path: Path) -> str:
 class PeoplePoints:
     """People of a population raster, one entry per piece of a cell.
 
-    ``lon``, ``lat`` in degrees; ``people`` sums to the raster's total.
+    ``lon``, ``lat`` in degrees; ``people`` sums to the raster's total. ``cell_lon`` and
+    ``cell_lat`` are the centre of the raster cell that a piece was cut from.
     """
 
     lon: NDArray[np.float64]
     lat: NDArray[np.float64]
     people: NDArray[np.float64]
+    cell_lon: NDArray[np.float64]
+    cell_lat: NDArray[np.float64]
 
 
 def read_people(path: Path, *, max_mb: int, pieces: int = 1) -> PeoplePoints:
@@ -135,14 +139,24 @@ def read_people(path: Path, *, max_mb: int, pieces: int = 1) -> PeoplePoints:
     _check_people(values, missing, path, header)
     row, col = np.nonzero(~missing & (values > 0))
     people = values[row, col]
+    cell_lon, cell_lat = _positions(row + 0.5, col + 0.5, transform, wkt)
     offsets = (np.arange(pieces) + 0.5) / pieces
     down, right = (each.ravel() for each in np.meshgrid(offsets, offsets, indexing="ij"))
     fine_row = (row[:, None] + down[None, :]).ravel()
     fine_col = (col[:, None] + right[None, :]).ravel()
-    x = transform.a * fine_col + transform.b * fine_row + transform.c
-    y = transform.d * fine_col + transform.e * fine_row + transform.f
-    lon, lat = to_degrees(x, y, crs=wkt)
-    return PeoplePoints(lon=lon, lat=lat, people=np.repeat(people / pieces**2, pieces**2))
+    lon, lat = _positions(fine_row, fine_col, transform, wkt)
+    return PeoplePoints(
+        lon=lon, lat=lat, people=np.repeat(people / pieces**2, pieces**2),
+        cell_lon=np.repeat(cell_lon, pieces**2), cell_lat=np.repeat(cell_lat, pieces**2),
+    )
+
+
+def _positions(
+    row: NDArray[np.floating[Any]], col: NDArray[np.floating[Any]], transform: Affine, wkt: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    x = transform.a * col + transform.b * row + transform.c
+    y = transform.d * col + transform.e * row + transform.f
+    return to_degrees(x, y, crs=wkt)
 
 
 def _check_people(

@@ -32,8 +32,7 @@ def _grid(values: object, name: str) -> Array:
     grid = np.asarray(values)
     if grid.ndim != 2 or grid.size == 0:
         raise GroundError(
-            f"{name} must be a grid of rows and columns with at least one cell,"
-            f" got an array of shape {grid.shape}"
+            f"{name} must be a grid of rows and columns with at least one cell, got an array of shape {grid.shape}"
         )
     if grid.dtype.kind not in "fiu":
         raise GroundError(f"{name} must hold numbers, got values of type {grid.dtype}")
@@ -52,8 +51,7 @@ def _refuse_cells(wrong: npt.NDArray[np.bool_], grid: Array, name: str, cure: st
         row, column = (int(i) for i in np.argwhere(wrong)[0])
         cells = "1 cell is" if count == 1 else f"{count} cells are"
         raise GroundError(
-            f"{name}: {cells} unusable, the first {grid[row, column]} at row {row},"
-            f" column {column}; {cure}"
+            f"{name}: {cells} unusable, the first {grid[row, column]} at row {row}, column {column}; {cure}"
         )
 
 
@@ -86,9 +84,7 @@ def checked_elevation(elevation: object, pace: Floats) -> Floats:
     """Return a private copy of the elevation, metres, with a value on all crossable ground."""
     grid = _grid(elevation, "elevation")
     if grid.shape != pace.shape:
-        raise GroundError(
-            f"elevation must have the shape of pace, {pace.shape}, got {grid.shape}"
-        )
+        raise GroundError(f"elevation must have the shape of pace, {pace.shape}, got {grid.shape}")
     _refuse_cells(
         unknown_heights(grid) & np.isfinite(pace),
         grid,
@@ -123,9 +119,7 @@ def checked_length(cell_size_m: float) -> float:
     """Return the side of a cell, metres."""
     size = _number(cell_size_m, "cell_size_m")
     if not (math.isfinite(size) and size > 0):
-        raise InvalidParameter(
-            f"cell_size_m must be a positive number of metres, got {cell_size_m!r}"
-        )
+        raise InvalidParameter(f"cell_size_m must be a positive number of metres, got {cell_size_m!r}")
     return size
 
 
@@ -141,9 +135,7 @@ def checked_limit(limit_seconds: float) -> float:
     """Return the limit in seconds; ``inf`` means none."""
     limit = _number(limit_seconds, "limit_seconds")
     if not limit >= 0:
-        raise InvalidParameter(
-            f"limit_seconds must be 0 or more, or inf for none, got {limit_seconds!r}"
-        )
+        raise InvalidParameter(f"limit_seconds must be 0 or more, or inf for none, got {limit_seconds!r}")
     return limit
 
 
@@ -159,8 +151,7 @@ def checked_delay(delay_seconds: float) -> int:
     delay = _number(delay_seconds, "delay_seconds")
     if not (math.isfinite(delay) and delay >= 0):
         raise InvalidParameter(
-            f"delay_seconds must be 0 or more, got {delay_seconds!r};"
-            " give None in place of a source that is closed"
+            f"delay_seconds must be 0 or more, got {delay_seconds!r}; give None in place of a source that is closed"
         )
     return microseconds_from_seconds(delay)
 
@@ -225,16 +216,13 @@ def checked_change(
             f" {np.shape(rows)}, {np.shape(columns)} and {given.shape}"
         ) from None
     if values.size and (row.dtype.kind not in "iu" or column.dtype.kind not in "iu"):
-        raise InvalidParameter(
-            f"rows and cols must be whole numbers, got types {row.dtype} and {column.dtype}"
-        )
+        raise InvalidParameter(f"rows and cols must be whole numbers, got types {row.dtype} and {column.dtype}")
     cells = np.stack([row.ravel(), column.ravel()]).astype(np.int64)
     outside = (cells < 0).any(axis=0) | (cells >= np.array([shape]).T).any(axis=0)
     if outside.any():
         first = cells[:, int(np.argmax(outside))]
         raise InvalidParameter(
-            f"row {first[0]}, column {first[1]} is outside the grid of {shape[0]} rows"
-            f" and {shape[1]} columns"
+            f"row {first[0]}, column {first[1]} is outside the grid of {shape[0]} rows and {shape[1]} columns"
         )
     values = values.ravel().astype(pace_type)
     wrong = ~(values > 0)
@@ -255,9 +243,7 @@ def _one_source(source: Any, pace: Floats, name: str) -> Source | None:
     except TypeError:
         parts = ()
     if len(parts) not in (2, 3):
-        raise InvalidParameter(
-            f"{name} must be (row, col), (row, col, delay_seconds) or None, got {source!r}"
-        )
+        raise InvalidParameter(f"{name} must be (row, col), (row, col, delay_seconds) or None, got {source!r}")
     row, column, delay = (*parts, 0.0)[:3]
     return checked_source(row, column, delay, pace, name)
 
@@ -274,7 +260,6 @@ def whole(value: Any, name: str) -> int:
     number = _number(value, name)
     if not number.is_integer():
         raise InvalidParameter(
-            f"{name} must be a whole number of cells, got {value!r};"
-            " snap_sources turns positions into cells"
+            f"{name} must be a whole number of cells, got {value!r}; snap_sources turns positions into cells"
         )
     return int(number)

@@ -117,21 +117,48 @@ def refill(label, tiles, queue):
     """
     for tile in tiles:
         top, left = tile // queue.shape[1] * TILE, tile % queue.shape[1] * TILE
-        key = _smallest_around(
-            label, top - HALO, left - HALO, top + TILE + HALO, left + TILE + HALO
-        )
+        key = _smallest_around(label, top - HALO, left - HALO, top + TILE + HALO, left + TILE + HALO)
         if key != UNREACHED:
             wait(queue, tile, key, 0)
 
 
 @nb.njit(cache=True)
+def _note(queue, row, column, marked, tiles, found):
+    """Note the row of a cell in its tile, and the tile if it is a new one."""
+    tile = row // TILE * queue.shape[1] + column // TILE
+    queue.rows[tile] |= np.int64(1) << row % TILE
+    if not marked[tile]:
+        marked[tile] = True
+        tiles[found] = tile
+        found += 1
+    return found
+
+
+@nb.njit(cache=True)
+def _is_source(value, row, column, rows, columns, delays):
+    """Say whether a label is that of a source in its own cell."""
+    index = value & _INDEX
+    here = rows[index] == row and columns[index] == column
+    return here and value == _label_of(delays[index], index)
+
+
+@nb.njit(cache=True)
 def mark_worse(label, marks, pace, cells, new_pace, rows, columns, delays, queue):
-    """Mark the cells whose label may come by a move that gets slower.
+    """Mark the cells whose label may come by a move that gets slower; return their tiles.
 
     A move that starts or ends at a changed cell is found from that cell itself; one that
     crosses it, or passes its corner, begins and ends in the ring around it. The cell of a
     source owes its label to no move and is left out, unless it is changed itself.
     """
+    found = 0
+    tiles = np.empty(queue.keys.size, np.int64)
+    marked = np.zeros(queue.keys.size, np.bool_)
+    for n in range(new_pace.size):
+        row, column = cells[0, n], cells[1, n]
+        value = label[row, column]
+        if value != UNREACHED and new_pace[n] > pace[row, column]:
+            marks[row, column] = value
+            found = _note(queue, row, column, marked, tiles, found)
     for n in range(new_pace.size):
         row, column = cells[0, n], cells[1, n]
         if not new_pace[n] > pace[row, column]:
@@ -139,14 +166,12 @@ def mark_worse(label, marks, pace, cells, new_pace, rows, columns, delays, queue
         for r in range(max(0, row - 1), min(row + 2, label.shape[0])):
             for c in range(max(0, column - 1), min(column + 2, label.shape[1])):
                 value = label[r, c]
-                if value == UNREACHED or marks[r, c] != UNREACHED:
+                if marks[r, c] != UNREACHED or value == UNREACHED:
                     continue
-                index = value & _INDEX
-                stands = rows[index] == r and columns[index] == c
-                own = stands and value == _label_of(delays[index], index)
-                if not own or (r == row and c == column):
+                if not _is_source(value, r, c, rows, columns, delays):
                     marks[r, c] = value
-                    _wait_at(queue, r, c, value)
+                    found = _note(queue, r, c, marked, tiles, found)
+    return tiles[:found]
 
 
 @nb.njit(cache=True)

@@ -16,6 +16,8 @@ cost of an impossible move without asking.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +29,7 @@ MAX_SOURCES = 1 << SOURCE_BITS
 _SOURCE_MASK = MAX_SOURCES - 1
 TIME_BIAS = (1 << 43) - 1
 HORIZON_MICROSECONDS = TIME_BIAS - 1  # a little over 101 days
+_CELLS_AT_ONCE = 1 << 16
 UNREACHED = 0
 BLOCKED = (1 << 63) - 1
 HIGHEST_M = 9000.0  # no ground is higher; below minus this lie only nodata values
@@ -60,28 +63,34 @@ def last_label(microseconds: int) -> int:
 def microseconds_of(labels: Labels) -> npt.NDArray[np.int64]:
     """Return whole microseconds, -1 where not reached."""
     times = labels >> SOURCE_BITS
-    times += TIME_BIAS
-    times[labels == UNREACHED] = -1
+    for part, out in _parts(labels, times):
+        out += TIME_BIAS
+        out[part == UNREACHED] = -1
     return times
 
 
 def nearest_of(labels: Labels) -> npt.NDArray[np.int32]:
     """Return the index of the source of each label, -1 where not reached."""
     indices = np.empty(labels.shape, np.int32)
-    np.bitwise_and(labels, _SOURCE_MASK, out=indices, casting="unsafe")
-    indices[labels == UNREACHED] = -1
+    for part, out in _parts(labels, indices):
+        np.bitwise_and(part, _SOURCE_MASK, out=out, casting="unsafe")
+        out[part == UNREACHED] = -1
     return indices
 
 
 def seconds_of(labels: Labels) -> npt.NDArray[np.float32]:
-    """Return seconds as float32, ``inf`` where not reached; row by row, to stay small."""
+    """Return seconds as float32, ``inf`` where not reached."""
     seconds = np.empty(labels.shape, np.float32)
-    for line, out in zip(labels, seconds, strict=True):
-        np.divide(
-            (line >> SOURCE_BITS) + TIME_BIAS,
-            MICROSECONDS_PER_SECOND,
-            out=out,
-            casting="unsafe",
-        )
-        out[line == UNREACHED] = np.inf
+    for part, out in _parts(labels, seconds):
+        times = (part >> SOURCE_BITS) + TIME_BIAS
+        np.divide(times, MICROSECONDS_PER_SECOND, out=out, casting="unsafe")
+        out[part == UNREACHED] = np.inf
     return seconds
+
+
+def _parts(labels: Labels, out: npt.NDArray[Any]) -> Iterator[tuple[Labels, npt.NDArray[Any]]]:
+    """Yield matching pieces of both grids, small enough to stay in the cache."""
+    flat, flat_out = labels.reshape(-1), out.reshape(-1)
+    for start in range(0, flat.size, _CELLS_AT_ONCE):
+        piece = slice(start, start + _CELLS_AT_ONCE)
+        yield flat[piece], flat_out[piece]

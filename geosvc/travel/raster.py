@@ -31,7 +31,7 @@ def solve(
     gait: npt.ArrayLike | None = None,
     direction: str = "to_facility",
     limit_seconds: float = float("inf"),
-    diagonal_leak: bool = False,  # noqa: FBT001, FBT002  a public name of long standing
+    diagonal_leak: bool = False,
 ) -> Field:
     """
     Return the travel time between every cell and the source that is nearest in time.
@@ -101,7 +101,7 @@ def solve(
     checks.checked_choice(direction, "direction", ("to_facility", "from_facility"))
     options = _Options(
         checks.checked_length(cell_size_m),
-        int(neighbours) == 16,  # noqa: PLR2004
+        int(neighbours) == 16,
         bool(diagonal_leak),
         elevation is not None,
         direction == "from_facility",
@@ -160,7 +160,7 @@ class Field:
         limit: int,
     ) -> None:
         """Seed the sources and settle the grid; the arguments are checked by ``solve``."""
-        from geosvc.travel import moves, tiles  # noqa: PLC0415  numba loads on first use
+        from geosvc.travel import moves, tiles
 
         self._ground: Ground = tiles.Ground(*ground)
         self._pace_type = pace_type  # as given; beside a finer elevation it is stored finer
@@ -218,14 +218,12 @@ class Field:
         """(row, col, delay_seconds) of every source, None for a closed one."""
         return [
             None if delay == _CLOSED else (int(row), int(column), delay / MICROSECONDS_PER_SECOND)
-            for row, column, delay in zip(
-                self._rows, self._columns, self._delays.tolist(), strict=True
-            )
+            for row, column, delay in zip(self._rows, self._columns, self._delays.tolist(), strict=True)
         ]
 
     def copy(self) -> Field:
         """Return a field of its own with the same content: edit it, keep the baseline."""
-        from geosvc.travel import tiles  # noqa: PLC0415
+        from geosvc.travel import tiles
 
         twin = copy.copy(self)
         twin._ground = self._ground._replace(pace=self._ground.pace.copy())
@@ -288,9 +286,7 @@ class Field:
         self._rows[index], self._columns[index] = place.row, place.column
         self._settle_from(0)
 
-    def change_pace(
-        self, rows: npt.ArrayLike, cols: npt.ArrayLike, new_pace: npt.ArrayLike
-    ) -> None:
+    def change_pace(self, rows: npt.ArrayLike, cols: npt.ArrayLike, new_pace: npt.ArrayLike) -> None:
         """
         Change the pace of some cells: a road closed, a bridge built, a flood.
 
@@ -311,15 +307,15 @@ class Field:
         InvalidParameter
             If a cell lies outside the grid.
         """
-        from geosvc.travel import edits, tiles  # noqa: PLC0415
+        from geosvc.travel import edits, tiles
 
         cells, values = checks.checked_change(rows, cols, new_pace, self.shape, self._pace_type)
         self._refuse_change(cells, values)
         pace, queue = self._ground.pace, self._queue
         marks = np.zeros(self.shape, np.int64)
-        edits.mark_worse(
-            self._labels, marks, pace, cells, values, self._rows, self._columns, self._delays, queue
-        )
+        places = self._rows, self._columns, self._delays
+        worse = edits.mark_worse(self._labels, marks, pace, cells, values, *places, queue)
+        edits.refill(marks, worse, queue)
         queue.seen[:] = False
         tiles.settle(marks, self._labels, self._ground, self._rules, self._last_label, queue)
         wiped = edits.wipe_marked(self._labels, marks, queue)
@@ -334,17 +330,15 @@ class Field:
 
     def _settle_from(self, first: int) -> None:
         """Seed the open sources from this index on, and empty the queue."""
-        from geosvc.travel import edits, tiles  # noqa: PLC0415
+        from geosvc.travel import edits, tiles
 
         limit, queue = self._last_label, self._queue
         edits.seed(self._labels, self._rows, self._columns, self._delays, first, limit, queue)
         none = np.zeros((0, 0), np.int64)
-        self.tiles_settled = int(
-            tiles.settle(self._labels, none, self._ground, self._rules, limit, queue)
-        )
+        self.tiles_settled = int(tiles.settle(self._labels, none, self._ground, self._rules, limit, queue))
 
     def _wipe_catchment(self, index: int) -> None:
-        from geosvc.travel import edits  # noqa: PLC0415
+        from geosvc.travel import edits
 
         row, column = self._rows[index], self._columns[index]
         wiped = edits.wipe_catchment(self._labels, index, row, column, self._queue)
@@ -353,9 +347,7 @@ class Field:
     def _open_index(self, index: int) -> int:
         index = checks.whole(index, "index of a source")
         if not 0 <= index < self._rows.size:
-            raise InvalidParameter(
-                f"no source {index}: there are {self._rows.size}, counted from 0"
-            )
+            raise InvalidParameter(f"no source {index}: there are {self._rows.size}, counted from 0")
         if self._delays[index] == _CLOSED:
             raise InvalidParameter(f"source {index} is closed already; its index is not reused")
         return index

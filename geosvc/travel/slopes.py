@@ -220,9 +220,7 @@ def price_sloped(bench, rules):
             to = np.uintp(direction * AREA) + (BACK if spreads_back else np.uintp(0))
             by = walk[way], cycle[way]
             if direction >= 4:
-                _price_knight(
-                    pace, gait, cost, to, first, stop, step, passed, length, *by, mixed
-                )
+                _price_knight(pace, gait, cost, to, first, stop, step, passed, length, *by, mixed)
                 continue
             _price_pair(pace, gait, cost, to, first, stop, step, length, *by, mixed)
             if direction >= 2 and not rules.leak:

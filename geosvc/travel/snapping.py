@@ -72,10 +72,7 @@ class SnapReport:
 
     def __str__(self) -> str:
         """Say it in one line."""
-        return (
-            f"{len(self.snaps)} points: {len(self.moved)} moved to crossable ground,"
-            f" {len(self.stranded)} stranded"
-        )
+        return f"{len(self.snaps)} points: {len(self.moved)} moved to crossable ground, {len(self.stranded)} stranded"
 
 
 def snap_sources(
@@ -154,9 +151,7 @@ def _position(point: Any, index: int) -> tuple[tuple[float, float] | None, tuple
     except (TypeError, ValueError):
         row, column, delay = math.nan, math.nan, [0.0, 0.0]
     if len(delay) > 1:
-        raise InvalidParameter(
-            f"point {index} must be (row, col), (row, col, delay_seconds) or None, got {point!r}"
-        )
+        raise InvalidParameter(f"point {index} must be (row, col), (row, col, delay_seconds) or None, got {point!r}")
     known = math.isfinite(row) and math.isfinite(column)
     return ((row, column) if known else None), tuple(delay)
 
@@ -189,9 +184,7 @@ def _inside(cell: Cell, shape: tuple[int, ...]) -> bool:
     return 0 <= cell[0] < shape[0] and 0 <= cell[1] < shape[1]
 
 
-def _nearest_crossable(
-    grid: checks.Floats, position: tuple[float, float], reach: float
-) -> Cell | None:
+def _nearest_crossable(grid: checks.Floats, position: tuple[float, float], reach: float) -> Cell | None:
     """Return the crossable cell whose centre is nearest, at most ``reach`` cells away.
 
     The window grows by doubling: most facilities in a river are one cell from its bank.
@@ -205,9 +198,7 @@ def _nearest_crossable(
         radius = min(2.0 * radius, reach)
 
 
-def _nearest_in_window(
-    grid: checks.Floats, position: tuple[float, float], radius: float
-) -> Cell | None:
+def _nearest_in_window(grid: checks.Floats, position: tuple[float, float], radius: float) -> Cell | None:
     row, column = position
     # a hair wider, so that a centre exactly at the limit is not lost to rounding
     radius *= 1.0 + 1e-12

@@ -20,9 +20,7 @@ _HALF = np.uintp(TILE // 2)
 _LAST = np.uintp(TILE - 1)
 _AREA = np.uintp(AREA)
 _S, _SE, _SW, _ESE, _WSW, _SSE, _SSW = (np.uintp(step) for step in OFFSETS[1:])
-_AT_S, _AT_SE, _AT_SW, _AT_ESE, _AT_WSW, _AT_SSE, _AT_SSW = (
-    np.uintp(d * AREA) for d in range(1, DIRECTIONS)
-)
+_AT_S, _AT_SE, _AT_SW, _AT_ESE, _AT_WSW, _AT_SSE, _AT_SSW = (np.uintp(d * AREA) for d in range(1, DIRECTIONS))
 ALL_ROWS = (1 << TILE) - 1
 
 

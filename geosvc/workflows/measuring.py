@@ -41,6 +41,8 @@ SURFACE_FILE = "surface.tif"
 _ID_LENGTH = 12
 _SNAP_WITHIN_M = 1000.0
 NEIGHBOURS = 8
+# Raise it with every change that changes a number: an old run must not answer for a new method.
+METHOD = 2
 # The curve of people by distance goes this far beyond the largest threshold.
 _CURVE_STEPS = 240
 _CURVE_TIMES_LIMIT = 2.0
@@ -148,6 +150,7 @@ def _inputs(study: Study, service: Service, located: list[Registered], missing: 
     profile = None if service.profile is None else asdict(travel_profiles()[service.profile])
     return {
         "version": __version__,
+        "method": METHOD,
         "service": service.as_dict(),
         "profile": profile,
         "facilities": [[each.id, each.revision] for each in located],

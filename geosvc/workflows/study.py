@@ -166,7 +166,8 @@ class Study:
             return self._people_from_points(layer)
         points = read_people(layer.files[0], max_mb=2**20, pieces=_PIECES_OF_A_CELL)
         return people_from_points(
-            points.lon, points.lat, points.people, grid=self.grid, area_of_cell=self.area_of_cell
+            points.lon, points.lat, points.people, grid=self.grid,
+            areas=self.tree.areas_of_positions(points.cell_lon, points.cell_lat),
         )
 
     def _people_from_points(self, layer: Layer) -> People:
@@ -176,7 +177,7 @@ class Study:
             np.array([float(row[name]) for row in rows]) for name in ("longitude", "latitude", "people")
         )
         return people_from_points(
-            lon, lat, people, grid=self.grid, area_of_cell=self.area_of_cell,
+            lon, lat, people, grid=self.grid, areas=self.tree.areas_of_positions(lon, lat),
             codes=[row["area_code"] for row in rows], area_index=self.tree.index,
         )
 

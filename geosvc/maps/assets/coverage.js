@@ -341,6 +341,17 @@
     map.createPane(name).style.zIndex = order;
   }
 
+  /* Show the whole study; where there is room, between the cards and not below them. */
+  function fit(map, b, title, key) {
+    var width = map.getSize().x;
+    var left = title ? title.offsetWidth + 20 : 12;
+    var right = key.offsetWidth + 20;
+    var room = width - left - right > width * 0.45;
+    map.fitBounds([[b[1], b[0]], [b[3], b[2]]], {
+      paddingTopLeft: [room ? left : 12, 12], paddingBottomRight: [room ? right : 12, 28]
+    });
+  }
+
   function draw(map, id) {
     var doc = JSON.parse(document.getElementById(id).textContent);
     ['surface', 'roads', 'gaps', 'boundary', 'facilities', 'counts'].forEach(function (name, i) { pane(map, name, 350 + 20 * i); });
@@ -361,9 +372,11 @@
     }
     gapLayer(doc, map);
     facilityLayer(doc, map);
-    if (doc.title_block) { control(map, 'topleft', titleBlock(doc)); }
-    control(map, 'bottomright', legend(doc));
-    map.fitBounds([[doc.bounds[1], doc.bounds[0]], [doc.bounds[3], doc.bounds[2]]], { padding: [12, 12] });
+    var title = doc.title_block ? titleBlock(doc) : null;
+    if (title) { control(map, 'topleft', title); }
+    var key = legend(doc);
+    control(map, 'bottomright', key);
+    fit(map, doc.bounds, title, key);
     var image = new Image();
     image.onload = function () {
       var surface = new Surface(doc.picture, image);
