@@ -72,6 +72,22 @@ def _albers(lon: float, south: float, north: float) -> str:
     )
 
 
+def check_known(crs: str) -> str:
+    """Return ``crs`` if PROJ knows it.
+
+    Raises
+    ------
+    InvalidParameter
+    """
+    try:
+        CRS.from_user_input(crs)
+    except CRSError:
+        raise InvalidParameter(
+            f"CRS {crs!r} is not known; expected something like EPSG:4551 or a PROJ string"
+        ) from None
+    return crs
+
+
 def check_metric(crs: str) -> str:
     """Return ``crs`` if it is projected with metres as unit.
 
@@ -80,12 +96,7 @@ def check_metric(crs: str) -> str:
     InvalidParameter
         If it is unknown, geographic, or counts in feet.
     """
-    try:
-        parsed = CRS.from_user_input(crs)
-    except CRSError:
-        raise InvalidParameter(
-            f"CRS {crs!r} is not known; expected something like EPSG:4551 or a PROJ string"
-        ) from None
+    parsed = CRS.from_user_input(check_known(crs))
     units = {axis.unit_name for axis in parsed.axis_info}
     if not parsed.is_projected or units != {"metre"}:
         raise InvalidParameter(

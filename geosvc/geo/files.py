@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from geosvc.errors import UnreadableFile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _MEBIBYTE = 1024 * 1024
 SIDECAR_SUFFIX = ".meta.json"
@@ -48,6 +51,14 @@ def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file, hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def joint_checksum(paths: Sequence[Path]) -> str:
+    """Return one SHA-256 for several files, by name and content, whatever their order."""
+    digest = hashlib.sha256()
+    for path in sorted(paths, key=lambda each: each.name):
+        digest.update(f"{path.name}:{sha256_of(path)}\n".encode())
+    return digest.hexdigest()
 
 
 def sidecar_of(path: Path) -> dict[str, Any]:

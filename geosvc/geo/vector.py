@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geosvc.errors import InvalidCoordinate, InvalidGeometry, MissingCRS, UnreadableFile
-from geosvc.geo.crs import CRS84, check_position
+from geosvc.geo.crs import CRS84, check_known, check_position
 from geosvc.geo.files import check_file
 
 if TYPE_CHECKING:
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 VECTOR_SUFFIXES = frozenset({".geojson", ".json", ".gpkg", ".shp", ".pbf", ".osm", ".fgb", ".parquet", ".gml", ".kml"})
 _ALWAYS_DEGREES = frozenset({".geojson", ".json", ".pbf", ".osm", ".kml"})
+_GEOJSON = frozenset({".geojson", ".json"})
+_HEAD_BYTES = 4096
 _METRES_RATHER_THAN_DEGREES = 400.0
+# The frame's attribute that says how a file was read which does not say it itself.
+READ_AS = "read_as"
 
 
 def read_vector(
@@ -48,11 +52,19 @@ def read_vector(
     frame = _read(path, layer, expected)
     if len(frame) == 0 or "geometry" not in frame or frame.geometry.isna().all():
         raise UnreadableFile(f"{path.name} has no features with a geometry; expected {expected}")
+    told = _crs_in(path) if path.suffix in _GEOJSON and crs is None else True
     frame = _with_crs(frame, path, crs)
     _check_numbers(frame, path)
     frame = frame.to_crs(CRS84)
     _check_on_earth(frame, path)
+    frame.attrs[READ_AS] = "" if told else f"{path.name} names no CRS: read as CRS84, as RFC 7946 says"
     return frame
+
+
+def _crs_in(path: Path) -> bool:
+    """Return whether a GeoJSON file names a CRS; the member stands before the features."""
+    with path.open("rb") as stream:
+        return b'"crs"' in stream.read(_HEAD_BYTES)
 
 
 def _read(path: Path, layer: str | None, expected: str) -> gpd.GeoDataFrame:
@@ -98,8 +110,8 @@ def _with_crs(frame: gpd.GeoDataFrame, path: Path, crs: str | None) -> gpd.GeoDa
                 f"{path.name} does not say its coordinate reference system; {cure}, or name it "
                 "with --crs (for example --crs EPSG:4490)"
             )
-        return frame.set_crs(crs, allow_override=True)
-    if crs is not None and frame.crs != crs:
+        return frame.set_crs(check_known(crs), allow_override=True)
+    if crs is not None and frame.crs != check_known(crs):
         raise MissingCRS(
             f"{path.name} says it is in {frame.crs.name}, --crs says {crs}; leave --crs out, or "
             "correct the file"

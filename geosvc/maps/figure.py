@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import folium
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DATA_ID = "geosvc-coverage"
+_TEMPLATE_BRACE = re.compile(r"\{(?=[{%#])")
 _LEAFLET = "vendor/leaflet-1.9.4"
 # Folium's link names and the files that take their place. A name that is in neither table is
 # refused: a map that asks the internet for a file is a blank page on an intranet.
@@ -110,6 +112,9 @@ def json_block(document: dict[str, Any]) -> str:
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     safe = text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
     safe = safe.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    # Folium compiles what a part of the map returns as a template: a name must not be one.
+    # Such a brace only ever stands inside a JSON string, where it may be written as its code.
+    safe = _TEMPLATE_BRACE.sub(r"\\u007b", safe)
     return f'<script type="application/json" id="{DATA_ID}">{safe}</script>'
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geosvc.errors import StoreError
+from geosvc.geo.files import joint_checksum
 from geosvc.registry.moments import now
 from geosvc.store.layers import LayerRow, select_layers
 
@@ -88,14 +89,16 @@ def save(session: Session, layer: Layer, *, author: str) -> str:
 
 
 @contextmanager
-def files_of(store: Store, kind: str, sha256: str, write: Callable[[Path], None]) -> Iterator[Path]:
-    """Give the folder of a new layer; if what follows fails, the folder is gone again.
+def files_of(store: Store, kind: str, write: Callable[[Path], None]) -> Iterator[tuple[Path, str]]:
+    """Give the folder and the checksum of a new layer; if what follows fails, the folder is gone again.
+
+    The checksum is that of what is stored, so that it changes whenever a run would change: with
+    another layer of the same file, or with attributes that stand in a file beside it.
 
     Parameters
     ----------
     store : Store
-    kind, sha256 : str
-        They name the folder; one that is there already holds the same content and is kept.
+    kind : str
     write : callable
         Puts the files into a folder.
 
@@ -104,23 +107,24 @@ def files_of(store: Store, kind: str, sha256: str, write: Callable[[Path], None]
     StoreError
         If the disk is full or the workspace cannot be written.
     """
-    final = store.layers / folder_name(kind, sha256)
-    if final.exists():
-        yield final
-        return
+    final: Path | None = None
+    partial: Path | None = None
     try:
         partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=store.layers))
         partial.chmod(0o755)
-    except OSError as error:
-        raise StoreError(f"the layer cannot be stored in the workspace: {error}") from error
-    try:
         write(partial)
-        partial.rename(final)
-        yield final
+        sha256 = joint_checksum(list(partial.iterdir()))
+        folder = store.layers / folder_name(kind, sha256)
+        if not folder.exists():
+            partial.rename(folder)
+            final = folder  # ours to remove if what follows fails
+        yield folder, sha256
     except BaseException as error:
-        shutil.rmtree(final, ignore_errors=True)
+        if final is not None:
+            shutil.rmtree(final, ignore_errors=True)
         if isinstance(error, OSError) and not isinstance(error, StoreError):
             raise StoreError(f"the layer cannot be stored in the workspace: {error}") from error
         raise
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        if partial is not None:
+            shutil.rmtree(partial, ignore_errors=True)

@@ -32,6 +32,8 @@ class Population:
 
     def __post_init__(self) -> None:
         """Refuse what can never be true."""
+        if not self.area_code.strip():
+            raise InvalidInput("a figure of people needs the code of its area")
         if self.kind not in KINDS:
             raise InvalidInput(f"kind must be one of {', '.join(KINDS)} (常住, 户籍); got {self.kind!r}")
         if self.status not in STATUSES:

@@ -198,9 +198,9 @@ def checked_sources(sources: Iterable[Any], pace: Floats) -> list[Source | None]
 
 
 def checked_change(
-    rows: object,
-    columns: object,
-    new_pace: object,
+    rows: npt.ArrayLike,
+    columns: npt.ArrayLike,
+    new_pace: npt.ArrayLike,
     shape: tuple[int, int],
     pace_type: np.dtype[Any],
 ) -> tuple[npt.NDArray[np.int64], Floats]:

@@ -4,6 +4,9 @@ After a wipe the border of what is left flows in again, by the same loop that se
 the grid in the first place. Wiping too much costs time and never changes the answer.
 """
 
+# numba infers the types of kernels; what arrays hold is said in their docstrings
+# ruff: noqa: ANN001, ANN201, ANN202
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
 from __future__ import annotations
 
 import numba as nb

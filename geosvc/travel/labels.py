@@ -64,7 +64,7 @@ def microseconds_of(labels: Labels) -> npt.NDArray[np.int64]:
     """Return whole microseconds, -1 where not reached."""
     times = labels >> SOURCE_BITS
     for part, out in _parts(labels, times):
-        out += TIME_BIAS
+        np.add(out, TIME_BIAS, out=out)
         out[part == UNREACHED] = -1
     return times
 

@@ -10,6 +10,9 @@ Unsigned indices keep numba from checking for negative ones, which is what lets 
 compiler work on several cells at once.
 """
 
+# numba infers the types of kernels; what arrays hold is said in their docstrings
+# ruff: noqa: ANN001, ANN201, ANN202
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
 from __future__ import annotations
 
 import math

@@ -225,13 +225,17 @@ class Field:
         """Return a field of its own with the same content: edit it, keep the baseline."""
         from geosvc.travel import tiles
 
+        queue = tiles.empty_queue(self.shape)
+        queue.rows[:] = self._queue.rows
         twin = copy.copy(self)
-        twin._ground = self._ground._replace(pace=self._ground.pace.copy())
-        twin._labels = self._labels.copy()
-        twin._delays = self._delays.copy()
-        twin._rows, twin._columns = self._rows.copy(), self._columns.copy()
-        twin._queue = tiles.empty_queue(self.shape)
-        twin._queue.rows[:] = self._queue.rows
+        vars(twin).update(
+            _ground=self._ground._replace(pace=self._ground.pace.copy()),
+            _labels=self._labels.copy(),
+            _queue=queue,
+            _rows=self._rows.copy(),
+            _columns=self._columns.copy(),
+            _delays=self._delays.copy(),
+        )
         return twin
 
     def open(self, row: int, col: int, delay_seconds: float = 0.0) -> int:

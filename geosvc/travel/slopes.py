@@ -17,6 +17,9 @@ cent downhill. Two assumptions of ours: nobody gains beyond 6 % downhill, where 
 brake, and pushing takes five times the riding pace of the flat (4.3 km/h for 21.6).
 """
 
+# numba infers the types of kernels; what arrays hold is said in their docstrings
+# ruff: noqa: ANN001, ANN201, ANN202
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
 from __future__ import annotations
 
 import math

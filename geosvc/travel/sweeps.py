@@ -6,12 +6,15 @@ has already visited, which is half of them. Bit masks of rows say which rows hav
 to take in, so a sweep skips the others.
 """
 
+# numba infers the types of kernels; what arrays hold is said in their docstrings
+# ruff: noqa: ANN001, ANN201, ANN202
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
 from __future__ import annotations
 
 import numba as nb
 import numpy as np
 
-from geosvc.travel.moves import AREA, BACK, DIRECTIONS, HALO, OFFSETS, SIDE, TILE
+from geosvc.travel.moves import AREA, DIRECTIONS, HALO, OFFSETS, SIDE, TILE
 
 _TILE = np.uintp(TILE)
 _ONE = np.uintp(1)
@@ -112,17 +115,25 @@ def _base(row):
 
 
 @nb.njit(cache=True)
+def _rows_below(bits, sixteen):
+    """Return the mask of the rows that moves down from these rows lead to."""
+    return (bits << 1 | bits << 2 if sixteen else bits << 1) & ALL_ROWS
+
+
+@nb.njit(cache=True)
+def _rows_above(bits, sixteen):
+    """Return the mask of the rows that moves up from these rows lead to."""
+    return bits >> 1 | bits >> 2 if sixteen else bits >> 1
+
+
+@nb.njit(cache=True)
 def settle_tile(label, cost, best, back, rows, sixteen):
     """Sweep down and up until nothing changes; return the rows that have news to tell.
 
     ``rows`` is the mask of rows with news from outside: they take in their surroundings
     too, so a row that was wiped is filled again from its neighbours.
     """
-    near = rows << 1 | rows >> 1
-    if sixteen:
-        near |= rows << 2 | rows >> 2
-    down = (rows | near) & ALL_ROWS
-    up = down
+    down = up = rows | _rows_below(rows, sixteen) | _rows_above(rows, sixteen)
     changed = rows
     while down | up:
         for row in range(TILE):
@@ -130,31 +141,22 @@ def settle_tile(label, cost, best, back, rows, sixteen):
             if down & bit:
                 base = _base(row)
                 _from_above(label, cost, best, base, sixteen)
-                if rows & bit or _news(label, best, base):
-                    if _along(label, cost, best, base, back):
-                        changed |= bit
-                        down |= bit << 1
-                        up |= bit >> 1
-                        if sixteen:
-                            down |= bit << 2
-                            up |= bit >> 2
-        down = 0
-        rows = 0
+                # a row with news from outside has yet to run along itself
+                if (rows & bit or _news(label, best, base)) and _along(label, cost, best, base, back):
+                    changed |= bit
+                    down |= _rows_below(bit, sixteen)
+                    up |= _rows_above(bit, sixteen)
+        down = rows = np.int64(0)
         for row in range(TILE - 1, -1, -1):
             bit = np.int64(1) << row
             if up & bit:
                 base = _base(row)
                 _from_below(label, cost, best, base, back, sixteen)
-                if _news(label, best, base):
-                    if _along(label, cost, best, base, back):
-                        changed |= bit
-                        up |= bit >> 1
-                        down |= bit << 1
-                        if sixteen:
-                            up |= bit >> 2
-                            down |= bit << 2
-        up = 0
-        down &= ALL_ROWS
+                if _news(label, best, base) and _along(label, cost, best, base, back):
+                    changed |= bit
+                    down |= _rows_below(bit, sixteen)
+                    up |= _rows_above(bit, sixteen)
+        up = np.int64(0)
     return changed
 
 

@@ -5,6 +5,9 @@ smallest first means that most tiles are settled once or twice; the result does 
 depend on it, since whatever improves a cell later queues its tile again.
 """
 
+# numba infers the types of kernels; what arrays hold is said in their docstrings
+# ruff: noqa: ANN001, ANN201, ANN202
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
 from __future__ import annotations
 
 from typing import NamedTuple

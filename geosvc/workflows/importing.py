@@ -134,9 +134,9 @@ def _store_layer(
 ) -> ImportReport:
     layer, report = prepared.layer, prepared.report
     with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(layers.files_of(store, prepared.kind, layer.sha256, prepared.write))
+        folder, sha256 = stack.enter_context(layers.files_of(store, prepared.kind, prepared.write))
         session = stack.enter_context(store.writing())
-        kept = layers.Layer(**{**layer.__dict__, "folder": folder})
+        kept = layers.Layer(**{**layer.__dict__, "folder": folder, "sha256": sha256})
         origin = _begin(session, report, paths, settings)
         report.changes[layers.save(session, kept, author=settings.author)] += 1
         _end(session, report, origin)

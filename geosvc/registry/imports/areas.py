@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from geosvc.errors import InvalidGeometry, InvalidInput, Refusal, RefusedRows
+from geosvc.errors import InvalidInput, Refusal, RefusedRows
 from geosvc.geo.files import sidecar_of
 from geosvc.geo.vector import check_valid_shapes, read_vector
 from geosvc.registry import areas as registry
@@ -49,6 +50,8 @@ def read_areas(
                 f"{', '.join([*table.columns.values(), *table.unused])}; rename one of them to {needed!r}"
             )
     report = ImportReport(kind="areas", file_name=path.name)
+    if table.read_as:
+        report.notes.append(table.read_as)
     found: list[Area] = []
     for row in table.rows:
         try:
@@ -102,15 +105,25 @@ def _refuse_twice(found: list[Area], rows: list[Row], report: ImportReport) -> N
 
 
 def store_areas(session: Session, areas: list[Area], report: ImportReport, *, author: str, origin: str) -> None:
-    """Register areas.
-
-    Raises
-    ------
-    InvalidGeometry
-        If an area that has a polygon would lose it to a table without one.
-    """
+    """Register areas; a table without polygons leaves those that are there in place, and says so."""
+    kept = 0
     for area in areas:
+        if area.geometry is None:
+            known = registry.find(session, AreaQuery(codes=[area.code], has_geometry=True))
+            if known:
+                kept += 1
+                area = _with_polygon_of(area, known[0])  # noqa: PLW2901
         report.changes[registry.save(session, area, author=author, origin=origin)] += 1
+    if kept:
+        report.notes.append(f"{kept} areas keep the polygon that they had: the table has none")
+
+
+def _with_polygon_of(area: Area, known: Area) -> Area:
+    """Return an area with the polygon that is registered, and what was said of that polygon."""
+    return replace(
+        area, geometry=known.geometry, schematic=known.schematic, review_number=area.review_number or known.review_number,
+        source=known.source, licence=known.licence,
+    )
 
 
 def read_people_table(path: Path, *, max_mb: int) -> tuple[list[Population], ImportReport]:
@@ -184,5 +197,3 @@ def store_people(session: Session, found: list[Population], report: ImportReport
     for each in found:
         report.changes[populations.save(session, each, author=author, origin=origin)] += 1
 
-
-__all__ = ["InvalidGeometry", "read_areas", "read_people_table", "store_areas", "store_people", "whole_number"]

@@ -67,6 +67,8 @@ def read_facilities(path: Path, options: FacilityOptions) -> tuple[list[Facility
     told = sidecar_of(path)
     _check_columns(table, path, options)
     report = ImportReport(kind="facilities", file_name=path.name)
+    if table.read_as:
+        report.notes.append(table.read_as)
     if table.unused:
         report.notes.append(f"columns not used: {', '.join(table.unused)}")
     reader = _RowReader(table, options, told.get("crs"), told.get("source"))
@@ -155,7 +157,7 @@ class _RowReader:
                 return class_of(word).code
             except InvalidInput:
                 continue
-        if self._options.default_class:
+        if self._options.default_class and not any(words):
             return class_of(self._options.default_class).code
         self._unknown_words[next(filter(None, words), "(empty)")] += 1
         return UNCLASSIFIED
@@ -253,30 +255,32 @@ def store_facilities(
 class _Existing:
     """What is registered already, each facility to be matched once.
 
-    An identifier decides; else name, class and area must be equal, and of several such the
-    nearest is taken. The same file imported again therefore meets itself.
+    An identifier decides; else name, class and area must be equal, and of several the nearest
+    is taken. The same file imported again therefore meets itself.
     """
 
     def __init__(self, session: Session) -> None:
-        self._by_identifier: dict[tuple[str, str], registry.Registered] = {}
+        self._by_identifier: defaultdict[tuple[str, str], list[registry.Registered]] = defaultdict(list)
         self._by_name: defaultdict[tuple[str, str, str | None], list[registry.Registered]] = defaultdict(list)
         self._taken: set[int] = set()
         for each in registry.find(session, FacilityQuery()):
             for pair in each.facility.identifiers:
-                self._by_identifier[(pair["scheme"], pair["value"])] = each
+                self._by_identifier[(pair["scheme"], pair["value"])].append(each)
             self._by_name[_name_key(each.facility)].append(each)
 
     def take(self, facility: Facility) -> int | None:
-        candidates = [
-            found for pair in facility.identifiers
-            if (found := self._by_identifier.get((pair["scheme"], pair["value"])))
-        ] or self._by_name[_name_key(facility)]
-        free = [each for each in candidates if each.id not in self._taken]
-        if not free:
-            return None
-        chosen = min(free, key=lambda each: (_apart_m(each.facility, facility), each.id))
-        self._taken.add(chosen.id)
-        return chosen.id
+        # Two sites of one hospital may share its identifier: the one of the same name goes first.
+        same_identifier = [
+            each for pair in facility.identifiers for each in self._by_identifier[(pair["scheme"], pair["value"])]
+        ]
+        for candidates in (same_identifier, self._by_name[_name_key(facility)]):
+            free = [each for each in candidates if each.id not in self._taken]
+            if free:
+                chosen = min(free, key=lambda each: (
+                    _name_key(each.facility) != _name_key(facility), _apart_m(each.facility, facility), each.id))
+                self._taken.add(chosen.id)
+                return chosen.id
+        return None
 
 
 def _name_key(facility: Facility) -> tuple[str, str, str | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 from dataclasses import dataclass
@@ -13,9 +12,9 @@ import numpy as np
 
 from geosvc.errors import InvalidGeometry, InvalidInput, Refusal, RefusedRows
 from geosvc.geo.crs import check_position
-from geosvc.geo.files import sha256_of, sidecar_of
+from geosvc.geo.files import sidecar_of
 from geosvc.geo.raster import RASTER_SUFFIXES, read_header, read_people
-from geosvc.geo.vector import read_vector
+from geosvc.geo.vector import READ_AS, read_vector
 from geosvc.registry.imports.areas import whole_number
 from geosvc.registry.imports.report import ImportReport
 from geosvc.registry.imports.tables import plain, read_table
@@ -60,12 +59,15 @@ def prepare_roads(
     if layer is None and path.suffix in (".pbf", ".osm"):
         layer = "lines"
     frame = read_vector(path, max_mb=max_mb, expected=EXPECTED_ROADS, layer=layer, crs=crs)
+    read_as = frame.attrs.get(READ_AS)
     frame = frame[frame.geometry.geom_type.isin(["LineString", "MultiLineString"])]
     if "highway" in frame.columns:
         frame = frame[frame["highway"].notna()]
     if len(frame) == 0:
         raise InvalidGeometry(f"{path.name} has no roads (no lines); expected {EXPECTED_ROADS}")
     report = ImportReport(kind=ROADS, file_name=path.name)
+    if read_as:
+        report.notes.append(read_as)
     roads = _normalised_roads(frame, report)
     if study_bbox is not None:
         inside = int(roads.cx[study_bbox[0] : study_bbox[2], study_bbox[1] : study_bbox[3]].shape[0])
@@ -84,7 +86,7 @@ def prepare_roads(
     def write(folder: Path) -> None:
         roads.to_file(folder / ROADS_FILE, driver="FlatGeobuf", engine="pyogrio", SPATIAL_INDEX="NO")
 
-    return _prepared(ROADS, path, sha256_of(path), told, report, write)
+    return _prepared(ROADS, path, told, report, write)
 
 
 def _normalised_roads(frame: gpd.GeoDataFrame, report: ImportReport) -> gpd.GeoDataFrame:
@@ -140,7 +142,7 @@ def _population_raster(path: Path, max_mb: int, study_bbox: BBox | None, year: i
     }
     if not len(people.people):
         report.notes.append("the raster holds nobody: every count of people will be 0")
-    return _prepared(POPULATION, path, sha256_of(path), sidecar_of(path), report, _copier([path]))
+    return _prepared(POPULATION, path, sidecar_of(path), report, _copier([path]))
 
 
 def _population_points(
@@ -182,7 +184,7 @@ def _population_points(
         lines += [f"{x!r},{y!r},{n!r},{c}" for x, y, n, c in zip(lon, lat, people, codes, strict=True)]
         (folder / POINTS_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
-    return _prepared(POPULATION, path, sha256_of(path), told, report, write)
+    return _prepared(POPULATION, path, told, report, write)
 
 
 def prepare_elevation(paths: Sequence[Path], *, max_mb: int, study_bbox: BBox | None) -> Prepared:
@@ -193,7 +195,7 @@ def prepare_elevation(paths: Sequence[Path], *, max_mb: int, study_bbox: BBox | 
     report = ImportReport(kind=ELEVATION, file_name=", ".join(path.name for path in paths))
     report.figures |= {"tiles": len(paths), "bbox": list(bbox)}
     report.notes.append("elevation is stored and not used yet: travel is computed as on level ground")
-    return _prepared(ELEVATION, paths[0], _joint_checksum(paths), sidecar_of(paths[0]), report, _copier(paths))
+    return _prepared(ELEVATION, paths[0], sidecar_of(paths[0]), report, _copier(paths))
 
 
 def prepare_landcover(paths: Sequence[Path], *, max_mb: int, study_bbox: BBox | None) -> Prepared:
@@ -214,7 +216,7 @@ def prepare_landcover(paths: Sequence[Path], *, max_mb: int, study_bbox: BBox | 
         if len(named) < len(paths):
             raise InvalidInput("two of the files hold the same land-cover class; give each class once")
         report.figures |= {"format": "fractions", "classes": sorted(named)}
-    return _prepared(LANDCOVER, paths[0], _joint_checksum(paths), sidecar_of(paths[0]), report, _copier(paths))
+    return _prepared(LANDCOVER, paths[0], sidecar_of(paths[0]), report, _copier(paths))
 
 
 def landcover_class_of(path: Path) -> str:
@@ -234,11 +236,11 @@ def landcover_class_of(path: Path) -> str:
 
 
 def _prepared(
-    kind: str, path: Path, sha256: str, told: dict[str, Any], report: ImportReport, write: Callable[[Path], None]
+    kind: str, path: Path, told: dict[str, Any], report: ImportReport, write: Callable[[Path], None]
 ) -> Prepared:
     layer = Layer(
         kind=kind, title=str(told.get("title_zh") or path.stem), file_name=report.file_name, folder=Path(),
-        sha256=sha256, source=told.get("source"), licence=told.get("licence"), dated=told.get("date"),
+        sha256="", source=told.get("source"), licence=told.get("licence"), dated=told.get("date"),
         schematic=bool(told.get("schematic")), summary=dict(report.figures),
     )
     return Prepared(kind=kind, layer=layer, write=write, report=report)
@@ -250,13 +252,6 @@ def _copier(paths: Sequence[Path]) -> Callable[[Path], None]:
             shutil.copyfile(path, folder / path.name)
 
     return write
-
-
-def _joint_checksum(paths: Sequence[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(paths, key=lambda each: each.name):
-        digest.update(f"{path.name}:{sha256_of(path)}\n".encode())
-    return digest.hexdigest()
 
 
 def _around(boxes: Sequence[BBox]) -> BBox:

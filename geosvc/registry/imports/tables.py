@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from geosvc.errors import UnreadableFile
 from geosvc.geo.files import check_file
-from geosvc.geo.vector import VECTOR_SUFFIXES, read_vector
+from geosvc.geo.vector import READ_AS, VECTOR_SUFFIXES, read_vector
 from geosvc.registry.imports.headers import field_of
 
 if TYPE_CHECKING:
@@ -38,11 +38,15 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """The rows of a file. ``columns`` maps the field names found to the file's own headers."""
+    """The rows of a file. ``columns`` maps the field names found to the file's own headers.
+
+    ``read_as`` says in which CRS a file was read that does not name one itself.
+    """
 
     columns: dict[str, str]
     rows: list[Row]
     has_geometry: bool = False
+    read_as: str = ""
     unused: list[str] = field(default_factory=list)
 
 
@@ -82,12 +86,17 @@ def _text_rows(path: Path, expected: str) -> list[list[str]]:
     if b"\x00" in data[:4096] and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise UnreadableFile(f"{path.name} is not text (it holds zero bytes); expected {expected}")
     text = _decoded(data, path)
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = max(",\t;", key=first.count)
     try:
-        return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+        read = [list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)) for delimiter in ",\t;"]
     except csv.Error as error:
         raise UnreadableFile(f"{path.name} cannot be read as a table ({error}); expected {expected}") from None
+    # A title with commas may stand above a table of semicolons: the header decides, not the first line.
+    return max(read, key=_understood)
+
+
+def _understood(grid: list[list[str]]) -> int:
+    """Return how many cells of the best row near the top are headers that we know."""
+    return max((sum(field_of(plain(cell)) is not None for cell in row) for row in grid[:_HEADER_WITHIN_ROWS]), default=0)
 
 
 def _decoded(data: bytes, path: Path) -> str:
@@ -171,7 +180,7 @@ def _from_vector(path: Path, max_mb: int, expected: str, layer: str | None, crs:
         cells = {name: _attribute_text(record[column]) for name, column in columns.items()}
         rows.append(Row(number, cells, shape))
     unused = [str(column) for column in attributes if str(column) not in columns.values()]
-    return Table(columns=columns, rows=rows, has_geometry=True, unused=unused)
+    return Table(columns=columns, rows=rows, has_geometry=True, unused=unused, read_as=frame.attrs.get(READ_AS, ""))
 
 
 def _attribute_text(value: object) -> str:
