@@ -11,9 +11,10 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from geosvc import __version__
 from geosvc.api import collections, landing, services
+from geosvc.api.openapi import add_openapi
 from geosvc.api.problems import answer_error, handled
 from geosvc.web.pages import add_pages, render_error
-from geosvc.web.security import SecurityHeaders
+from geosvc.web.security import SECURITY_HEADERS, SecurityHeaders
 from geosvc.workflows.workspace import open_workspace
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(
         title="geosvc", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
-        openapi_url="/api/openapi.json",
+        openapi_url=None,
         description="Registry of health facilities and coverage of health services. Shaped as OGC API - Features Part 1.",
     )
     app.state.settings = settings
@@ -51,6 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(SecurityHeaders)
     for router in (landing.router, collections.router, services.router):
         app.include_router(router)
+    add_openapi(app)
     add_pages(app)
     for family in handled:
         app.add_exception_handler(family, _answer)
@@ -59,10 +61,14 @@ def create_app(settings: Settings) -> FastAPI:
 
 async def _answer(request: Request, error: Exception) -> Response:
     """Answer a script with JSON, a person with a page."""
-    answer = await answer_error(request, error)  # logs what is unexpected
-    if request.url.path.startswith("/api") or "text/html" not in request.headers.get("accept", ""):
-        return answer
-    return render_error(request, error)
+    answer: Response = await answer_error(request, error)  # logs what is unexpected
+    for_scripts = (request.url.path + "/").startswith("/api/")
+    if not for_scripts and "text/html" in request.headers.get("accept", ""):
+        answer = render_error(request, error)
+    # An unexpected error is answered outside of the middleware that adds these.
+    for name, value in SECURITY_HEADERS.items():
+        answer.headers.setdefault(name, value)
+    return answer
 
 
 def _store_once(settings: Settings) -> tuple[Callable[[], Store], Callable[[], None]]:

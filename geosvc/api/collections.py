@@ -10,14 +10,19 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from geosvc.api.parameters import (
+    CRS84_URI,
     DEFAULT_ITEMS,
+    BBoxCrsParameter,
     BBoxParameter,
+    CrsParameter,
     CursorParameter,
     DatetimeParameter,
     LimitParameter,
     RecordedParameter,
     StrictRoute,
     bbox_of,
+    check_crs84,
+    check_level,
     instant_of,
 )
 from geosvc.errors import CollectionNotFound
@@ -31,7 +36,6 @@ from geosvc.workflows import reading
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["features"])
 GEOJSON = "application/geo+json"
-CRS84_URI = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,8 @@ def _item(request: Request, collection_id: str, feature: reading.Feature) -> Res
 def facilities(
     request: Request,
     bbox: BBoxParameter = None,
+    bbox_crs: BBoxCrsParameter = None,
+    crs: CrsParameter = None,
     limit: LimitParameter = DEFAULT_ITEMS,
     cursor: CursorParameter = None,
     at: DatetimeParameter = None,
@@ -135,6 +141,7 @@ def facilities(
     illustrative: Annotated[bool | None, Query(description="true: only sample data; false: only real ones.")] = None,
 ) -> Response:
     """Return facilities in the order of their id."""
+    check_crs84(crs, bbox_crs)
     query = FacilityQuery(
         name_contains=q, class_prefixes=None if class_code is None else [class_code],
         states=None if state is None else [state], area_prefix=area, bbox=bbox_of(bbox), located=located,
@@ -146,9 +153,10 @@ def facilities(
 
 @router.get("/collections/facilities/items/{facility_id}", summary="One facility")
 def facility(
-    facility_id: str, request: Request, at: DatetimeParameter = None, recorded: RecordedParameter = None
+    facility_id: str, request: Request, crs: CrsParameter = None, at: DatetimeParameter = None, recorded: RecordedParameter = None
 ) -> Response:
     """Return one facility."""
+    check_crs84(crs)
     times = FacilityQuery(
         valid_at=instant_of(at, name="datetime"), recorded_at=instant_of(recorded, name="recorded")
     )
@@ -159,6 +167,8 @@ def facility(
 def areas(
     request: Request,
     bbox: BBoxParameter = None,
+    bbox_crs: BBoxCrsParameter = None,
+    crs: CrsParameter = None,
     limit: LimitParameter = DEFAULT_ITEMS,
     cursor: CursorParameter = None,
     at: DatetimeParameter = None,
@@ -168,6 +178,8 @@ def areas(
     has_polygon: Annotated[bool | None, Query(description="false: only coded divisions without a polygon.")] = None,
 ) -> Response:
     """Return areas in the order of their code. They carry no time yet: datetime does not restrict."""
+    check_crs84(crs, bbox_crs)
+    check_level(level)
     instant_of(at, name="datetime")
     query = AreaQuery(
         levels=None if level is None else [level], parent_code=parent, name_contains=q, has_geometry=has_polygon,
@@ -177,8 +189,9 @@ def areas(
 
 
 @router.get("/collections/areas/items/{code}", summary="One area")
-def area(code: str, request: Request) -> Response:
+def area(code: str, request: Request, crs: CrsParameter = None) -> Response:
     """Return one area."""
+    check_crs84(crs)
     return _item(request, "areas", reading.area_item(store_of(request), code))
 
 
@@ -186,6 +199,8 @@ def area(code: str, request: Request) -> Response:
 def gaps(
     request: Request,
     bbox: BBoxParameter = None,
+    bbox_crs: BBoxCrsParameter = None,
+    crs: CrsParameter = None,
     limit: LimitParameter = DEFAULT_ITEMS,
     cursor: CursorParameter = None,
     at: DatetimeParameter = None,
@@ -196,6 +211,7 @@ def gaps(
     min_people: Annotated[float | None, Query(ge=0, description="Only gaps with at least so many people.")] = None,
 ) -> Response:
     """Return the gaps of one run, most people first. Runs carry no valid time yet: datetime does not restrict."""
+    check_crs84(crs, bbox_crs)
     instant_of(at, name="datetime")
     store = store_of(request)
     page = reading.gaps_page(
@@ -207,6 +223,7 @@ def gaps(
 
 
 @router.get("/collections/gaps/items/{gap_id}", summary="One gap")
-def gap(gap_id: str, request: Request) -> Response:
+def gap(gap_id: str, request: Request, crs: CrsParameter = None) -> Response:
     """Return one gap."""
+    check_crs84(crs)
     return _item(request, "gaps", reading.gap_item(store_of(request), gap_id))

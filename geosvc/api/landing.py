@@ -6,16 +6,16 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
+from geosvc.api.openapi import OPENAPI_TYPE
 from geosvc.api.parameters import StrictRoute
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["landing"])
 
+# Not oas30: the document is OpenAPI 3.1, which that class does not know.
 CONFORMANCE = (
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
-    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
 )
-OPENAPI_TYPE = "application/vnd.oai.openapi+json;version=3.0"
 
 
 @router.get("", summary="Landing page")

@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 
 from geosvc.errors import InvalidParameter
 from geosvc.geo.crs import BBox, check_position
+from geosvc.registry.areas import LEVELS
 
 MOST_ITEMS = 10_000
 DEFAULT_ITEMS = 100
@@ -27,7 +28,35 @@ CursorParameter = Annotated[str | None, Query(description="Where the next page b
 DatetimeParameter = Annotated[
     str | None, Query(alias="datetime", description="An instant (RFC 3339): the state that was true then. '..' is now."),
 ]
+CrsParameter = Annotated[str | None, Query(description="CRS of the answer; only CRS84.")]
+BBoxCrsParameter = Annotated[str | None, Query(alias="bbox-crs", description="CRS of bbox; only CRS84.")]
 RecordedParameter = Annotated[str | None, Query(description="An instant (RFC 3339): as the registry knew it then.")]
+
+
+CRS84_URI = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+
+
+def check_crs84(*named: str | None) -> None:
+    """Refuse a CRS other than CRS84, the only one that is served (clients may name it).
+
+    Raises
+    ------
+    InvalidParameter
+    """
+    for crs in named:
+        if crs is not None and crs != CRS84_URI:
+            raise InvalidParameter(f"only {CRS84_URI} is served, got {crs!r}")
+
+
+def check_level(level: str | None, *also: str) -> None:
+    """Refuse a level that no area can have.
+
+    Raises
+    ------
+    InvalidParameter
+    """
+    if level is not None and level not in (*LEVELS, *also):
+        raise InvalidParameter(f"level must be one of {', '.join((*LEVELS, *also))}; got {level!r}")
 
 
 class StrictRoute(APIRoute):

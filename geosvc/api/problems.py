@@ -45,7 +45,9 @@ async def answer_error(_request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, RequestValidationError):
         return problem(400, "InvalidParameter", _faults(error))
     if isinstance(error, HTTPException):
-        return problem(error.status_code, "HTTP error", str(error.detail))
+        answer = problem(error.status_code, "HTTP error", str(error.detail))
+        answer.headers.update(error.headers or {})
+        return answer
     number = uuid.uuid4().hex[:12]
     _log.error("unexpected error %s", number, exc_info=error)
     return problem(

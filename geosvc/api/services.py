@@ -13,7 +13,7 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 from starlette.background import BackgroundTask
 
 from geosvc.api.collections import store_of
-from geosvc.api.parameters import StrictRoute
+from geosvc.api.parameters import StrictRoute, check_level
 from geosvc.coverage.states import STATE_WORDS
 from geosvc.maps.figure import single_file
 from geosvc.workflows import publishing, reading
@@ -49,6 +49,7 @@ def coverage(
 
     The states add up to the total. ``people`` and ``km2`` are null where they are unknown, never 0.
     """
+    check_level(level, "total", "outside")
     table = reading.coverage_table(
         store_of(request), service_id, run_id=run, threshold_id=threshold, level=level
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geosvc.coverage.states import STATE_WORDS, CoverageState, states_of
-from geosvc.geo.grid import MICRO
+from geosvc.geo.grid import MICRO, micro_of
 from geosvc.registry.areas import OUTSIDE as OUTSIDE_CODE
 
 if TYPE_CHECKING:
@@ -211,9 +211,10 @@ def histogram(surface: Surface, people: People | None, *, step: float, steps: in
     micro = people.at(surface.micro, outside=-1).astype(np.int64)
     if surface.looked is not None:
         micro = np.where(people.at(surface.looked, outside=False).astype(bool), micro, -1)
-    step_micro = round(step * MICRO)
+    # The edge of each bin is rounded as a limit is, so that the curve meets the table at every limit.
+    edges = np.array([micro_of(k * step) for k in range(steps)])
     reached = micro >= 0
-    bins = np.minimum(-(-micro[reached] // step_micro), steps)
+    bins = np.searchsorted(edges, micro[reached], side="left")
     return [float(v) for v in np.bincount(bins, weights=people.count[reached], minlength=steps + 1)]
 
 

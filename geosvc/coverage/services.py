@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 Method = Literal["straight_line", "travel_time"]
 ORIGINS = ("plan", "national_guidance", "default", "user")
 APPLIES_TO = ("any", "urban", "rural")
+_LARGEST_LIMIT = 100_000.0  # minutes or km: more than two months, more than twice round the Earth
+_FASTEST_KMH = 300.0
+_LONGEST_DELAY_MINUTES = 24 * 60.0
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
@@ -48,8 +51,7 @@ class Threshold:
         """Refuse a limit that cannot be met or exceeded."""
         if not _ID.fullmatch(self.id):
             raise DefinitionError(f"threshold id must be lower-case letters, digits and hyphens, got {self.id!r}")
-        if not (isinstance(self.value, int | float) and self.value >= 0):
-            raise DefinitionError(f"threshold {self.id}: value must be 0 or more, got {self.value!r}")
+        _check_number("value", self.value, f"threshold {self.id}", most=_LARGEST_LIMIT)
         _check("origin", self.origin, ORIGINS, f"threshold {self.id}")
         _check("applies_to", self.applies_to, APPLIES_TO, f"threshold {self.id}")
 
@@ -63,7 +65,7 @@ class Service:
     en: str
     facility_classes: tuple[str, ...]
     method: Method
-    thresholds: tuple[Threshold, ...]
+    thresholds: tuple[Threshold, ...] = ()
     group: str = "other"
     question_zh: str = ""
     question_en: str = ""
@@ -104,10 +106,11 @@ class Service:
         if self.profile is None:
             raise DefinitionError(f"{where}: travel_time needs a profile ({', '.join(travel_profiles())})")
         _check("profile", self.profile, tuple(travel_profiles()), where)
-        if self.speed_kmh is not None and not 0 < self.speed_kmh <= 300:
-            raise DefinitionError(f"{where}: speed_kmh must lie above 0 and at most 300, got {self.speed_kmh}")
-        if not 0 <= self.delay_minutes <= 24 * 60:
-            raise DefinitionError(f"{where}: delay_minutes must lie between 0 and a day, got {self.delay_minutes}")
+        if self.speed_kmh is not None:
+            _check_number("speed_kmh", self.speed_kmh, where, most=_FASTEST_KMH)
+            if self.speed_kmh == 0:
+                raise DefinitionError(f"{where}: speed_kmh must be above 0, got 0: nobody would get anywhere")
+        _check_number("delay_minutes", self.delay_minutes, where, most=_LONGEST_DELAY_MINUTES)
 
     @property
     def unit(self) -> Unit:
@@ -161,6 +164,26 @@ def _check(what: str, value: object, choices: tuple[str, ...], where: str) -> No
         raise DefinitionError(f"{where}: {what} must be one of {', '.join(choices)}; got {value!r}")
 
 
+def _check_number(what: str, value: object, where: str, *, most: float) -> None:
+    right = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most
+    if not right:
+        raise DefinitionError(f"{where}: {what} must be a number, 0 or more and at most {most:g}, got {value!r}")
+
+
+def _check_complete(kind: type, entry: object, where: str) -> None:
+    """Refuse a table with a field that is unknown, or without one that is needed."""
+    if not isinstance(entry, dict):
+        raise DefinitionError(f"{where} must be a table of fields, got {entry!r}")
+    known = {each.name: each for each in fields(kind)}
+    unknown = sorted(entry.keys() - known.keys())
+    if unknown:
+        raise DefinitionError(f"{where}: unknown {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+    needed = [name for name, each in known.items() if each.default is MISSING and each.default_factory is MISSING]
+    missing = [name for name in needed if name not in entry]
+    if missing:
+        raise DefinitionError(f"{where}: {', '.join(missing)} is missing")
+
+
 def service_from(entry: dict[str, Any]) -> Service:
     """Return the service that a table declares.
 
@@ -168,17 +191,15 @@ def service_from(entry: dict[str, Any]) -> Service:
     ------
     DefinitionError
     """
-    known = {each.name for each in fields(Service)}
-    unknown = sorted(entry.keys() - known)
-    name = entry.get("id", "(without id)")
-    if unknown:
-        raise DefinitionError(f"service {name}: unknown {', '.join(unknown)}; known are {', '.join(sorted(known))}")
-    try:
-        thresholds = tuple(Threshold(**each) for each in entry.get("thresholds", ()))
-        classes = tuple(entry.get("facility_classes", ()))
-        return Service(**{**entry, "thresholds": thresholds, "facility_classes": classes})
-    except TypeError as error:
-        raise DefinitionError(f"service {name}: {error}") from None
+    where = f"service {entry.get('id', '(without id)')}" if isinstance(entry, dict) else "service"
+    _check_complete(Service, entry, where)
+    for name in ("thresholds", "facility_classes"):
+        if not isinstance(entry.get(name, []), list | tuple):
+            raise DefinitionError(f"{where}: {name} must be a list in square brackets, got {entry[name]!r}")
+    for each in entry.get("thresholds", []):
+        _check_complete(Threshold, each, f"{where}, threshold")
+    thresholds = tuple(Threshold(**each) for each in entry.get("thresholds", []))
+    return Service(**{**entry, "thresholds": thresholds, "facility_classes": tuple(entry["facility_classes"])})
 
 
 def services_from_toml(text: str, *, source: str) -> list[Service]:
@@ -194,7 +215,12 @@ def services_from_toml(text: str, *, source: str) -> list[Service]:
         raise DefinitionError(f"{source} is not TOML: {error}") from None
     if not isinstance(tables, list) or not tables:
         raise DefinitionError(f"{source} declares no service; expected tables headed [[service]]")
-    return [service_from(table) for table in tables]
+    found = [service_from(table) for table in tables]
+    ids = [each.id for each in found]
+    twice = sorted({each for each in ids if ids.count(each) > 1})
+    if twice:
+        raise DefinitionError(f"{source} declares {', '.join(twice)} twice; one service has one id")
+    return found
 
 
 @cache
@@ -206,7 +232,11 @@ def shipped_services() -> tuple[Service, ...]:
 
 def read_services(path: Path) -> list[Service]:
     """Return the services that a file declares."""
-    return services_from_toml(path.read_text("utf-8"), source=path.name)
+    try:
+        text = path.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise DefinitionError(f"{path.name} is not UTF-8 text; save it as UTF-8 and try again") from None
+    return services_from_toml(text, source=path.name)
 
 
 def find(session: Session) -> list[Service]:

@@ -46,4 +46,10 @@ def straight_line_surface(lon: NDArray[np.float64], lat: NDArray[np.float64], gr
         micro[rows] = best
         # Equal to the micrometre is a tie; it goes to the facility that was registered first.
         nearest[rows] = np.where(amount == best[..., None], order, len(lon)).min(axis=-1)
+        if candidates < len(places):
+            crowded = np.argwhere(amount[..., -1] == best)  # there may be more facilities as near as these
+            for line, col in crowded:
+                within = (best[line, col] + 0.5) / MICRO
+                tied = tree.query_ball_point((cell_x[line, col], cell_y[line, col]), within)
+                nearest[rows[line], col] = min(nearest[rows[line], col], *first[tied])
     return Surface(grid=grid, micro=micro, nearest=nearest, unit="m")

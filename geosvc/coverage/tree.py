@@ -66,7 +66,7 @@ class AreaTree:
         """Return the index of the smallest area whose polygon holds each position, -1 = none.
 
         People belong to an area by where their source puts them, not by the cell that they fall
-        into: the totals of areas do not depend on the grid.
+        into: the totals of areas do not depend on the grid. On a border the later code has them.
         """
         found = np.full(len(lon), -1, dtype=np.int32)
         for i in self.ordered():
@@ -76,7 +76,7 @@ class AreaTree:
             west, south, east, north = area.bbox
             near = np.nonzero((lon >= west) & (lon <= east) & (lat >= south) & (lat <= north))[0]
             shapely.prepare(area.geometry)
-            found[near[shapely.contains_xy(area.geometry, lon[near], lat[near])]] = i
+            found[near[shapely.intersects_xy(area.geometry, lon[near], lat[near])]] = i
         return found
 
     def zones(self, grid: Grid) -> dict[int, NDArray[np.bool_]]:

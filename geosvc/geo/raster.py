@@ -42,8 +42,16 @@ class RasterHeader:
     bbox: BBox
 
 
-def read_header(path: Path, *, max_mb: int) -> RasterHeader:
+def read_header(path: Path, *, max_mb: int, whole: bool = False) -> RasterHeader:
     """Return the header of a raster file.
+
+    Parameters
+    ----------
+    path : Path
+    max_mb : int
+        Largest file, mebibytes.
+    whole : bool
+        Read all of it once, so that a file that was cut off is refused now and not when a run needs it.
 
     Raises
     ------
@@ -56,6 +64,8 @@ def read_header(path: Path, *, max_mb: int) -> RasterHeader:
                 f"{path.name} does not say its coordinate reference system; store it with one "
                 "(gdal_edit.py -a_srs EPSG:4326 FILE)"
             )
+        if whole:
+            _checksum(source, path)
         return RasterHeader(
             crs=source.crs.to_string(),
             rows=source.height,
@@ -63,6 +73,19 @@ def read_header(path: Path, *, max_mb: int) -> RasterHeader:
             nodata=source.nodata,
             bbox=_bbox_of(source),
         )
+
+
+def _checksum(source: Any, path: Path) -> int:
+    from rasterio.errors import RasterioError  # noqa: PLC0415
+
+    try:
+        return int(source.checksum(1))
+    except RasterioError as error:
+        raise _cut_off(path, error) from None
+
+
+def _cut_off(path: Path, error: Exception) -> UnreadableFile:
+    return UnreadableFile(f"{path.name} is damaged or was cut off ({error}); expected {_EXPECTED}; copy it again")
 
 
 def _bbox_of(source: Any) -> BBox:
@@ -132,9 +155,14 @@ def read_people(path: Path, *, max_mb: int, pieces: int = 1) -> PeoplePoints:
         If a cell that is not "no data" holds less than zero people or no number.
     """
     header = read_header(path, max_mb=max_mb)
+    from rasterio.errors import RasterioError  # noqa: PLC0415
+
     with _open(path) as source:
-        values = source.read(1).astype(np.float64)
-        missing = source.read_masks(1) == 0
+        try:
+            values = source.read(1).astype(np.float64)
+            missing = source.read_masks(1) == 0
+        except RasterioError as error:
+            raise _cut_off(path, error) from None
         transform, wkt = source.transform, source.crs.to_wkt()
     _check_people(values, missing, path, header)
     row, col = np.nonzero(~missing & (values > 0))
@@ -162,7 +190,7 @@ def _positions(
 def _check_people(
     values: NDArray[np.float64], missing: NDArray[np.bool_], path: Path, header: RasterHeader
 ) -> None:
-    bad = ~missing & ~(values >= 0)
+    bad = ~missing & ~((values >= 0) & np.isfinite(values))
     if bad.any():
         row, col = (int(each[0]) for each in np.nonzero(bad))
         count = int(bad.sum())

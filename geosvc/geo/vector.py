@@ -161,6 +161,9 @@ def check_valid_shapes(frame: gpd.GeoDataFrame, path: Path, *, label: str) -> No
     """
     import shapely  # noqa: PLC0415
 
+    for position, shape in enumerate(frame.geometry, start=1):
+        if shape is None or shape.is_empty:
+            raise InvalidGeometry(f"{path.name} feature {position}: the shape is empty; draw it or remove the feature")
     kinds = set(frame.geometry.geom_type.unique())
     if not kinds <= {"Polygon", "MultiPolygon"}:
         raise InvalidGeometry(
@@ -168,8 +171,6 @@ def check_valid_shapes(frame: gpd.GeoDataFrame, path: Path, *, label: str) -> No
             "lines can be closed to polygons in QGIS (Lines to polygons)"
         )
     for position, shape in enumerate(frame.geometry, start=1):
-        if shape is None or shape.is_empty:
-            raise InvalidGeometry(f"{path.name} feature {position}: the shape is empty")
         if not shape.is_valid:
             reason = shapely.is_valid_reason(shape)
             raise InvalidGeometry(

@@ -8,12 +8,15 @@ Web Mercator, because that is how a web map stretches a picture.
 from __future__ import annotations
 
 import json
+import math
+from fractions import Fraction
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from geosvc.geo.crs import to_degrees, to_metres, web_mercator
-from geosvc.geo.grid import MICRO
+from geosvc.geo.grid import micro_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 
 PICTURE_FILE, PICTURE_RECORD = "surface.png", "surface.json"
 FARTHER, OUTSIDE, UNREACHABLE, NO_DATA = 250, 253, 254, 255
-_STEPS_FOR_MAIN_LIMIT = (100, 60, 50, 40, 30, 20, 15, 12, 10, 5, 4, 3, 2, 1)
+_PARTS = (1, 2, 3, 4, 5, 10, 12, 15, 20, 30, 40, 50, 60, 100)
 _LARGEST_SIDE = 2000
 
 
@@ -37,12 +40,20 @@ def step_of(service: Service) -> float:
     values = [each.value for each in service.thresholds if each.value > 0]
     if not values:
         return 1.0
-    for parts in _STEPS_FOR_MAIN_LIMIT:
-        step = min(values) / parts
-        whole = all(abs(value / step - round(value / step)) < 1e-9 for value in values)
-        if whole and 2 * max(values) / step < FARTHER:
-            return step
-    return max(values) * 2 / FARTHER
+    # The largest step of which every threshold is a whole number, then as fine a part of it as fits.
+    common = reduce(_common_divisor, (Fraction(str(value)) for value in values))
+    parts = max((n for n in _PARTS if 2 * max(values) * n / common < FARTHER), default=None)
+    if parts is None:
+        parts = 1
+        if max(values) / common >= FARTHER:  # no byte holds them exactly: the picture is for the eye only
+            common = Fraction(str(max(values))) * 2 / FARTHER
+    return float(common / parts)
+
+
+def _common_divisor(one: Fraction, other: Fraction) -> Fraction:
+    """Return the largest number of which both are whole multiples."""
+    denominator = math.lcm(one.denominator, other.denominator)
+    return Fraction(math.gcd(int(one * denominator), int(other * denominator)), denominator)
 
 
 def write_picture(
@@ -75,7 +86,7 @@ def picture_of(
     x = left + (np.arange(width) + 0.5) * (right - left) / width
     y = top - (np.arange(height) + 0.5) * (top - bottom) / height
     numbers = np.full((height, width), OUTSIDE, dtype=np.uint8)
-    cells = _numbers_of_cells(surface, round(step * service.units_per_shown * MICRO))
+    cells = _numbers_of_cells(surface, step * service.units_per_shown)
     if study.any():
         cells[~study] = OUTSIDE
     for line in range(height):
@@ -92,8 +103,9 @@ def _size(cols: int, rows: int) -> tuple[int, int]:
     return max(1, round(cols / shrink)), max(1, round(rows / shrink))
 
 
-def _numbers_of_cells(surface: Surface, step_micro: int) -> NDArray[np.uint8]:
-    steps = np.minimum(-(-surface.micro // max(step_micro, 1)), FARTHER)
+def _numbers_of_cells(surface: Surface, step: float) -> NDArray[np.uint8]:
+    edges = np.array([micro_of(k * step) for k in range(FARTHER)])
+    steps = np.searchsorted(edges, surface.micro, side="left")
     numbers = np.where(surface.micro < 0, UNREACHABLE, steps).astype(np.uint8)
     if surface.looked is not None:
         numbers[~surface.looked] = NO_DATA

@@ -9,6 +9,7 @@ from sqlalchemy import Index, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from geosvc.store.base import Base
+from geosvc.store.boxes import overlapping
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,10 +71,7 @@ def _clauses(query: AreaQuery) -> list[Any]:
             AreaRow.geometry.is_not(None) if query.has_geometry else AreaRow.geometry.is_(None)
         )
     if query.bbox is not None:
-        west, south, east, north = query.bbox
-        clauses += [
-            AreaRow.west <= east, AreaRow.east >= west, AreaRow.south <= north, AreaRow.north >= south
-        ]
+        clauses += overlapping(AreaRow, query.bbox)
     return clauses
 
 

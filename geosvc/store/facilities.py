@@ -14,6 +14,7 @@ from sqlalchemy import ForeignKey, Index, func, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from geosvc.store.base import Base
+from geosvc.store.boxes import containing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -154,12 +155,7 @@ def _clauses(query: FacilityQuery) -> list[Any]:
     if query.illustrative is not None:
         clauses.append(row.illustrative.is_(query.illustrative))
     if query.bbox is not None:
-        west, south, east, north = query.bbox
-        # A box over the antimeridian has its west edge east of its east edge (RFC 7946, 5.2).
-        lon = (
-            row.lon.between(west, east) if west <= east else or_(row.lon >= west, row.lon <= east)
-        )
-        clauses += [lon, row.lat.between(south, north)]
+        clauses += containing(row.lon, row.lat, query.bbox)
     return clauses
 
 

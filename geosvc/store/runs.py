@@ -9,6 +9,7 @@ from sqlalchemy import ForeignKey, Index, delete, func, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from geosvc.store.base import Base
+from geosvc.store.boxes import overlapping
 
 if TYPE_CHECKING:
     from geosvc.geo.crs import BBox
@@ -124,10 +125,7 @@ def _clauses(query: GapQuery) -> list[Any]:
     if query.min_people is not None:
         clauses.append(GapRow.people >= query.min_people)
     if query.bbox is not None:
-        west, south, east, north = query.bbox
-        clauses += [
-            GapRow.west <= east, GapRow.east >= west, GapRow.south <= north, GapRow.north >= south
-        ]
+        clauses += overlapping(GapRow, query.bbox)
     return clauses
 
 

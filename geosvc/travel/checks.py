@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from geosvc.errors import GroundError, InvalidParameter, UnreachableSource
-from geosvc.measures import microseconds_from_seconds
-from geosvc.travel.labels import HIGHEST_M, MAX_SOURCES
+from geosvc.measures import MICROSECONDS_PER_SECOND, microseconds_from_seconds
+from geosvc.travel.labels import HIGHEST_M, HORIZON_MICROSECONDS, MAX_SOURCES
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.floating[Any]]
@@ -153,6 +153,8 @@ def checked_delay(delay_seconds: float) -> int:
         raise InvalidParameter(
             f"delay_seconds must be 0 or more, got {delay_seconds!r}; give None in place of a source that is closed"
         )
+    if delay > HORIZON_MICROSECONDS / MICROSECONDS_PER_SECOND:
+        raise InvalidParameter(f"delay_seconds must be less than a hundred days, got {delay_seconds!r}")
     return microseconds_from_seconds(delay)
 
 

@@ -69,13 +69,14 @@ def pace_of(ground: Ground, profile: TravelProfile, *, speed_kmh: float | None =
     speed_kmh : float, optional
         In place of the profile's base speed; the others change in proportion.
     """
-    pace = _off_road(ground, profile, speed_kmh)
+    pace: NDArray[np.float64] = _off_road(ground, profile, speed_kmh)
     if ground.road is None:
         return pace
     by_class = np.array(
         [profile.road_pace(name, speed_kmh=speed_kmh) for name in ground.road_classes] + [np.inf]
     )
-    return np.minimum(pace, by_class[ground.road])
+    best: NDArray[np.float64] = np.minimum(pace, by_class[ground.road])
+    return best
 
 
 def _off_road(ground: Ground, profile: TravelProfile, speed_kmh: float | None) -> NDArray[np.float64]:
@@ -85,7 +86,7 @@ def _off_road(ground: Ground, profile: TravelProfile, speed_kmh: float | None) -
     total = np.zeros(ground.shape)
     water = np.zeros(ground.shape)
     for name, percent in ground.cover.items():
-        share = np.nan_to_num(percent, nan=0.0)
+        share = np.nan_to_num(percent, nan=0.0).astype(np.float64)
         if name == WATER:
             water = share
             continue

@@ -15,7 +15,6 @@ cost of an impossible move without asking.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -50,9 +49,9 @@ def pack(microseconds: int, index: int) -> int:
 
 def limit_microseconds(limit_seconds: float) -> int:
     """Return the limit in whole microseconds; no limit means the horizon of a label."""
-    if math.isinf(limit_seconds):
+    if limit_seconds >= HORIZON_MICROSECONDS / MICROSECONDS_PER_SECOND:
         return HORIZON_MICROSECONDS
-    return min(microseconds_from_seconds(limit_seconds), HORIZON_MICROSECONDS)
+    return microseconds_from_seconds(limit_seconds)
 
 
 def last_label(microseconds: int) -> int:

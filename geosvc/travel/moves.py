@@ -52,9 +52,9 @@ PASSED_1 = np.array([p[0] * SIDE + p[1] for p, _ in PASSED], np.int64)
 PASSED_2 = np.array([q[0] * SIDE + q[1] for _, q in PASSED], np.int64)
 LENGTHS = np.array([math.hypot(*move) for move in FORWARD])
 # Only moves that begin or end in the tile proper are ever used: they start at cells
-# from FIRST (by direction) up to STOP.
+# FIRST to STOP of their direction, within the flat array.
 FIRST = np.array([(HALO - rows) * SIDE + max(0, -columns) for rows, columns in FORWARD], np.uintp)
-STOP = np.uintp((HALO + TILE) * SIDE)
+STOP = np.minimum(np.uintp((HALO + TILE) * SIDE), np.uintp(AREA) - OFFSETS)
 
 _TOO_LONG = float(_TIME_BIAS)
 
@@ -84,22 +84,22 @@ def packed_cost(seconds):
 
 
 @nb.njit(cache=True)
-def _price_straight(pace, cost, at, first, step, length):
-    for a in range(first, STOP):
+def _price_straight(pace, cost, at, first, stop, step, length):
+    for a in range(first, stop):
         cost[at + a] = packed_cost(length * (pace[a] + pace[a + step]) / 2.0)
 
 
 @nb.njit(cache=True)
-def _price_diagonal(pace, cost, at, first, step, corner_1, corner_2, length, leak):
-    for a in range(first, STOP):
+def _price_diagonal(pace, cost, at, first, stop, step, corner_1, corner_2, length, leak):
+    for a in range(first, stop):
         price = packed_cost(length * (pace[a] + pace[a + step]) / 2.0)
         gate = min(pace[a + corner_1], pace[a + corner_2])
         cost[at + a] = price if leak or gate < np.inf else _BLOCKED
 
 
 @nb.njit(cache=True)
-def _price_knight(pace, cost, at, first, step, crossed_1, crossed_2, length):
-    for a in range(first, STOP):
+def _price_knight(pace, cost, at, first, stop, step, crossed_1, crossed_2, length):
+    for a in range(first, stop):
         ends = pace[a] + pace[a + step]
         crossed = pace[a + crossed_1] + pace[a + crossed_2]
         cost[at + a] = packed_cost(length * (ends + crossed) / 4.0)
@@ -110,13 +110,14 @@ def price_flat(pace, cost, rules):
     """Price the moves of a tile where slope does not matter; both ways cost the same."""
     for d in range(2):
         step = OFFSETS[d]
-        _price_straight(pace, cost, np.uintp(d) * _AREA, FIRST[d], step, rules.cell_size_m)
+        _price_straight(pace, cost, np.uintp(d) * _AREA, FIRST[d], STOP[d], step, rules.cell_size_m)
     for d in range(2, 4):
         _price_diagonal(
             pace,
             cost,
             np.uintp(d) * _AREA,
             FIRST[d],
+            STOP[d],
             OFFSETS[d],
             np.uintp(PASSED_1[d]),
             np.uintp(PASSED_2[d]),
@@ -130,6 +131,7 @@ def price_flat(pace, cost, rules):
                 cost,
                 np.uintp(d) * _AREA,
                 FIRST[d],
+                STOP[d],
                 OFFSETS[d],
                 np.uintp(PASSED_1[d]),
                 np.uintp(PASSED_2[d]),

@@ -149,6 +149,7 @@ class Field:
 
     ``seconds``, ``microseconds`` and ``nearest`` are made anew, from the 8 bytes kept
     for a cell, each time they are asked for: keep the array, not the field, in a loop.
+    One field belongs to one thread at a time; several fields may be worked on at once.
     """
 
     def __init__(

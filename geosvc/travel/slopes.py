@@ -211,7 +211,7 @@ def price_sloped(bench, rules):
         length = rules.cell_size_m * LENGTHS[2 * lattice]
         _heights(elevation, length, np.uintp(lattice * AREA), *powers)
     for direction in range(DIRECTIONS if rules.sixteen else 4):
-        first, stop, step = FIRST[direction], STOP, OFFSETS[direction]
+        first, stop, step = FIRST[direction], STOP[direction], OFFSETS[direction]
         length = rules.cell_size_m * LENGTHS[direction]
         passed = np.uintp(PASSED_1[direction]), np.uintp(PASSED_2[direction])
         at = np.uintp(_LATTICE[direction] * AREA)

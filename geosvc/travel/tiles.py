@@ -258,9 +258,11 @@ def _workbench(limit):
     )
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, nogil=True)
 def settle(label, ceiling, ground, rules, limit, queue):
     """Empty the queue; return how many times a tile was settled.
+
+    Other threads may run meanwhile, on other fields.
 
     Labels above the limit are not kept. A ``ceiling`` (a grid of labels, or no cells)
     is a limit for every cell by itself: kept is what is not above it.

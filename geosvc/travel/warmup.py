@@ -1,4 +1,9 @@
-"""Compiling the kernels ahead of time, so that nobody waits for it in front of a map."""
+"""Compiling the kernels ahead of time, so that nobody waits for it in front of a map.
+
+The compiler keeps its results beside each file and looks at that file only. Whoever
+changes a constant in ``moves`` deletes ``__pycache__``, or the kernels of the other
+files go on with the old one.
+"""
 
 from __future__ import annotations
 

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from geosvc.registry.facilities import Registered
     from geosvc.store.engine import Session, Store
 
+_MOST_DIGITS = 18
 Feature = dict[str, Any]
 Page = tuple[list[Feature], int, str | None]
 
@@ -94,16 +95,21 @@ def facility_item(store: Store, facility_id: str, query: FacilityQuery) -> Featu
     ------
     FacilityNotFound
     """
-    if not facility_id.isdigit():
+    if not _is_whole(facility_id):
         raise FacilityNotFound(f"no facility has the id {facility_id!r}")
     with store.reading() as session:
         return facility_feature(facilities.get(session, int(facility_id), query))
 
 
+def _is_whole(text: str) -> bool:
+    """Return whether text is a whole number that a database holds; "²" is a digit only to Unicode."""
+    return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
+
+
 def _whole(cursor: str | None) -> int:
     if cursor is None:
         return 0
-    if not cursor.isdigit():
+    if not _is_whole(cursor):
         raise InvalidParameter(f"cursor {cursor!r} is not one that this collection gave out; follow the next link")
     return int(cursor)
 
@@ -364,7 +370,8 @@ def gap_item(store: Store, gap_id: str) -> Feature:
             raise GapNotFound(f"no gap has the id {gap_id!r}")
         run = _run(session, None, row.run_id)
         names = {area.code: area.name for area in areas.find(session, AreaQuery(codes=[row.area_code or ""]))}
-    return gap_feature(row, names, services.service_from(run.parameters["service"]).shown_unit)
+    feature = gap_feature(row, names, services.service_from(run.parameters["service"]).shown_unit)
+    return {**feature, "schematic": is_schematic(run.notes), "notes": run.notes}
 
 
 # -- files of a run --------------------------------------------------------------------------

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
-
-from geosvc.registry import facilities
-from geosvc.registry.imports.facilities import FacilityOptions
-from geosvc.store.facilities import FacilityQuery
-from geosvc.workflows import importing
 from registry.made_files import (
     GOOD_ROW,
     HEADER,
-    LineString,
     MIDDLE,
     NORTH,
-    Point,
     SOUTH,
     WEST,
+    LineString,
+    Point,
     county_files,
     snapshot,
     write_csv,
@@ -24,6 +18,11 @@ from registry.made_files import (
     write_layer,
     write_raster,
 )
+
+from geosvc.registry import facilities
+from geosvc.registry.imports.facilities import FacilityOptions
+from geosvc.store.facilities import FacilityQuery
+from geosvc.workflows import importing
 
 PEOPLE_HEADER = ["area_code", "year", "kind", "people", "status", "source"]
 

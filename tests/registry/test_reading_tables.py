@@ -5,11 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-
-from geosvc.errors import InvalidInput, MissingCRS, RefusedRows, UnreadableFile
-from geosvc.geo.files import sha256_of
-from geosvc.registry.imports.facilities import FacilityOptions, read_facilities
-from geosvc.registry.imports.tables import read_table
 from registry.made_files import (
     COUNTY,
     GOOD_ROW,
@@ -21,6 +16,11 @@ from registry.made_files import (
     write_layer,
     write_xlsx,
 )
+
+from geosvc.errors import InvalidInput, MissingCRS, RefusedRows, UnreadableFile
+from geosvc.geo.files import sha256_of
+from geosvc.registry.imports.facilities import FacilityOptions, read_facilities
+from geosvc.registry.imports.tables import read_table
 
 CHINESE = ["机构名称", "机构类别", "经度", "纬度", "坐标系"]
 TITLE = "试验县医疗卫生机构一览表"

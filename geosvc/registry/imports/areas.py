@@ -11,6 +11,7 @@ from geosvc.geo.vector import check_valid_shapes, read_vector
 from geosvc.registry import areas as registry
 from geosvc.registry import populations
 from geosvc.registry.areas import Area
+from geosvc.registry.imports.positions import count_of
 from geosvc.registry.imports.report import ImportReport
 from geosvc.registry.imports.tables import Row, plain, read_table
 from geosvc.registry.populations import Population
@@ -53,12 +54,18 @@ def read_areas(
     if table.read_as:
         report.notes.append(table.read_as)
     found: list[Area] = []
+    seen: set[str] = set()
     for row in table.rows:
         try:
-            found.append(_area(row, level, told))
+            area = _area(row, level, told)
         except InvalidInput as error:
             report.refusals.append(Refusal(row.number, None, None, str(error)))
-    _refuse_twice(found, table.rows, report)
+            continue
+        if area.code in seen:
+            twice = "this code stands in the file twice; one area has one code"
+            report.refusals.append(Refusal(row.number, "code", area.code, twice))
+        seen.add(area.code)
+        found.append(area)
     if report.refusals:
         raise RefusedRows(path.name, report.refusals)
     report.figures["without_polygon"] = sum(each.geometry is None for each in found)
@@ -76,7 +83,7 @@ def _area(row: Row, level: str | None, told: dict[str, Any]) -> Area:
         parent_code=plain(cells.get("parent_code", "")) or None,
         kind=cells.get("kind") or None,
         settlement_class=cells.get("settlement_class") or None,
-        published_km2=whole_number(text_km2, "area_km2") if text_km2 else None,
+        published_km2=count_of(text_km2, "area_km2") if text_km2 else None,
         geometry=row.geometry,
         source=cells.get("source") or told.get("source"),
         licence=told.get("licence"),
@@ -92,16 +99,6 @@ def _level_of(code: str) -> str:
         f"the level of area {code!r} is not said; add a column level, or give one level to all with "
         f"--level ({', '.join(registry.LEVELS)})"
     )
-
-
-def _refuse_twice(found: list[Area], rows: list[Row], report: ImportReport) -> None:
-    seen: set[str] = set()
-    for area, row in zip(found, rows, strict=False):
-        if area.code in seen:
-            report.refusals.append(
-                Refusal(row.number, "code", area.code, "this code stands in the file twice; one area has one code")
-            )
-        seen.add(area.code)
 
 
 def store_areas(session: Session, areas: list[Area], report: ImportReport, *, author: str, origin: str) -> None:
@@ -154,6 +151,9 @@ def read_people_table(path: Path, *, max_mb: int) -> tuple[list[Population], Imp
 
 
 def _population(cells: dict[str, str], told: dict[str, Any]) -> Population:
+    for needed in ("area_code", "year", "people"):
+        if not cells.get(needed):
+            raise InvalidInput(f"{needed} is empty; every figure of people needs one")
     kind, status = cells.get("kind", ""), cells.get("status", "")
     source = cells.get("source") or told.get("source")
     if not source:
@@ -161,31 +161,15 @@ def _population(cells: dict[str, str], told: dict[str, Any]) -> Population:
     if not status:
         raise InvalidInput("the status is not said (census, survey or estimate); add a column status")
     groups = {
-        name.removeprefix("people_"): whole_number(text, name)
+        name.removeprefix("people_"): count_of(text, name)
         for name, text in cells.items() if name.startswith("people_") and text
     }
     return Population(
-        area_code=plain(cells["area_code"]), year=int(whole_number(cells["year"], "year")),
-        kind=_KIND_WORDS.get(kind, kind), people=whole_number(cells["people"], "people"),
+        area_code=plain(cells["area_code"]), year=int(count_of(cells["year"], "year")),
+        kind=_KIND_WORDS.get(kind, kind), people=count_of(cells["people"], "people"),
         status=_STATUS_WORDS.get(status, status), source=str(source), groups=groups,
         note=cells.get("note") or None,
     )
-
-
-def whole_number(text: str, what: str) -> float:
-    """Return a count; thousands separators are allowed.
-
-    Raises
-    ------
-    InvalidInput
-    """
-    try:
-        value = float(plain(text).replace(",", ""))
-    except ValueError:
-        raise InvalidInput(f"{what} must be a number, got {text!r}") from None
-    if not value >= 0:
-        raise InvalidInput(f"{what} must be 0 or more, got {text!r}")
-    return value
 
 
 def store_people(session: Session, found: list[Population], report: ImportReport, *, author: str, origin: str) -> None:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from shapely import Point
 
 from geosvc.errors import InvalidInput, Refusal, RefusedRows
-from geosvc.geo.crs import check_position, distance_m
+from geosvc.geo.crs import distance_m
 from geosvc.geo.files import sidecar_of
 from geosvc.registry import facilities as registry
 from geosvc.registry.classes import class_of, facility_classes
 from geosvc.registry.facilities import Facility, PositionMethod, State
+from geosvc.registry.imports.positions import datum_of, position_of
 from geosvc.registry.imports.report import ImportReport
 from geosvc.registry.imports.tables import Row, Table, plain, read_table
 from geosvc.store.facilities import FacilityQuery
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
     from geosvc.store.engine import Session
 
 EXPECTED = "a table of facilities (CSV, spreadsheet, GeoJSON, GeoPackage or Shapefile)"
-# CGCS2000 and WGS 84 agree within centimetres. The shifted datums of web maps follow with
-# their conversion; until then they are refused rather than drawn 500 m off.
-DATUMS = {"WGS84": "WGS84", "EPSG:4326": "WGS84", "CGCS2000": "CGCS2000", "EPSG:4490": "CGCS2000"}
-_SHIFTED = ("GCJ02", "GCJ-02", "BD09", "BD-09")
 UNCLASSIFIED = "X999"
 NAMELESS = "（未命名）"
 _STATES = {"运营": "operating", "正常": "operating", "营业": "operating", "停业": "suspended",
@@ -177,30 +174,15 @@ class _RowReader:
                 raw_datum="WGS84", position_method=method or PositionMethod.UNKNOWN,
                 position_source=cells.get("coordinate_source") or self._source,
             )
-        x, y = cells.get("longitude", ""), cells.get("latitude", "")
-        if not x and not y:
+        position = position_of(cells)
+        if position is None:
             return facility
-        lon, lat = check_position(_number(x, "longitude"), _number(y, "latitude"))
         return replace(
-            facility, lon=lon, lat=lat, raw_x=x, raw_y=y, raw_datum=self._datum_of(cells),
+            facility, lon=position[0], lat=position[1], raw_x=cells["longitude"], raw_y=cells["latitude"],
+            raw_datum=datum_of(cells.get("datum") or self._datum),
             position_method=method or PositionMethod.UNKNOWN,
             position_source=cells.get("coordinate_source") or None,
         )
-
-    def _datum_of(self, cells: dict[str, str]) -> str:
-        word = plain(cells.get("datum") or self._datum or "").upper()
-        if not word:
-            raise InvalidInput(
-                "the datum of the coordinates is not said (column datum/坐标系, or --datum WGS84 | CGCS2000)"
-            )
-        if word in _SHIFTED:
-            raise InvalidInput(
-                f"coordinates in {word} are shifted by some hundred metres and are not converted yet; "
-                "convert them to WGS84 or CGCS2000 first"
-            )
-        if word not in DATUMS:
-            raise InvalidInput(f"datum {word!r} is not known; expected WGS84 or CGCS2000")
-        return DATUMS[word]
 
     def notes(self) -> list[str]:
         """Return what was counted on the way, as sentences."""
@@ -210,14 +192,6 @@ class _RowReader:
         if self._nameless:
             notes.append(f"{self._nameless} without a name: registered as {NAMELESS} and their class")
         return notes
-
-
-def _number(text: str, what: str) -> float:
-    try:
-        return float(plain(text))
-    except ValueError:
-        cure = f"one of the two is empty: {what}" if not text else f"{what} {text!r} is not a number of degrees"
-        raise InvalidInput(f"{cure}; expected for example 126.80969") from None
 
 
 def _identifiers(cells: dict[str, str]) -> list[dict[str, str]]:

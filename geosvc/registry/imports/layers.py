@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from shapely import Point
 
 from geosvc.errors import InvalidGeometry, InvalidInput, Refusal, RefusedRows
-from geosvc.geo.crs import check_position
 from geosvc.geo.files import sidecar_of
 from geosvc.geo.raster import RASTER_SUFFIXES, read_header, read_people
 from geosvc.geo.vector import READ_AS, read_vector
-from geosvc.registry.imports.areas import whole_number
+from geosvc.registry.imports.positions import count_of, datum_of, position_of
 from geosvc.registry.imports.report import ImportReport
-from geosvc.registry.imports.tables import plain, read_table
+from geosvc.registry.imports.tables import Row, plain, read_table
 from geosvc.registry.layers import ELEVATION, LANDCOVER, POPULATION, ROADS, Layer
 
 if TYPE_CHECKING:
@@ -152,17 +152,14 @@ def _population_points(
     table = read_table(path, max_mb=max_mb, expected=expected)
     if "people" not in table.columns:
         raise InvalidInput(f"{path.name} has no column for the people (people/人口); expected {expected}")
-    lon, lat, people, codes, refusals = [], [], [], [], []
     told = sidecar_of(path)
+    told_datum = "CRS84" if table.has_geometry else datum or told.get("crs")
+    lon, lat, people, codes, refusals = [], [], [], [], []
     for row in table.rows:
         try:
-            if row.geometry is not None:
-                place = row.geometry.representative_point()
-                x, y = float(place.x), float(place.y)
-            else:
-                x, y = check_position(float(plain(row.cells["longitude"])), float(plain(row.cells["latitude"])))
-            count = whole_number(row.cells["people"], "people")
-        except (InvalidInput, KeyError, ValueError) as error:
+            count = count_of(row.cells.get("people", ""), "people")
+            x, y = _point_of(row, told_datum)
+        except InvalidInput as error:
             refusals.append(Refusal(row.number, None, None, str(error)))
             continue
         lon.append(x)
@@ -171,8 +168,6 @@ def _population_points(
         codes.append(plain(row.cells.get("area_code", "")))
     if refusals:
         raise RefusedRows(path.name, refusals)
-    if not table.has_geometry and not (datum or "datum" in table.columns or told.get("crs")):
-        raise InvalidInput(f"{path.name}: the datum of the coordinates is not said (column datum/坐标系, or --datum WGS84)")
     bbox = (min(lon), min(lat), max(lon), max(lat))
     _check_overlap(path, bbox, study_bbox, "no point")
     report = ImportReport(kind=POPULATION, file_name=path.name)
@@ -187,9 +182,21 @@ def _population_points(
     return _prepared(POPULATION, path, told, report, write)
 
 
+def _point_of(row: Row, datum: str | None) -> tuple[float, float]:
+    if row.geometry is not None:
+        if not isinstance(row.geometry, Point):
+            raise InvalidInput(f"people must stand at one point each, got a {row.geometry.geom_type}")
+        return float(row.geometry.x), float(row.geometry.y)
+    position = position_of(row.cells)
+    if position is None:
+        raise InvalidInput("longitude and latitude are empty; people without a place belong into a table by area")
+    datum_of(row.cells.get("datum") or datum)
+    return position
+
+
 def prepare_elevation(paths: Sequence[Path], *, max_mb: int, study_bbox: BBox | None) -> Prepared:
     """Read elevation, metres above sea level, from one or several adjoining rasters."""
-    headers = [read_header(path, max_mb=max_mb) for path in paths]
+    headers = [read_header(path, max_mb=max_mb, whole=True) for path in paths]
     bbox = _around([header.bbox for header in headers])
     _check_overlap(paths[0], bbox, study_bbox, "no cell of elevation")
     report = ImportReport(kind=ELEVATION, file_name=", ".join(path.name for path in paths))
@@ -203,7 +210,7 @@ def prepare_landcover(paths: Sequence[Path], *, max_mb: int, study_bbox: BBox | 
 
     The class of a fraction raster stands in its name (``landcover_Tree.tif``).
     """
-    headers = [read_header(path, max_mb=max_mb) for path in paths]
+    headers = [read_header(path, max_mb=max_mb, whole=True) for path in paths]
     bbox = _around([header.bbox for header in headers])
     _check_overlap(paths[0], bbox, study_bbox, "no cell of land cover")
     report = ImportReport(kind=LANDCOVER, file_name=", ".join(path.name for path in paths))

@@ -1,0 +1,62 @@
+"""The OpenAPI document, with what every address really answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import JSONResponse
+
+from geosvc.api.problems import PROBLEM_TYPE
+
+OPENAPI_TYPE = "application/vnd.oai.openapi+json;version=3.1"
+_GEOJSON = "application/geo+json"
+_PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "What was expected, what came, where, and the likely cure."},
+    },
+}
+_REFUSALS = {"400": "A parameter is unknown or out of range.", "404": "Nothing has that name.",
+             "409": "The question has no answer with what the workspace holds.",
+             "503": "The workspace cannot be read."}
+
+
+def openapi_document(app: FastAPI) -> dict[str, Any]:
+    """Return the document; it is made once."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        schemas["Problem"] = _PROBLEM
+        for path, operations in document["paths"].items():
+            for operation in operations.values():
+                _correct(path, operation["responses"])
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _correct(path: str, responses: dict[str, Any]) -> None:
+    responses.pop("422", None)  # refusals are problems, see below
+    if "/items" in path:
+        content = responses["200"].pop("content", {}).get("application/json", {})
+        responses["200"]["content"] = {_GEOJSON: content or {"schema": {"type": "object"}}}
+    for status, description in _REFUSALS.items():
+        responses[status] = {
+            "description": description,
+            "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+
+
+def add_openapi(app: FastAPI) -> None:
+    """Serve the document under its own media type."""
+    # FastAPI's own way to extend the document.
+    app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]
+
+    @app.get("/api/openapi.json", include_in_schema=False)
+    def document(request: Request) -> JSONResponse:
+        return JSONResponse(openapi_document(request.app), media_type=OPENAPI_TYPE)
