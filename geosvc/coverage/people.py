@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from geosvc.coverage.tree import AreaTree
     from geosvc.geo.grid import Grid
 
 OUTSIDE = -1
@@ -145,14 +146,70 @@ def people_from_counts(
     )
 
 
+class _CellsByArea:
+    """The usable cells of each area, and which of them is nearest to a cell."""
+
+    def __init__(self, area_of_cell: NDArray[np.int32], usable: NDArray[np.bool_]) -> None:
+        """Sort the cells by area once: a country has thousands of townships."""
+        cells = np.flatnonzero(usable)
+        areas = area_of_cell.ravel()[cells]
+        order = np.argsort(areas, kind="stable")
+        self._cells, self._areas = cells[order], areas[order]
+        self._cols = area_of_cell.shape[1]
+
+    def nearest(
+        self, areas: Sequence[int], row: NDArray[np.int64], col: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]] | None:
+        """Return (row, col, distance in cells) of the nearest cell of some areas; None if they have none."""
+        from scipy.spatial import cKDTree  # noqa: PLC0415  slow to import
+
+        parts = [
+            self._cells[np.searchsorted(self._areas, area) : np.searchsorted(self._areas, area, side="right")]
+            for area in areas
+        ]
+        cells = np.sort(np.concatenate(parts)) if parts else np.array([], dtype=np.int64)
+        if len(cells) == 0:
+            return None
+        rows, cols = np.divmod(cells, self._cols)
+        distance, index = cKDTree(np.column_stack([rows, cols])).query(np.column_stack([row, col]))
+        return rows[index], cols[index], distance
+
+
+def at_home(people: People, area_of_cell: NDArray[np.int32], tree: AreaTree, grid: Grid) -> People:
+    """Let everybody stand on a cell of the area they belong to, the nearest one.
+
+    A border never follows the cells: who lives just inside of it may fall into a cell whose
+    centre lies outside. Table and gaps agree only if a person and the cell are of one area.
+    An area known only by code takes the cells of the area above it; where there are none, and
+    for people off the grid, nothing moves.
+    """
+    home_of, cells_of = tree.homes(area_of_cell)
+    home = np.append(home_of, OUTSIDE)[people.area]  # people in no area read the last entry
+    here = people.on_grid & ((home >= 0) | (people.area < 0))
+    cell_area = np.full(len(home), OUTSIDE, dtype=np.int32)
+    cell_area[here] = area_of_cell[people.row[here], people.col[here]]
+    row, col = people.row.copy(), people.col.copy()
+    cells = None
+    for one in np.unique(home[here]):
+        members = cells_of[int(one)] if one >= 0 else [OUTSIDE]
+        away = np.nonzero(here & (home == one) & ~np.isin(cell_area, members))[0]
+        if len(away) == 0:
+            continue
+        cells = cells or _CellsByArea(area_of_cell, np.ones_like(area_of_cell, dtype=bool))
+        found = cells.nearest(members, row[away], col[away])
+        if found is not None:
+            row[away], col[away] = found[0], found[1]
+    return replace(_added_up(row, col, people.count, people.area, grid), moved=people.moved)
+
+
 def off_uncrossable(
     people: People, crossable: NDArray[np.bool_], area_of_cell: NDArray[np.int32], grid: Grid
 ) -> People:
-    """Move people who stand on uncrossable cells to the nearest crossable cell of their area.
+    """Move people who stand on uncrossable cells to the nearest crossable cell of the same area.
 
     A raster of people and a raster of water never agree along a shore. Nobody is lost: where an
     area has no crossable cell at all, its people stay where they are and ``moved.left`` counts
-    them. An area known only by code has no cells of its own: that of the cell's area counts.
+    them.
     """
     here = people.on_grid
     stuck = here.copy()
@@ -161,32 +218,19 @@ def off_uncrossable(
         return people
     row, col = people.row.copy(), people.col.copy()
     farthest, left = 0.0, 0.0
-    has_cells = np.zeros(max(int(area_of_cell.max(initial=0)), int(people.area.max(initial=0))) + 2, dtype=bool)
-    has_cells[np.unique(area_of_cell)] = True
+    cells = _CellsByArea(area_of_cell, crossable)
     cell_area = np.full(len(row), OUTSIDE, dtype=np.int32)
-    cell_area[stuck] = np.where(
-        has_cells[people.area[stuck]], people.area[stuck], area_of_cell[row[stuck], col[stuck]]
-    )
+    cell_area[stuck] = area_of_cell[row[stuck], col[stuck]]
     for index in np.unique(cell_area[stuck]):
         entries = np.nonzero(stuck & (cell_area == index))[0]
-        targets = crossable & (area_of_cell == index)
-        if not targets.any():
+        found = cells.nearest([int(index)], row[entries], col[entries])
+        if found is None:
             left += float(people.count[entries].sum())
             continue
-        to_row, to_col, distance = _nearest(targets, row[entries], col[entries])
-        row[entries], col[entries] = to_row, to_col
-        farthest = max(farthest, float(distance.max()) * grid.cell_size_m)
+        row[entries], col[entries] = found[0], found[1]
+        farthest = max(farthest, float(found[2].max()) * grid.cell_size_m)
     moved = Moved(people=float(people.count[stuck].sum()) - left, farthest_m=farthest, left=left)
     return replace(_added_up(row, col, people.count, people.area, grid), moved=moved)
-
-
-def _nearest(
-    targets: NDArray[np.bool_], row: NDArray[np.int64], col: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    from scipy import ndimage  # noqa: PLC0415  slow to import
-
-    distance, (to_row, to_col) = ndimage.distance_transform_edt(~targets, return_indices=True)
-    return to_row[row, col].astype(np.int64), to_col[row, col].astype(np.int64), distance[row, col]
 
 
 def weights_by_cell(people: People, grid: Grid) -> NDArray[np.float64]:
@@ -196,5 +240,3 @@ def weights_by_cell(people: People, grid: Grid) -> NDArray[np.float64]:
     np.add.at(weights, (people.row[here], people.col[here]), people.count[here])
     return weights
 
-
-__all__ = ["Moved", "People", "off_uncrossable", "people_from_counts", "people_from_points", "weights_by_cell"]

@@ -86,6 +86,26 @@ class AreaTree:
             for i, area in enumerate(self.areas) if area.level == _ZONE and area.geometry is not None
         }
 
+    def homes(self, area_of_cell: NDArray[np.int32]) -> tuple[NDArray[np.int32], dict[int, list[int]]]:
+        """Return on whose cells the people of each area stand, and which cells those are.
+
+        Returns
+        -------
+        home : array of int32, shape (n_areas,)
+            The area itself where it or an area below it has cells, else the nearest area above
+            that has; -1 = none.
+        members : dict
+            For each area that has cells: the indices under which its cells are marked, its own
+            and those of the areas below it.
+        """
+        marked = [int(i) for i in np.unique(area_of_cell) if i >= 0]
+        members: dict[int, list[int]] = {}
+        for index in marked:
+            for ancestor in self.ancestors(index):
+                members.setdefault(ancestor, []).append(index)
+        home = [next((a for a in self.ancestors(i) if a in members), -1) for i in range(len(self.areas))]
+        return np.array(home, dtype=np.int32), members
+
     def rolled_up(self, by_leaf: NDArray[np.float64]) -> NDArray[np.float64]:
         """Add each area's own numbers to everything above it.
 

@@ -114,7 +114,7 @@ def map_document(content: MapContent, *, language: str, title_block: bool) -> di
 def limit_text(service: Service, threshold: Threshold, language: str) -> str:
     """Return the limit and whose limit it is, as a reader should see it."""
     text = words(language)
-    applies = "" if threshold.applies_to == "any" else f"（{text['applies_' + threshold.applies_to]}）"
+    applies = "" if threshold.applies_to == "any" else f"{text['open_bracket']}{text['applies_' + threshold.applies_to]}{text['close_bracket']}"
     return (
         f"{text['limit']} {threshold.value:g} {text[service.shown_unit]}{applies} · {text['origin_' + threshold.origin]}"
     )
@@ -184,7 +184,7 @@ def _facilities(found: Sequence[Registered], language: str) -> dict[str, list[An
 def _map_words(text: Any, service: Service) -> dict[str, str]:
     names = ("legend", "surface", "states", "gap", "unreachable", "no_data", "facilities", "to_be_located",
              "illustrative_mark", "people", "people_label", "area_label", "worst", "settlements", "hover", "north",
-             "run", "review_number", "internal", "unknown", "outside")
+             "open_bracket", "close_bracket", "colon", "run", "review_number", "internal", "unknown", "outside")
     groups = {key: value for key, value in text.items() if key.startswith("group_")}
     return {name: text[name] for name in names} | groups | {"unit": text[service.shown_unit]}
 

@@ -42,7 +42,7 @@ _ID_LENGTH = 12
 _SNAP_WITHIN_M = 1000.0
 NEIGHBOURS = 8
 # Raise it with every change that changes a number: an old run must not answer for a new method.
-METHOD = 2
+METHOD = 3
 # The curve of people by distance goes this far beyond the largest threshold.
 _CURVE_STEPS = 240
 _CURVE_TIMES_LIMIT = 2.0
@@ -313,13 +313,22 @@ def _store(
         partial.chmod(0o755)
         try:
             _write_files(partial, run, service, surface, sources, study)
+            _store_rows(study, run, sources, tables, gaps)
             shutil.rmtree(final, ignore_errors=True)
             partial.rename(final)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+    except StoreError:
+        raise
     except OSError as error:
         raise StoreError(f"the run cannot be stored in the workspace: {error}") from error
-    with store.writing() as session:
+
+
+def _store_rows(
+    study: Study, run: RunRow, sources: Sources, tables: dict[str, list[CoverageFigures]], gaps: dict[str, list[Gap]]
+) -> None:
+    # A row without its folder is computed again when it is asked for; a folder without its row would stay for ever.
+    with study.store.writing() as session:
         run.sequence = next_sequence(session)
         session.add(run)
         session.flush()

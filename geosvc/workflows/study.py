@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from geosvc.coverage.people import People, off_uncrossable, people_from_counts, people_from_points
+from geosvc.coverage.people import People, at_home, off_uncrossable, people_from_counts, people_from_points
 from geosvc.coverage.tree import AreaTree, in_metres, study_bbox
-from geosvc.errors import NoStudyArea
+from geosvc.errors import InvalidInput, NoStudyArea
 from geosvc.geo.crs import grid_crs_for
 from geosvc.geo.grid import Grid
 from geosvc.geo.raster import burn, read_people, resample
@@ -155,6 +155,7 @@ class Study:
         found = self._people_from_layer() or self._people_from_figures()
         if found is None:
             return None
+        found = at_home(found, self.area_of_cell, self.tree, self.grid)
         crossable = np.isfinite(self.pace("walk", None))
         return off_uncrossable(found, crossable, self.area_of_cell, self.grid)
 
@@ -187,14 +188,30 @@ class Study:
             i: counts[area.code].people for i, area in enumerate(self.tree.areas)
             if area.code in counts and area.geometry is not None
         }
-        lowest = {
-            i: n for i, n in with_polygon.items()
-            if not any(i in self.tree.ancestors(j)[1:] for j in with_polygon)
-        }
-        if not lowest:
+        if not with_polygon:
             return None
+        # Nobody twice and nobody lost: an area spreads what the areas inside it do not count themselves.
+        own = dict(with_polygon)
+        for i, n in with_polygon.items():
+            above = next((a for a in self.tree.ancestors(i)[1:] if a in with_polygon), None)
+            if above is not None:
+                own[above] -= n
+        short = [self.tree.areas[i].name for i, n in own.items() if n < 0]
+        if short:
+            raise InvalidInput(
+                f"{', '.join(short)}: the areas inside count more people than the whole; the figures in force "
+                "contradict each other, correct one of them"
+            )
         habitable = np.isfinite(self.pace("walk", None))
-        return people_from_counts(lowest, grid=self.grid, area_of_cell=self.area_of_cell, habitable=habitable)
+        where = self._cells_of_figures(sorted(own))
+        return people_from_counts(own, grid=self.grid, area_of_cell=where, habitable=habitable)
+
+    def _cells_of_figures(self, counted: list[int]) -> NDArray[np.int32]:
+        """Return, for each cell, the smallest area around it that has a figure of its own."""
+        figure_of = np.full(len(self.tree.areas) + 1, -1, dtype=np.int32)
+        for i in range(len(self.tree.areas)):
+            figure_of[i] = next((a for a in self.tree.ancestors(i) if a in counted), -1)
+        return figure_of[self.area_of_cell]
 
     def figures_in_force(self) -> dict[str, Population]:
         """Return, for each area, the newest figure of residents, a census before an estimate."""
@@ -214,7 +231,7 @@ class Study:
         shapes = hashlib.sha256()
         for area in self.tree.areas:
             shape = b"" if area.geometry is None else shapely.to_wkb(area.geometry)
-            parts = (area.code, area.name, area.level, area.parent_code, area.settlement_class)
+            parts = (area.code, area.name, area.level, area.parent_code, area.settlement_class, area.schematic)
             shapes.update(repr(parts).encode() + shape)
         people = hashlib.sha256(repr(self.populations).encode()).hexdigest()
         return {
@@ -222,6 +239,7 @@ class Study:
             "areas": {"count": len(self.tree.areas), "sha256": shapes.hexdigest()},
             "populations": {"count": len(self.populations), "sha256": people},
             "layers": {kind: layer.sha256 for kind, layer in sorted(self.layers.items())},
+            "schematic_layers": sorted(kind for kind, layer in self.layers.items() if layer.schematic),
         }
 
     def notes(self) -> list[dict[str, str]]:

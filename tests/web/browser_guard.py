@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, Route, expect
 
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -57,9 +57,10 @@ class Guard:
     def watch(self, context: BrowserContext, page: Page) -> None:
         """Let nothing through that is not the page's own, and write down every complaint."""
         context.route("**/*", self._decide)
+        context.on("request", self._asked)
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.complaints.append(f"error in the page: {error}"))
-        page.on("requestfailed", lambda asked: self.complaints.append(f"failed: {asked.url} ({asked.failure})"))
+        page.on("requestfailed", self._failed)
         page.on("response", self._answered)
         page.on("dialog", self._dialog)
 
@@ -67,8 +68,16 @@ class Guard:
         if self.is_own(route.request.url):
             route.continue_()
         else:
-            self.foreign.append(route.request.url)
             route.abort()
+
+    def _asked(self, request: Request) -> None:
+        if not self.is_own(request.url):
+            self.foreign.append(request.url)
+
+    def _failed(self, request: Request) -> None:
+        # A download, or what a page still loaded when it was left, counts as aborted and is no failure.
+        if not (self.is_own(request.url) and request.failure == "net::ERR_ABORTED"):
+            self.complaints.append(f"failed: {request.url} ({request.failure})")
 
     def _hear(self, message: Any) -> None:
         if message.type in ("error", "warning"):

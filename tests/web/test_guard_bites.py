@@ -50,7 +50,8 @@ def test_each_request_is_caught(browser: Browser, tmp_path: Path, markup: str):
     target = tmp_path / "page.html"
     target.write_text(f"<!doctype html><title>x</title>{markup}", encoding="utf-8")
     with guarded(browser, target.as_uri()) as (page, guard):
-        page.goto(target.as_uri(), wait_until="load")
+        with page.expect_event("requestfailed"):
+            page.goto(target.as_uri())
         assert len(guard.foreign) == 1
 
 

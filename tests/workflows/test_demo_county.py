@@ -6,6 +6,7 @@ import hashlib
 import shutil
 
 import pytest
+from registry.made_files import snapshot
 
 from geosvc.registry import facilities, populations
 from geosvc.settings import Settings
@@ -13,7 +14,6 @@ from geosvc.store.facilities import FacilityQuery
 from geosvc.workflows import reading
 from geosvc.workflows.demo import run_demo
 from geosvc.workflows.workspace import overview
-from registry.made_files import snapshot
 
 CENSUS_2020 = 108_478
 COMPUTED = {"hospital-drive", "emergency-2h", "basic-radius", "township-centre-drive", "blood-drive", "fitness-15-walk",

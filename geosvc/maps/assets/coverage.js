@@ -187,7 +187,7 @@
     var card = element('section', 'gm-card gm-legend');
     card.setAttribute('aria-label', words.legend);
     card.id = 'gm-legend';
-    card.appendChild(element('h3', '', words.surface + '（' + words.unit + '）'));
+    card.appendChild(element('h3', '', words.surface + words.open_bracket + words.unit + words.close_bracket));
     bandsFor(doc.threshold.value).forEach(function (band) {
       var low = number(band.low, 2);
       var text = band.high === Infinity ? '> ' + low : (band.low === 0 ? '≤ ' : low + '–') + number(band.high, 2);
@@ -305,13 +305,13 @@
     var node = element('div', 'gm-popup');
     node.appendChild(element('b', '', words.gap + ' ' + gap.rank + (gap.area_name ? ' · ' + gap.area_name : '')));
     var people = gap.people === null ? words.unknown : number(gap.people) + ' ' + words.people;
-    node.appendChild(element('div', '', words.people_label + '：' + people));
-    node.appendChild(element('div', '', words.area_label + '：' + number(gap.km2, 1) + ' km²'));
+    node.appendChild(element('div', '', words.people_label + words.colon + people));
+    node.appendChild(element('div', '', words.area_label + words.colon + number(gap.km2, 1) + ' km²'));
     if (gap.worst !== null) {
-      node.appendChild(element('div', '', words.worst + '：' + number(Math.ceil(gap.worst)) + ' ' + words.unit));
+      node.appendChild(element('div', '', words.worst + words.colon + number(Math.ceil(gap.worst)) + ' ' + words.unit));
     }
     if (gap.settlements.length) {
-      node.appendChild(element('div', '', words.settlements + '：'));
+      node.appendChild(element('div', '', words.settlements + words.colon));
       var list = element('ul', '');
       gap.settlements.forEach(function (each) {
         list.appendChild(element('li', '', each.name + ' ' + number(each.people)));
