@@ -90,13 +90,22 @@ def _print_json(value: Any) -> None:
 def _bar(*, quiet: bool) -> Iterator[Callable[[float, str], None]]:
     """Show a progress bar; it appears on a terminal only and is gone when the work is done."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True, disable=quiet) as progress:
+    with Progress(*columns, console=err, transient=True, disable=quiet or not err.is_terminal) as progress:
         task = progress.add_task("", total=1.0)
 
         def tell(share: float, text: str) -> None:
             progress.update(task, completed=share, description=text)
 
         yield tell
+
+
+@contextmanager
+def _pulse(file: Path, *, quiet: bool) -> Iterator[None]:
+    """Show that a file is being read, where nobody can say how much of it is done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=quiet or not err.is_terminal) as progress:
+        progress.add_task(file.name, total=None)
+        yield
 
 
 @contextmanager
@@ -160,12 +169,13 @@ def import_facilities(
     from geosvc.registry.imports.facilities import FacilityOptions
     from geosvc.workflows import importing
 
-    with _opened(workspace) as (store, settings):
+    with _opened(workspace) as (store, settings), _pulse(file, quiet=as_json):
         options = FacilityOptions(
             datum=datum, layer=layer, crs=crs, default_class=klass, without_positions=without_positions,
             skip_bad=skip_bad, max_mb=settings.max_file_mb,
         )
-        _print_report(importing.import_facilities(store, file, options, settings), as_json)
+        report = importing.import_facilities(store, file, options, settings)
+    _print_report(report, as_json)
 
 
 @importer.command("areas")
@@ -178,8 +188,9 @@ def import_areas(
     """Register areas: a county, its townships and villages, or zones of your own; a polygon is not required."""
     from geosvc.workflows import importing
 
-    with _opened(workspace) as (store, settings):
-        _print_report(importing.import_areas(store, file, settings, level=level, layer=layer, crs=crs), as_json)
+    with _opened(workspace) as (store, settings), _pulse(file, quiet=as_json):
+        report = importing.import_areas(store, file, settings, level=level, layer=layer, crs=crs)
+    _print_report(report, as_json)
 
 
 @importer.command("population")
@@ -191,8 +202,9 @@ def import_population(
     """Register people. Totals are conserved through every step; unknown stays unknown and never becomes 0."""
     from geosvc.workflows import importing
 
-    with _opened(workspace) as (store, settings):
-        _print_report(importing.import_population(store, file, settings, datum=datum, year=year), as_json)
+    with _opened(workspace) as (store, settings), _pulse(file, quiet=as_json):
+        report = importing.import_population(store, file, settings, datum=datum, year=year)
+    _print_report(report, as_json)
 
 
 @importer.command("roads")
@@ -203,8 +215,9 @@ def import_roads(
     """Put a road network in force, in place of the one before."""
     from geosvc.workflows import importing
 
-    with _opened(workspace) as (store, settings):
-        _print_report(importing.import_roads(store, file, settings, layer=layer, crs=crs), as_json)
+    with _opened(workspace) as (store, settings), _pulse(file, quiet=as_json):
+        report = importing.import_roads(store, file, settings, layer=layer, crs=crs)
+    _print_report(report, as_json)
 
 
 @importer.command("elevation")
@@ -215,8 +228,9 @@ def import_elevation(
     """Put an elevation model in force. It is stored and not used yet."""
     from geosvc.workflows import importing
 
-    with _opened(workspace) as (store, settings):
-        _print_report(importing.import_elevation(store, files, settings), as_json)
+    with _opened(workspace) as (store, settings), _pulse(files[0], quiet=as_json):
+        report = importing.import_elevation(store, files, settings)
+    _print_report(report, as_json)
 
 
 @importer.command("landcover")
@@ -227,8 +241,9 @@ def import_landcover(
     """Put land cover in force: what it costs to cross the ground off the roads."""
     from geosvc.workflows import importing
 
-    with _opened(workspace) as (store, settings):
-        _print_report(importing.import_landcover(store, files, settings), as_json)
+    with _opened(workspace) as (store, settings), _pulse(files[0], quiet=as_json):
+        report = importing.import_landcover(store, files, settings)
+    _print_report(report, as_json)
 
 
 def _print_report(report: Any, as_json: bool) -> None:

@@ -1,11 +1,13 @@
 """Compiling the kernels ahead of time, so that nobody waits for it in front of a map.
 
-The compiler keeps its results beside each file and looks at that file only. Whoever
-changes a constant in ``moves`` deletes ``__pycache__``, or the kernels of the other
-files go on with the old one.
+The compiler keeps its results beside each file and looks at that file only: after a change
+of ``moves`` the kernels of the other files would go on with the old one. So results that are
+older than any of the sources are removed first.
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +20,7 @@ def compile_kernels() -> None:
     Pace of either float type has its own kernels; one solve and one edit of each kind
     use them all.
     """
+    _forget_outdated()
     for kind in (np.float32, np.float64):
         field = solve(np.ones((3, 3), kind), [(0, 0)])
         field.open(2, 2)
@@ -25,3 +28,12 @@ def compile_kernels() -> None:
         field.change_pace([1], [1], [2.0])
         field.change_pace([1], [1], [1.0])
         field.close(1)
+
+
+def _forget_outdated() -> None:
+    """Remove compiled kernels that are older than the newest source of this package."""
+    folder = Path(__file__).parent
+    newest = max(source.stat().st_mtime for source in folder.glob("*.py"))
+    for compiled in folder.glob("__pycache__/*.nb[ic]"):
+        if compiled.stat().st_mtime < newest:
+            compiled.unlink(missing_ok=True)

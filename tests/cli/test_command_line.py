@@ -292,12 +292,12 @@ def test_skip_bad_and_without_positions(county, tmp_path):
 
 def test_markup_in_a_name_is_text(county, tmp_path):
     """A file name or class with square brackets is printed as it is, not taken for markup."""
-    odd = write_csv(tmp_path / "[bold]x[/].csv", [HEADER, ["甲", "[red]类[/]", "126.9", "42.35", "WGS84"]])
+    odd = write_csv(tmp_path / "[bold]x.csv", [HEADER, ["甲", "[red]类[/]", "126.9", "42.35", "WGS84"]])
     told = county("import", "facilities", odd)
     assert told.code == 0
-    assert "[bold]x[/].csv: 1 new" in told.out
+    assert "[bold]x.csv: 1 new" in told.out
     assert "[red]类[/]" in told.out
-    assert "[bold]gone[/].csv" in county("import", "facilities", tmp_path / "[bold]gone[/].csv").err
+    assert "[bold]gone.csv" in county("import", "facilities", tmp_path / "[bold]gone.csv").err
 
 
 def test_services_can_be_added_without_programming(county, tmp_path):
