@@ -7,6 +7,7 @@ be read or written.
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -58,6 +59,9 @@ DatumOption = Annotated[
 
 def main() -> None:
     """Run the command line; a refusal is one clear sentence and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal without Chinese shows codes rather than fail
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except GeosvcError as error:
@@ -316,6 +320,8 @@ def measure(
                     failed[name] = str(error)
     if as_json:
         _print_json({"measured": answers, "not_computable": failed})
+        if not answers:
+            raise typer.Exit(EXIT_CODES[Unsolvable])
         return
     for answer in answers:
         _print_answer(answer)

@@ -119,8 +119,11 @@ def write_map(
         text = single_file({**document, "fingerprint": mark})
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f".{target.name}.partial")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(target)
+        try:
+            partial.write_text(text, encoding="utf-8")
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
     except OSError as error:
         raise StoreError(f"the map cannot be written to {target}: {error}") from error
     return target

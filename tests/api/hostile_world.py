@@ -20,6 +20,7 @@ QUOTES = f"\"'><svg onload=window.{FLAG}=5>"
 JINJA = "{{ 7*7 }}{% raw %}"
 COMMENT = f"<!--<script>window.{FLAG}=6"
 NAMES = (IMG, CLOSE, BACKTICK, DOLLAR, QUOTES, JINJA, COMMENT)
+FORMULA = "=1+1"  # a spreadsheet would compute it
 TITLE = f"县{IMG}{CLOSE}"
 TELEPHONE = "0439-7654321"
 SERVICE = "hostile-walk"
@@ -67,6 +68,7 @@ def make_hostile_workspace(folder: Path) -> Settings:
     importing.import_areas(store, _county(folder), settings)
     divisions = [["990000001", f"乡{CLOSE}", "township", "990000"]]
     divisions += [[f"99000000100{i}", f"村{name}", "village", "990000001"] for i, name in enumerate(NAMES)]
+    divisions.append(["990000001099", FORMULA, "village", "990000001"])
     importing.import_areas(store, _write_table(
         folder / "divisions.csv", ["code", "name", "level", "parent_code"], divisions), settings)
     people = [[100.09 + 0.003 * i, 40.06, 100 + i, f"99000000100{i}", "WGS84"] for i in range(len(NAMES))]

@@ -257,6 +257,16 @@ def test_ids_in_the_page_are_valid_and_unique(demo_file: str):
     assert DATA_ID in ids
 
 
+def test_the_reader_may_zoom(demo_file: str):
+    """The file does not forbid enlarging it (WCAG 1.4.4): whoever sees badly can zoom the page."""
+    told = [attributes.get("content") or "" for tag, attributes in Reader(demo_file).elements
+            if tag == "meta" and attributes.get("name") == "viewport"]
+    assert told
+    for each in told:
+        assert "maximum-scale" not in each
+        assert "user-scalable=no" not in each.replace(" ", "")
+
+
 def test_names_of_variables_are_valid(demo_document: dict[str, Any]):
     """The script of the map declares its map under a name that JavaScript accepts, whatever the run's id."""
     for run in ("0123456789ab", "deadbeef0000", "89e410000000"):

@@ -16,7 +16,7 @@ import numpy as np
 import openpyxl
 import rasterio
 from affine import Affine
-from shapely.geometry import LineString, Polygon, box, mapping
+from shapely.geometry import LineString, Point, Polygon, box, mapping  # noqa: F401  the tests take them from here
 
 # A made-up county of 0.2 x 0.1 degrees with two townships, west and east.
 WEST, SOUTH, EAST, NORTH = 126.8, 42.3, 127.0, 42.4

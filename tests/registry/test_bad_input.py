@@ -20,8 +20,6 @@ from registry.made_files import (
     HEADER,
     TOWNSHIP_E,
     TOWNSHIP_W,
-    Point,
-    box,
     county_files,
     snapshot,
     write_csv,
@@ -32,7 +30,7 @@ from registry.made_files import (
     write_sparse,
     write_xlsx,
 )
-from shapely.geometry import LineString, Polygon
+from shapely.geometry import LineString, Point, Polygon, box
 
 from geosvc.errors import (
     DefinitionError,

@@ -9,8 +9,6 @@ from registry.made_files import (
     NORTH,
     SOUTH,
     WEST,
-    LineString,
-    Point,
     county_files,
     snapshot,
     write_csv,
@@ -18,6 +16,7 @@ from registry.made_files import (
     write_layer,
     write_raster,
 )
+from shapely.geometry import LineString, Point
 
 from geosvc.registry import facilities
 from geosvc.registry.imports.facilities import FacilityOptions
@@ -188,3 +187,16 @@ def test_the_import_record_names_file_checksum_and_counts(store, settings, tmp_p
     assert (row.kind, row.file_name, row.sha256, row.author) == ("facilities", "a.geojson", sha256_of(path), "local")
     assert row.report["new"] == 1
     assert registered(store)[0].facility.source is None
+
+
+def test_a_table_on_top_of_a_boundary_is_no_change_the_second_time(store, settings, tmp_path):
+    """Boundary, then divisions, then both again: what the first round settled stays as it is."""
+    boundary = county_files(tmp_path)["areas"]
+    table = write_csv(tmp_path / "t.csv", [
+        ["code", "name", "level", "parent_code"], ["990001100", "西镇", "township", "990001"], ["990001102", "新镇", "township", "990001"]])
+    for path in (boundary, table):
+        importing.import_areas(store, path, settings)
+    before = snapshot(settings.workspace)
+    for path in (table, boundary):
+        importing.import_areas(store, path, settings)
+    assert snapshot(settings.workspace) == before

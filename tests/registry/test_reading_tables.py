@@ -9,13 +9,12 @@ from registry.made_files import (
     COUNTY,
     GOOD_ROW,
     HEADER,
-    Point,
-    box,
     write_csv,
     write_geojson,
     write_layer,
     write_xlsx,
 )
+from shapely.geometry import Point, box
 
 from geosvc.errors import InvalidInput, MissingCRS, RefusedRows, UnreadableFile
 from geosvc.geo.files import sha256_of

@@ -16,7 +16,7 @@ ARGUMENTS = [
     "--disable-component-update", "--disable-sync",
 ]
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-WAIT_MS = 20_000
+WAIT_MS = 15_000
 
 
 def chromium() -> str:

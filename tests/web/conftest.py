@@ -82,7 +82,9 @@ def open_page(browser: Browser) -> Iterator[Opener]:
         def opened(address: str, path: str = "", **options: Any) -> Page:
             page, guard = stack.enter_context(guarded(browser, address, **options))
             guards.append(guard)
-            page.goto(address + path)
+            answer = page.goto(address + path)
+            # Said at once: a page that failed would let every expectation wait for its full time.
+            assert answer is None or answer.status < 500, f"{path} answered {answer.status}"
             return page
 
         yield opened

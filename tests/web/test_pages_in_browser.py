@@ -293,16 +293,17 @@ def test_map_and_legend_fit_every_size(open_page, demo_server: str):
         assert legend["width"] * legend["height"] < 0.5 * box["width"] * box["height"], "the legend hides the map"
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_the_keyboard_meets_the_skip_link_first(open_page, demo_server: str, path: str):
-    """The first tab stop is the skip link, it becomes visible, and it leads to the content."""
-    page = open_page(demo_server, path)
-    page.keyboard.press("Tab")
-    focused = page.locator(":focus")
-    expect(focused).to_have_attribute("href", "#main")
-    expect(focused).to_be_in_viewport()
-    page.keyboard.press("Enter")
-    expect(page.locator("#main")).to_be_focused()
+def test_the_keyboard_meets_the_skip_link_first(open_page, demo_server: str):
+    """On every page the first tab stop is the skip link, it becomes visible, and it leads to the content."""
+    page = open_page(demo_server)
+    for path in PAGES:
+        page.goto(demo_server + path)
+        page.keyboard.press("Tab")
+        focused = page.locator(":focus")
+        expect(focused).to_have_attribute("href", "#main")
+        expect(focused).to_be_in_viewport()
+        page.keyboard.press("Enter")
+        expect(page.locator("#main")).to_be_focused()
 
 
 def test_the_keyboard_reaches_the_list_of_services(open_page, demo_server: str):
