@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from geosvc.registry.areas import Area
 
 _ZONE = "zone"
+# Lengths of Chinese division codes: province, prefecture, county, township, village.
+_CODE_LENGTHS = (2, 4, 6, 9, 12)
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,31 @@ class AreaTree:
 
     @cached_property
     def parents(self) -> NDArray[np.int32]:
-        """Index of each area's parent, -1 = none that is registered."""
-        return np.array([self.index.get(a.parent_code or "", -1) for a in self.areas], dtype=np.int32)
+        """Index of each area's parent, -1 = none that is registered.
+
+        Where an area does not name one, its code tells (220622100 lies in 220622), else the
+        smallest polygon of a higher level around it. Zones have no parent.
+        """
+        return np.array([self._parent_of(area) for area in self.areas], dtype=np.int32)
+
+    def _parent_of(self, area: Area) -> int:
+        if area.level == _ZONE:
+            return -1
+        if area.parent_code is not None:
+            return self.index.get(area.parent_code, -1)
+        by_code = [area.code[:length] for length in _CODE_LENGTHS if length < len(area.code)] if area.code.isdigit() else []
+        for code in reversed(by_code):
+            if code in self.index:
+                return self.index[code]
+        if area.geometry is None:
+            return -1
+        inside = area.geometry.representative_point()
+        around = [
+            i for i in self.ordered()
+            if (other := self.areas[i]).geometry is not None and LEVELS.index(other.level) < LEVELS.index(area.level)
+            and other.geometry.intersects(inside)
+        ]
+        return around[-1] if around else -1
 
     def ancestors(self, position: int) -> list[int]:
         """Return an area and everything above it; a ring of parents is cut where it closes."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from geosvc.geo.crs import BBox
+    from geosvc.registry.facilities import Facility
     from geosvc.settings import Settings
     from geosvc.store.engine import Session, Store
 
@@ -33,11 +34,28 @@ if TYPE_CHECKING:
 def import_facilities(store: Store, path: Path, options: FacilityOptions, settings: Settings) -> ImportReport:
     """Register the facilities of a file."""
     found, report = read_facilities(path, options)
+    _note_outside(found, _study_bbox(store), report)
     with store.writing() as session:
         origin = _begin(session, report, [path], settings)
         store_facilities(session, found, report, author=settings.author, origin=origin)
         _end(session, report, origin)
     return report
+
+
+def _note_outside(found: Sequence[Facility], study: BBox | None, report: ImportReport) -> None:
+    """Say how many positions lie outside the study area; a neighbour's hospital may well do."""
+    if study is None:
+        return
+    west, south, east, north = study
+    outside = [
+        each.name for each in found
+        if each.lon is not None and each.lat is not None and not (west <= each.lon <= east and south <= each.lat <= north)
+    ]
+    if outside:
+        report.notes.append(
+            f"{len(outside)} of {len(found)} positions lie outside the study area, the first is {outside[0]}: "
+            "right for neighbours; if not, are longitude and latitude swapped, or is the datum another?"
+        )
 
 
 def import_areas(

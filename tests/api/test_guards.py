@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from api.hostile_world import FLAG, NAMES, TELEPHONE, TITLE
+from api.hostile_world import FLAG, NAMES, TELEPHONE
 from fastapi.testclient import TestClient
 
 from geosvc.store.engine import Store
@@ -171,7 +171,7 @@ def test_names_are_text_on_every_page(hostile_client: TestClient, address: str, 
     assert naked(answer.text) == []
 
 
-@pytest.mark.parametrize("payload", [*NAMES, TITLE])
+@pytest.mark.parametrize("payload", [NAMES[0] + NAMES[1], NAMES[4] + NAMES[2], NAMES[5] + NAMES[6]])
 @pytest.mark.parametrize("address", [
     "/facilities?q={}", "/facilities?class_code={}", "/facilities?located={}", "/gaps?area={}", "/gaps?min_people={}",
     "/gaps?service={}", "/?service={}", "/?threshold={}", "/?lang={}", "/gaps?cursor={}", "/facilities?cursor={}", "/{}",
