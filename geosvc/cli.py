@@ -359,11 +359,11 @@ def gaps(
     as_json: JsonOption = False,
 ) -> None:
     """List the gaps of a service, most people first."""
-    from geosvc.workflows import reading
+    from geosvc.workflows import features
 
     most = limit if output is None else 10**9
     with _opened(workspace) as (store, _):
-        found, matched, _next = reading.gaps_page(
+        found, matched, _next = features.gaps_page(
             store, service_id=service, threshold_id=threshold, area_code=area, min_people=min_people, limit=most
         )
     collection = {"type": "FeatureCollection", "features": found, "numberMatched": matched}

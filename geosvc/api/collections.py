@@ -32,7 +32,7 @@ from geosvc.registry.moments import now
 from geosvc.store.areas import AreaQuery
 from geosvc.store.engine import Store
 from geosvc.store.facilities import FacilityQuery
-from geosvc.workflows import reading
+from geosvc.workflows import features, reading
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["features"])
 GEOJSON = "application/geo+json"
@@ -69,7 +69,7 @@ def _base(request: Request) -> str:
 def describe(collection: Collection, request: Request) -> dict[str, Any]:
     """Return a collection as OGC API - Features shows it."""
     base = f"{_base(request)}/api/collections/{collection.id}"
-    west, south, east, north = reading.extent(store_of(request))
+    west, south, east, north = features.extent(store_of(request))
     return {
         "id": collection.id, "title": collection.title, "title_zh": collection.title_zh,
         "description": collection.description, "itemType": "feature", "crs": [CRS84_URI],
@@ -100,7 +100,7 @@ def collection(collection_id: str, request: Request) -> dict[str, Any]:
     raise CollectionNotFound(f"no collection {collection_id!r}; there are: {', '.join(each.id for each in COLLECTIONS)}")
 
 
-def _page(request: Request, page: reading.Page, **more: Any) -> Response:
+def _page(request: Request, page: features.Page, **more: Any) -> Response:
     features, matched, following = page
     address = f"{_base(request)}{request.url.path}"
     query = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
@@ -114,7 +114,7 @@ def _page(request: Request, page: reading.Page, **more: Any) -> Response:
     return JSONResponse(body, media_type=GEOJSON)
 
 
-def _item(request: Request, collection_id: str, feature: reading.Feature) -> Response:
+def _item(request: Request, collection_id: str, feature: features.Feature) -> Response:
     base = f"{_base(request)}/api/collections/{collection_id}"
     links = [
         {"href": str(request.url), "rel": "self", "type": GEOJSON},
@@ -148,7 +148,7 @@ def facilities(
         illustrative=illustrative, valid_at=instant_of(at, name="datetime"),
         recorded_at=instant_of(recorded, name="recorded"),
     )
-    return _page(request, reading.facilities_page(store_of(request), query, cursor=cursor, limit=limit))
+    return _page(request, features.facilities_page(store_of(request), query, cursor=cursor, limit=limit))
 
 
 @router.get("/collections/facilities/items/{facility_id}", summary="One facility")
@@ -160,7 +160,7 @@ def facility(
     times = FacilityQuery(
         valid_at=instant_of(at, name="datetime"), recorded_at=instant_of(recorded, name="recorded")
     )
-    return _item(request, "facilities", reading.facility_item(store_of(request), facility_id, times))
+    return _item(request, "facilities", features.facility_item(store_of(request), facility_id, times))
 
 
 @router.get("/collections/areas/items", summary="Areas")
@@ -185,14 +185,14 @@ def areas(
         levels=None if level is None else [level], parent_code=parent, name_contains=q, has_geometry=has_polygon,
         bbox=bbox_of(bbox),
     )
-    return _page(request, reading.areas_page(store_of(request), query, cursor=cursor, limit=limit))
+    return _page(request, features.areas_page(store_of(request), query, cursor=cursor, limit=limit))
 
 
 @router.get("/collections/areas/items/{code}", summary="One area")
 def area(code: str, request: Request, crs: CrsParameter = None) -> Response:
     """Return one area."""
     check_crs84(crs)
-    return _item(request, "areas", reading.area_item(store_of(request), code))
+    return _item(request, "areas", features.area_item(store_of(request), code))
 
 
 @router.get("/collections/gaps/items", summary="Gaps")
@@ -214,7 +214,7 @@ def gaps(
     check_crs84(crs, bbox_crs)
     instant_of(at, name="datetime")
     store = store_of(request)
-    page = reading.gaps_page(
+    page = features.gaps_page(
         store, service_id=service, run_id=run, threshold_id=threshold, area_code=area_code, min_people=min_people,
         bbox=bbox_of(bbox), cursor=cursor, limit=limit,
     )
@@ -226,4 +226,4 @@ def gaps(
 def gap(gap_id: str, request: Request, crs: CrsParameter = None) -> Response:
     """Return one gap."""
     check_crs84(crs)
-    return _item(request, "gaps", reading.gap_item(store_of(request), gap_id))
+    return _item(request, "gaps", features.gap_item(store_of(request), gap_id))

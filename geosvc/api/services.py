@@ -20,6 +20,7 @@ from geosvc.workflows import publishing, reading
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["services"])
 
+_FORMULA_BEGINS = tuple("=+-@\t\r")
 RunParameter = Annotated[str | None, Query(description="Id of a run; the service's newest unless given.")]
 ThresholdParameter = Annotated[str | None, Query(description="Limit of the service, such as 30min; the first unless given.")]
 
@@ -67,13 +68,18 @@ def _csv(table: dict[str, Any]) -> Response:
     for row in table["rows"]:
         people, km2 = row["people"] or {}, row["km2"] or {}
         writer.writerow([
-            row["area_code"], row["name"], row["level"], row["people_total"], *(people.get(s) for s in states),
+            _as_text(row["area_code"]), _as_text(row["name"]), row["level"], row["people_total"], *(people.get(s) for s in states),
             *(km2.get(s) for s in states), row["share"]["of_all_people"], row["p50"], row["p90"],
             table["service"], table["threshold"]["id"], table["run"],
         ])
     name = f"coverage-{table['service']}-{table['threshold']['id']}.csv"
     return Response("\ufeff" + text.getvalue(), media_type="text/csv; charset=utf-8",
                     headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+def _as_text(cell: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula."""
+    return f"'{cell}" if cell[:1] in _FORMULA_BEGINS else cell
 
 
 @router.get("/services/{service_id}/surface", summary="Surface as GeoTIFF", response_class=FileResponse)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DATA_ID = "geosvc-coverage"
+_VIEWPORT = re.compile(r'<meta name="viewport"[^>]*>')
 _TEMPLATE_BRACE = re.compile(r"\{(?=[{%#])")
 _LEAFLET = "vendor/leaflet-1.9.4"
 # Folium's link names and the files that take their place. A name that is in neither table is
@@ -59,7 +60,9 @@ class OfflineFigure(Figure):
         for child in list(self._children.values()):
             child.render(**kwargs)
         replace_links(self)
-        return str(self._template.render(this=self, kwargs=kwargs))
+        # Folium forbids zooming a page; who needs larger letters must be able to (WCAG 1.4.4).
+        text = str(self._template.render(this=self, kwargs=kwargs))
+        return _VIEWPORT.sub('<meta name="viewport" content="width=device-width, initial-scale=1">', text)
 
 
 def replace_links(figure: Figure) -> None:

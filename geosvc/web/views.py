@@ -13,7 +13,7 @@ from geosvc.maps.document import percent
 from geosvc.measures import minutes_to_show
 from geosvc.registry.classes import facility_classes
 from geosvc.store.facilities import FacilityQuery
-from geosvc.workflows import reading, workspace
+from geosvc.workflows import features, reading, workspace
 
 if TYPE_CHECKING:
     from geosvc.store.engine import Store
@@ -159,12 +159,12 @@ def gaps_view(
     if service["run"] is None:
         return empty
     table = reading.coverage_table(store, service["id"], threshold_id=threshold_id)
-    gaps, matched, following = reading.gaps_page(
+    gaps, matched, following = features.gaps_page(
         store, service_id=service["id"], threshold_id=table["threshold"]["id"], area_code=area,
         min_people=min_people, cursor=cursor, limit=limit,
     )
     ids = sorted({gap["properties"]["nearest_facility"] for gap in gaps} - {None})
-    found, _count, _next = reading.facilities_page(store, FacilityQuery(ids=ids), cursor=None, limit=max(len(ids), 1))
+    found, _count, _next = features.facilities_page(store, FacilityQuery(ids=ids), cursor=None, limit=max(len(ids), 1))
     return {
         **empty, "gaps": gaps, "matched": matched, "following": following, "threshold": table["threshold"],
         "run": table["run"], "schematic": table["schematic"], "notes": table["notes"],
@@ -179,11 +179,11 @@ def facilities_view(
     """Return what the list of facilities shows."""
     prefixes = None if class_code is None else [class_code]
     query = FacilityQuery(name_contains=q, class_prefixes=prefixes, located=located)
-    found, matched, following = reading.facilities_page(store, query, cursor=cursor, limit=limit)
+    found, matched, following = features.facilities_page(store, query, cursor=cursor, limit=limit)
     return {
         **_frame(store), "facilities": found, "matched": matched, "following": following, "q": q or "",
         "class_code": class_code or "", "located": "" if located is None else str(located).lower(),
-        "classes": [facility_classes()[code] for code in reading.classes_in_use(store)], "cursor": cursor,
+        "classes": [facility_classes()[code] for code in features.classes_in_use(store)], "cursor": cursor,
     }
 
 
@@ -194,7 +194,7 @@ def about_view(store: Store) -> dict[str, Any]:
         {"service": service, "run": reading.run_record(store, service["run"])}
         for service in frame["services"] if service["run"] is not None
     ]
-    return {**frame, "records": records, "populations": reading.populations_of(store),
-            "outlines": reading.outlines(store)}
+    return {**frame, "records": records, "populations": features.populations_of(store),
+            "outlines": features.outlines(store)}
 
 

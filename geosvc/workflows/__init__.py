@@ -7,7 +7,9 @@ module             verbs
 ``importing``      bring files in
 ``study``          put a workspace on its grid: areas, ground, people
 ``measuring``      answer a service: surface, coverage, gaps; the run's record
-``reading``        what runs found, for pages and scripts
+``surfaces``       facilities on the grid, and how far everybody is from them
+``reading``        services and what their runs found, for pages and scripts
+``features``       facilities, areas and gaps as GeoJSON, page by page
 ``publishing``     maps to hand over
 ``demo``           all of it, for the demo county
 =================  =============================================================

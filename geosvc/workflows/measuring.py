@@ -7,7 +7,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,57 +18,31 @@ from geosvc import __version__
 from geosvc.coverage import services
 from geosvc.coverage.gaps import Gap, find_gaps
 from geosvc.coverage.measure import CoverageFigures, histogram, measure, settlement_verdict
-from geosvc.coverage.straight_line import straight_line_surface
 from geosvc.errors import NoFacility, StoreError
 from geosvc.geo.grid import Surface
 from geosvc.geo.raster import write_geotiff
 from geosvc.maps.picture import write_picture
-from geosvc.measures import seconds_from_minutes
 from geosvc.registry import facilities
-from geosvc.registry.facilities import Registered, State
+from geosvc.registry.facilities import Registered
 from geosvc.registry.moments import now
 from geosvc.store.facilities import FacilityQuery
 from geosvc.store.runs import CoverageRow, GapRow, RunRow, delete_run, latest_run, next_sequence
 from geosvc.travel.profiles import travel_profiles
+from geosvc.workflows.surfaces import NEIGHBOURS, Sources, facilities_of, nobody, surface_of
 
 if TYPE_CHECKING:
     from geosvc.coverage.services import Service
-    from geosvc.store.engine import Session, Store
+    from geosvc.store.engine import Store
     from geosvc.workflows.study import Study
 
 Progress = Callable[[float, str], None]
 SURFACE_FILE = "surface.tif"
 _ID_LENGTH = 12
-_SNAP_WITHIN_M = 1000.0
-NEIGHBOURS = 8
 # Raise it with every change that changes a number: an old run must not answer for a new method.
 METHOD = 4
 # The curve of people by distance goes this far beyond the largest threshold.
 _CURVE_STEPS = 240
 _CURVE_TIMES_LIMIT = 2.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sources:
-    """The facilities of a service and what became of each on the grid.
-
-    ``placed`` are those that start a journey, in the order of their id; ``rows``, ``cols`` and
-    ``extra_seconds`` (the walk to ground that can be crossed) belong to them.
-    """
-
-    placed: list[Registered]
-    rows: list[int]
-    cols: list[int]
-    extra_seconds: list[float]
-    report: dict[str, Any]
-
-
-def facilities_of(session: Session, service: Service, *, located: bool | None) -> list[Registered]:
-    """Return the operating facilities that a service counts."""
-    return facilities.find(
-        session,
-        FacilityQuery(class_prefixes=list(service.facility_classes), states=[State.OPERATING], located=located),
-    )
 
 
 def measure_service(
@@ -132,20 +106,6 @@ def measure_service(
     return run
 
 
-def nobody(service: Service, missing: list[Registered]) -> str:
-    """Return why a service without a located facility cannot be computed, and the cure."""
-    classes = ", ".join(service.facility_classes)
-    if missing:
-        return (
-            f"service {service.id}: none of its {len(missing)} facilities (classes {classes}) has a position; "
-            "they are to be located first"
-        )
-    return (
-        f"service {service.id}: no operating facility of its classes ({classes}) is registered, so it is not "
-        "computable; import them with geosvc import facilities FILE"
-    )
-
-
 def _inputs(study: Study, service: Service, located: list[Registered], missing: list[Registered]) -> dict[str, Any]:
     profile = None if service.profile is None else asdict(travel_profiles()[service.profile])
     return {
@@ -172,78 +132,6 @@ def _reuse(store: Store, run_id: str) -> RunRow | None:
         if newest is None or newest.id != run.id:
             run.sequence = next_sequence(session)
         return run
-
-
-def surface_of(study: Study, service: Service, located: list[Registered]) -> tuple[Surface, Sources]:
-    """Return the surface of a service and what became of its facilities.
-
-    Raises
-    ------
-    NoFacility
-        If every facility is outside the grid or stranded.
-    """
-    lon = np.array([each.facility.lon for each in located], dtype=float)
-    lat = np.array([each.facility.lat for each in located], dtype=float)
-    if service.method == "straight_line":
-        report = {"used": len(located), "snapped": [], "stranded": [], "outside": []}
-        rows = cols = [0] * len(located)
-        placed = Sources(placed=located, rows=rows, cols=cols, extra_seconds=[0.0] * len(located), report=report)
-        return straight_line_surface(lon, lat, study.grid), placed
-    return _travel_surface(study, service, located, lon, lat)
-
-
-def _travel_surface(
-    study: Study, service: Service, located: list[Registered], lon: np.ndarray[Any, Any], lat: np.ndarray[Any, Any]
-) -> tuple[Surface, Sources]:
-    from geosvc.travel import solve  # noqa: PLC0415  brings the compiled kernels
-
-    pace = study.pace(str(service.profile), service.speed_kmh)
-    sources = _sources(study, located, lon, lat, pace)
-    if not sources.placed:
-        raise NoFacility(
-            f"service {service.id}: every one of its {len(located)} facilities lies outside the study area or "
-            f"farther than {_SNAP_WITHIN_M:g} m from ground that can be crossed"
-        )
-    delay = seconds_from_minutes(service.delay_minutes)
-    starts = [
-        (row, col, delay + extra)
-        for row, col, extra in zip(sources.rows, sources.cols, sources.extra_seconds, strict=True)
-    ]
-    field = solve(
-        pace, starts, cell_size_m=study.grid.cell_size_m, neighbours=NEIGHBOURS, direction=service.direction
-    )
-    surface = Surface(
-        grid=study.grid, micro=field.microseconds, nearest=field.nearest, unit="s", looked=study.ground.has_data()
-    )
-    return surface, sources
-
-
-def _sources(
-    study: Study, located: list[Registered], lon: np.ndarray[Any, Any], lat: np.ndarray[Any, Any],
-    pace: np.ndarray[Any, Any],
-) -> Sources:
-    from geosvc.travel import snap_sources  # noqa: PLC0415
-
-    row, col = study.grid.cells_of(lon, lat)
-    inside = [i for i in range(len(located)) if row[i] >= 0]
-    outside = [located[i].id for i in range(len(located)) if row[i] < 0]
-    points = [(int(row[i]), int(col[i])) for i in inside]
-    snapped, report = snap_sources(pace, points, max_distance_m=_SNAP_WITHIN_M, cell_size_m=study.grid.cell_size_m)
-    placed, rows, cols, extra, moved, stranded = [], [], [], [], [], []
-    for i, source, told in zip(inside, snapped, report.snaps, strict=True):
-        if source is None:
-            stranded.append(located[i].id)
-            continue
-        placed.append(located[i])
-        rows.append(int(source[0]))
-        cols.append(int(source[1]))
-        extra.append(float(told.seconds))
-        if told.distance_m > 0:
-            moved.append({"facility": located[i].id, "distance_m": round(float(told.distance_m), 1),
-                          "seconds": round(float(told.seconds), 1)})
-    return Sources(placed=placed, rows=rows, cols=cols, extra_seconds=extra, report={
-        "used": len(placed), "snapped": moved, "stranded": stranded, "outside": outside,
-    })
 
 
 def _service_notes(service: Service, sources: Sources, study: Study) -> list[dict[str, str]]:

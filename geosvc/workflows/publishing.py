@@ -17,7 +17,7 @@ from geosvc.registry.imports.layers import ROADS_FILE
 from geosvc.registry.layers import POPULATION, ROADS
 from geosvc.store.areas import AreaQuery
 from geosvc.store.runs import GapQuery, select_gaps
-from geosvc.workflows import reading
+from geosvc.workflows import features, reading
 from geosvc.workflows.workspace import title_of
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _gaps(session: Session, run_id: str, threshold_id: str, unit: str) -> list[d
     rows = select_gaps(session, GapQuery(run_id=run_id, threshold=threshold_id), limit=_MOST_GAPS_DRAWN)
     codes = sorted({row.area_code for row in rows if row.area_code})
     names = {area.code: area.name for area in areas.find(session, AreaQuery(codes=codes))}
-    return [reading.gap_feature(row, names, unit) for row in rows]
+    return [features.gap_feature(row, names, unit) for row in rows]
 
 
 def _sources(store: Store, session: Session) -> list[str]:

@@ -19,7 +19,7 @@ from geosvc.registry.imports.report import ImportReport
 from geosvc.settings import Settings
 from geosvc.store.engine import Store
 from geosvc.store.facilities import FacilityQuery
-from geosvc.workflows import importing, reading
+from geosvc.workflows import features, importing, reading
 from geosvc.workflows.measuring import measure_service
 from geosvc.workflows.study import Study
 from geosvc.workflows.workspace import init_workspace
@@ -122,7 +122,7 @@ def expected_classes(data: Path) -> Counter[str]:
 def test_every_health_point_is_registered(comoros: Comoros):
     """All 70 points are registered; pharmacies as such, and what the code list does not know is counted."""
     expected = expected_classes(comoros.data)
-    found, matched, _ = reading.facilities_page(comoros.store, FacilityQuery(), cursor=None, limit=100)
+    found, matched, _ = features.facilities_page(comoros.store, FacilityQuery(), cursor=None, limit=100)
     assert matched == 70
     assert expected["X080"] == 24
     assert Counter(each["properties"]["class_code"] for each in found) == expected
@@ -138,7 +138,7 @@ def test_pharmacies_are_not_counted_as_care(comoros: Comoros):
         told = record["summary"]["facilities"]
         assert told["used"] + len(told["stranded"]) + len(told["outside"]) == care
         ids = told["ids"]
-        found, _, _ = reading.facilities_page(comoros.store, FacilityQuery(ids=ids), cursor=None, limit=100)
+        found, _, _ = features.facilities_page(comoros.store, FacilityQuery(ids=ids), cursor=None, limit=100)
         assert {each["properties"]["class_code"] for each in found} <= {"A100", "D200", "D210"}
         assert told["used"] >= 0.9 * care
 

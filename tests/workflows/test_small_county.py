@@ -24,7 +24,7 @@ from geosvc.errors import NoFacility, NoStudyArea, StoreError
 from geosvc.registry.imports.facilities import FacilityOptions
 from geosvc.settings import Settings
 from geosvc.store.runs import CoverageRow, GapRow, RunRow
-from geosvc.workflows import importing, measuring, reading
+from geosvc.workflows import features, importing, measuring, reading
 from geosvc.workflows.measuring import measure_service
 from geosvc.workflows.study import Study
 from geosvc.workflows.workspace import init_workspace, overview
@@ -121,11 +121,11 @@ def test_people_in_gaps_are_those_beyond_and_cut_off(county):
 def test_gaps_are_listed_most_people_first_with_their_polygon(county):
     """Rank follows people; every gap names its run and service and has a valid shape inside the county's box."""
     store, _, runs = county
-    features, matched, _ = reading.gaps_page(store, service_id="basic-radius", threshold_id="5km", limit=100)
-    assert matched == len(features) == runs["basic-radius"].summary["thresholds"]["5km"]["gaps"] > 0
-    told = [each["properties"]["people"] for each in features]
+    gaps, matched, _ = features.gaps_page(store, service_id="basic-radius", threshold_id="5km", limit=100)
+    assert matched == len(gaps) == runs["basic-radius"].summary["thresholds"]["5km"]["gaps"] > 0
+    told = [each["properties"]["people"] for each in gaps]
     assert told == sorted(told, reverse=True)
-    for each in features:
+    for each in gaps:
         assert shapely.geometry.shape(each["geometry"]).is_valid
         assert each["properties"]["run"] == runs["basic-radius"].id
 
@@ -280,9 +280,9 @@ def test_without_population_people_are_unknown_everywhere(settings, tmp_path):
         assert (row["people"], row["people_total"], row["p50"]) == (None, None, None)
         assert set(row["share"].values()) == {None}
         assert row["km2"]["covered"] >= 0
-    features, matched, _ = reading.gaps_page(store, service_id="basic-radius", threshold_id="5km", limit=5)
+    gaps, matched, _ = features.gaps_page(store, service_id="basic-radius", threshold_id="5km", limit=5)
     assert matched > 0
-    assert {each["properties"]["people"] for each in features} == {None}
+    assert {each["properties"]["people"] for each in gaps} == {None}
     answer = reading.default_answer(store, "basic-radius")
     assert (answer["people_total"], answer["people_covered"], answer["people_in_gaps"]) == (None, None, None)
     assert "no_population" in {note["code"] for note in run.notes}
