@@ -10,23 +10,32 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from geosvc import __version__
+from geosvc.cli.common import (
+    ROWS_SHOWN,
+    JsonOption,
+    WorkspaceOption,
+    err,
+    opened,
+    out,
+    print_json,
+    print_report,
+    progress_bar,
+    settings_of,
+)
+from geosvc.cli.imports import importer
 from geosvc.errors import GeosvcError, InvalidInput, NotFound, RefusedRows, StoreError, Unsolvable
 from geosvc.settings import Settings
 
 EXIT_CODES: dict[type[GeosvcError], int] = {InvalidInput: 3, NotFound: 4, Unsolvable: 5, StoreError: 6}
-_ROWS_SHOWN = 20
 
 app = typer.Typer(
     name="geosvc", no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False,
@@ -37,24 +46,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done · 2 command not understood · 3 input refused · 4 no such thing · 5 no answer "
            "with this data · 6 workspace cannot be read or written",
 )
-importer = typer.Typer(
-    no_args_is_help=True, rich_markup_mode="markdown",
-    help="Bring a file in. An import takes effect as a whole or not at all; the same file again changes nothing.",
-)
 app.add_typer(importer, name="import")
-
-out = Console(soft_wrap=True, highlight=False)
-err = Console(stderr=True, soft_wrap=True, highlight=False)
-
-WorkspaceOption = Annotated[
-    Optional[Path], typer.Option("--workspace", "-w", help="Folder of the workspace.", show_default=False)
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of text.")]
-LayerOption = Annotated[Optional[str], typer.Option("--layer", help="Layer (or sheet) of a file that has several.")]
-CrsOption = Annotated[Optional[str], typer.Option("--crs", help="CRS of a map file that does not say it, such as EPSG:4551.")]
-DatumOption = Annotated[
-    Optional[str], typer.Option("--datum", help="Datum of the coordinates in a table: WGS84 or CGCS2000. Never guessed.")
-]
 
 
 def main() -> None:
@@ -78,50 +70,8 @@ def _print_refusal(error: GeosvcError) -> None:
         return
     err.print(f"[bold red]geosvc:[/] {escape(str(error))}")
     if isinstance(error, RefusedRows):
-        for refusal in error.refusals[3:_ROWS_SHOWN]:
+        for refusal in error.refusals[3:ROWS_SHOWN]:
             err.print(f"  {escape(str(refusal))}")
-
-
-def _settings(workspace: Path | None, **others: Any) -> Settings:
-    return Settings.from_environment(workspace=workspace, **others)
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=2))
-
-
-@contextmanager
-def _bar(*, quiet: bool) -> Iterator[Callable[[float, str], None]]:
-    """Show a progress bar; it appears on a terminal only and is gone when the work is done."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True, disable=quiet or not err.is_terminal) as progress:
-        task = progress.add_task("", total=1.0)
-
-        def tell(share: float, text: str) -> None:
-            progress.update(task, completed=share, description=text)
-
-        yield tell
-
-
-@contextmanager
-def _pulse(file: Path, *, quiet: bool) -> Iterator[None]:
-    """Show that a file is being read, where nobody can say how much of it is done."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True, disable=quiet or not err.is_terminal) as progress:
-        progress.add_task(file.name, total=None)
-        yield
-
-
-@contextmanager
-def _opened(workspace: Path | None) -> Iterator[tuple[Any, Settings]]:
-    from geosvc.workflows.workspace import open_workspace
-
-    settings = _settings(workspace)
-    store = open_workspace(settings)
-    try:
-        yield store, settings
-    finally:
-        store.close()
 
 
 @app.callback(invoke_without_command=True)
@@ -147,7 +97,7 @@ def init(
     """Make a workspace, change what one is about, or bring an older one up to date."""
     from geosvc.workflows.workspace import init_workspace, overview
 
-    settings = _settings(folder or workspace)
+    settings = settings_of(folder or workspace)
     store = init_workspace(
         settings, title=title, cell_size_m=cell_size, grid_crs=grid_crs, margin_km=margin,
         default_service=default_service,
@@ -155,116 +105,9 @@ def init(
     held = overview(store)
     store.close()
     if as_json:
-        _print_json({"workspace": str(settings.workspace), **held})
+        print_json({"workspace": str(settings.workspace), **held})
         return
     out.print(f"Workspace: {settings.workspace} ({held['facilities']} facilities, {held['areas']} areas, {held['services']} services)")
-
-
-@importer.command("facilities")
-def import_facilities(
-    file: Annotated[Path, typer.Argument(help="CSV, spreadsheet, GeoJSON, GeoPackage or Shapefile.")],
-    workspace: WorkspaceOption = None, datum: DatumOption = None, layer: LayerOption = None, crs: CrsOption = None,
-    klass: Annotated[Optional[str], typer.Option("--class", help="Class of all rows that do not say one, such as D600.")] = None,
-    without_positions: Annotated[bool, typer.Option(help="The file has no coordinates; list its facilities as to be located.")] = False,
-    skip_bad: Annotated[bool, typer.Option(help="Take the good rows and report the others.")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Register facilities. Headers are understood in Chinese and English (机构名称/name, 经度/longitude …)."""
-    from geosvc.registry.imports.facilities import FacilityOptions
-    from geosvc.workflows import importing
-
-    with _opened(workspace) as (store, settings), _pulse(file, quiet=as_json):
-        options = FacilityOptions(
-            datum=datum, layer=layer, crs=crs, default_class=klass, without_positions=without_positions,
-            skip_bad=skip_bad, max_mb=settings.max_file_mb,
-        )
-        report = importing.import_facilities(store, file, options, settings)
-    _print_report(report, as_json)
-
-
-@importer.command("areas")
-def import_areas(
-    file: Annotated[Path, typer.Argument(help="Boundary file, or a table with code, name, level, parent_code.")],
-    workspace: WorkspaceOption = None,
-    level: Annotated[Optional[str], typer.Option(help="Level of all areas of the file: county, township, village, zone …")] = None,
-    layer: LayerOption = None, crs: CrsOption = None, as_json: JsonOption = False,
-) -> None:
-    """Register areas: a county, its townships and villages, or zones of your own; a polygon is not required."""
-    from geosvc.workflows import importing
-
-    with _opened(workspace) as (store, settings), _pulse(file, quiet=as_json):
-        report = importing.import_areas(store, file, settings, level=level, layer=layer, crs=crs)
-    _print_report(report, as_json)
-
-
-@importer.command("population")
-def import_population(
-    file: Annotated[Path, typer.Argument(help="Raster of people per cell, table of points, or table of figures by area.")],
-    workspace: WorkspaceOption = None, datum: DatumOption = None,
-    year: Annotated[Optional[int], typer.Option(help="Year of the figures.")] = None, as_json: JsonOption = False,
-) -> None:
-    """Register people. Totals are conserved through every step; unknown stays unknown and never becomes 0."""
-    from geosvc.workflows import importing
-
-    with _opened(workspace) as (store, settings), _pulse(file, quiet=as_json):
-        report = importing.import_population(store, file, settings, datum=datum, year=year)
-    _print_report(report, as_json)
-
-
-@importer.command("roads")
-def import_roads(
-    file: Annotated[Path, typer.Argument(help="OpenStreetMap extract (.osm.pbf) or any line layer with a road class.")],
-    workspace: WorkspaceOption = None, layer: LayerOption = None, crs: CrsOption = None, as_json: JsonOption = False,
-) -> None:
-    """Put a road network in force, in place of the one before."""
-    from geosvc.workflows import importing
-
-    with _opened(workspace) as (store, settings), _pulse(file, quiet=as_json):
-        report = importing.import_roads(store, file, settings, layer=layer, crs=crs)
-    _print_report(report, as_json)
-
-
-@importer.command("elevation")
-def import_elevation(
-    files: Annotated[list[Path], typer.Argument(help="One or several adjoining rasters (GeoTIFF, .hgt, .hgt.zip), metres.")],
-    workspace: WorkspaceOption = None, as_json: JsonOption = False,
-) -> None:
-    """Put an elevation model in force. It is stored and not used yet."""
-    from geosvc.workflows import importing
-
-    with _opened(workspace) as (store, settings), _pulse(files[0], quiet=as_json):
-        report = importing.import_elevation(store, files, settings)
-    _print_report(report, as_json)
-
-
-@importer.command("landcover")
-def import_landcover(
-    files: Annotated[list[Path], typer.Argument(help="One raster of classes, or a folder or files of percent by class (landcover_Tree.tif …).")],
-    workspace: WorkspaceOption = None, as_json: JsonOption = False,
-) -> None:
-    """Put land cover in force: what it costs to cross the ground off the roads."""
-    from geosvc.workflows import importing
-
-    with _opened(workspace) as (store, settings), _pulse(files[0], quiet=as_json):
-        report = importing.import_landcover(store, files, settings)
-    _print_report(report, as_json)
-
-
-def _print_report(report: Any, as_json: bool) -> None:
-    told = report.as_dict()
-    if as_json:
-        _print_json(told)
-        return
-    counts = f"{told['new']} new, {told['changed']} changed, {told['unchanged']} unchanged, {len(told['refused'])} refused"
-    out.print(f"{escape(told['file_name'])}: {counts}")
-    for name, value in report.figures.items():
-        if name != "bbox" and value is not None:
-            grouped = isinstance(value, int | float) and name != "year"
-            out.print(f"  {name}: {escape(f'{value:,}' if grouped else str(value))}")
-    for note in report.notes:
-        out.print(f"  note: {escape(note)}")
-    for refusal in report.refusals[:_ROWS_SHOWN]:
-        out.print(f"  refused: {escape(str(refusal))}")
 
 
 @app.command()
@@ -276,14 +119,14 @@ def services(
     """List the services, or declare new ones. A service is a question that can be asked of the map."""
     from geosvc.workflows import importing, reading
 
-    with _opened(workspace) as (store, settings):
+    with opened(workspace) as (store, settings):
         if add is not None:
             report = importing.import_services(store, add, settings)
             if not as_json:
-                _print_report(report, as_json=False)
+                print_report(report, as_json=False)
         entries = reading.list_services(store)
     if as_json:
-        _print_json(entries)
+        print_json(entries)
         return
     table = Table("id", "service", "limits", "facilities", "measured")
     for entry in entries:
@@ -305,11 +148,11 @@ def measure(
     from geosvc.workflows.measuring import measure_service
     from geosvc.workflows.study import Study
 
-    with _opened(workspace) as (store, settings):
+    with opened(workspace) as (store, settings):
         study = Study(store, settings)
         wanted = service or [entry["id"] for entry in reading.list_services(store)]
         answers, failed = [], {}
-        with _bar(quiet=as_json) as tell:
+        with progress_bar(quiet=as_json) as tell:
             for number, name in enumerate(wanted):
                 try:
                     measure_service(study, name, speed_kmh=speed, progress=_part(tell, number, len(wanted), name))
@@ -319,7 +162,7 @@ def measure(
                         raise
                     failed[name] = str(error)
     if as_json:
-        _print_json({"measured": answers, "not_computable": failed})
+        print_json({"measured": answers, "not_computable": failed})
         if not answers:
             raise typer.Exit(EXIT_CODES[Unsolvable])
         return
@@ -354,7 +197,7 @@ def gaps(
     threshold: Annotated[Optional[str], typer.Option(help="Limit, such as 30min; the first unless set.")] = None,
     area: Annotated[Optional[str], typer.Option(help="Code of an area (or the beginning of it).")] = None,
     min_people: Annotated[Optional[float], typer.Option(help="Only gaps with at least so many people.")] = None,
-    limit: Annotated[int, typer.Option(help="How many to print.", min=1)] = _ROWS_SHOWN,
+    limit: Annotated[int, typer.Option(help="How many to print.", min=1)] = ROWS_SHOWN,
     output: Annotated[Optional[Path], typer.Option("--output", "-o", help="Write all of them as GeoJSON.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -362,7 +205,7 @@ def gaps(
     from geosvc.workflows import features
 
     most = limit if output is None else 10**9
-    with _opened(workspace) as (store, _):
+    with opened(workspace) as (store, _):
         found, matched, _next = features.gaps_page(
             store, service_id=service, threshold_id=threshold, area_code=area, min_people=min_people, limit=most
         )
@@ -370,7 +213,7 @@ def gaps(
     if output is not None:
         _write(output, json.dumps(collection, ensure_ascii=False))
     if as_json:
-        _print_json(collection)
+        print_json(collection)
         return
     table = Table("no.", "area", "people", "km2", "worst", "villages")
     for feature in found[:limit]:
@@ -403,11 +246,11 @@ def map_command(
     """Write the map of a measured service as one file that needs no server and no internet."""
     from geosvc.workflows.publishing import write_map
 
-    settings = _settings(workspace, language=language)
-    with _opened(workspace) as (store, _):
+    settings = settings_of(workspace, language=language)
+    with opened(workspace) as (store, _):
         written = write_map(store, service, output, threshold_id=threshold, language=settings.language)
     if as_json:
-        _print_json({"map": str(written), "bytes": written.stat().st_size})
+        print_json({"map": str(written), "bytes": written.stat().st_size})
         return
     out.print(f"{written} ({written.stat().st_size / 1024:,.0f} KiB)")
 
@@ -419,7 +262,7 @@ def serve(
     port: Annotated[Optional[int], typer.Option(help="Port (8000 unless set).", show_default=False)] = None,
 ) -> None:
     """Serve the pages and the API."""
-    settings = _settings(workspace, host=host, port=port)
+    settings = settings_of(workspace, host=host, port=port)
     _serve(settings)
 
 
@@ -443,11 +286,11 @@ def demo(
     """Load 靖宇县, measure every service, write the maps, and serve them."""
     from geosvc.workflows.demo import run_demo
 
-    settings = _settings(workspace, host=host, port=port)
-    with _bar(quiet=as_json) as tell:
+    settings = settings_of(workspace, host=host, port=port)
+    with progress_bar(quiet=as_json) as tell:
         report = run_demo(settings, maps, progress=tell)
     if as_json:
-        _print_json({"answer": report.answer, "maps": [str(each) for each in report.maps],
+        print_json({"answer": report.answer, "maps": [str(each) for each in report.maps],
                      "measured": report.measured, "not_computable": report.not_computable})
     else:
         _print_demo(report, maps)
@@ -475,7 +318,3 @@ def compile_command() -> None:
     from geosvc.travel.warmup import compile_kernels
 
     compile_kernels()
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,114 @@
+"""``geosvc import …``: bringing files in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from geosvc.cli.common import (
+    CrsOption,
+    DatumOption,
+    JsonOption,
+    LayerOption,
+    WorkspaceOption,
+    opened,
+    print_report,
+    pulse,
+)
+
+importer = typer.Typer(
+    no_args_is_help=True, rich_markup_mode="markdown",
+    help="Bring a file in. An import takes effect as a whole or not at all; the same file again changes nothing.",
+)
+
+
+@importer.command("facilities")
+def import_facilities(
+    file: Annotated[Path, typer.Argument(help="CSV, spreadsheet, GeoJSON, GeoPackage or Shapefile.")],
+    workspace: WorkspaceOption = None, datum: DatumOption = None, layer: LayerOption = None, crs: CrsOption = None,
+    klass: Annotated[Optional[str], typer.Option("--class", help="Class of all rows that do not say one, such as D600.")] = None,
+    without_positions: Annotated[bool, typer.Option(help="The file has no coordinates; list its facilities as to be located.")] = False,
+    skip_bad: Annotated[bool, typer.Option(help="Take the good rows and report the others.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Register facilities. Headers are understood in Chinese and English (机构名称/name, 经度/longitude …)."""
+    from geosvc.registry.imports.facilities import FacilityOptions
+    from geosvc.workflows import importing
+
+    with opened(workspace) as (store, settings), pulse(file, quiet=as_json):
+        options = FacilityOptions(
+            datum=datum, layer=layer, crs=crs, default_class=klass, without_positions=without_positions,
+            skip_bad=skip_bad, max_mb=settings.max_file_mb,
+        )
+        report = importing.import_facilities(store, file, options, settings)
+    print_report(report, as_json)
+
+
+@importer.command("areas")
+def import_areas(
+    file: Annotated[Path, typer.Argument(help="Boundary file, or a table with code, name, level, parent_code.")],
+    workspace: WorkspaceOption = None,
+    level: Annotated[Optional[str], typer.Option(help="Level of all areas of the file: county, township, village, zone …")] = None,
+    layer: LayerOption = None, crs: CrsOption = None, as_json: JsonOption = False,
+) -> None:
+    """Register areas: a county, its townships and villages, or zones of your own; a polygon is not required."""
+    from geosvc.workflows import importing
+
+    with opened(workspace) as (store, settings), pulse(file, quiet=as_json):
+        report = importing.import_areas(store, file, settings, level=level, layer=layer, crs=crs)
+    print_report(report, as_json)
+
+
+@importer.command("population")
+def import_population(
+    file: Annotated[Path, typer.Argument(help="Raster of people per cell, table of points, or table of figures by area.")],
+    workspace: WorkspaceOption = None, datum: DatumOption = None,
+    year: Annotated[Optional[int], typer.Option(help="Year of the figures.")] = None, as_json: JsonOption = False,
+) -> None:
+    """Register people. Totals are conserved through every step; unknown stays unknown and never becomes 0."""
+    from geosvc.workflows import importing
+
+    with opened(workspace) as (store, settings), pulse(file, quiet=as_json):
+        report = importing.import_population(store, file, settings, datum=datum, year=year)
+    print_report(report, as_json)
+
+
+@importer.command("roads")
+def import_roads(
+    file: Annotated[Path, typer.Argument(help="OpenStreetMap extract (.osm.pbf) or any line layer with a road class.")],
+    workspace: WorkspaceOption = None, layer: LayerOption = None, crs: CrsOption = None, as_json: JsonOption = False,
+) -> None:
+    """Put a road network in force, in place of the one before."""
+    from geosvc.workflows import importing
+
+    with opened(workspace) as (store, settings), pulse(file, quiet=as_json):
+        report = importing.import_roads(store, file, settings, layer=layer, crs=crs)
+    print_report(report, as_json)
+
+
+@importer.command("elevation")
+def import_elevation(
+    files: Annotated[list[Path], typer.Argument(help="One or several adjoining rasters (GeoTIFF, .hgt, .hgt.zip), metres.")],
+    workspace: WorkspaceOption = None, as_json: JsonOption = False,
+) -> None:
+    """Put an elevation model in force. It is stored and not used yet."""
+    from geosvc.workflows import importing
+
+    with opened(workspace) as (store, settings), pulse(files[0], quiet=as_json):
+        report = importing.import_elevation(store, files, settings)
+    print_report(report, as_json)
+
+
+@importer.command("landcover")
+def import_landcover(
+    files: Annotated[list[Path], typer.Argument(help="One raster of classes, or a folder or files of percent by class (landcover_Tree.tif …).")],
+    workspace: WorkspaceOption = None, as_json: JsonOption = False,
+) -> None:
+    """Put land cover in force: what it costs to cross the ground off the roads."""
+    from geosvc.workflows import importing
+
+    with opened(workspace) as (store, settings), pulse(files[0], quiet=as_json):
+        report = importing.import_landcover(store, files, settings)
+    print_report(report, as_json)
