@@ -93,7 +93,7 @@ def import_elevation(
     files: Annotated[list[Path], typer.Argument(help="One or several adjoining rasters (GeoTIFF, .hgt, .hgt.zip), metres.")],
     workspace: WorkspaceOption = None, as_json: JsonOption = False,
 ) -> None:
-    """Put an elevation model in force. It is stored and not used yet."""
+    """Put an elevation model in force: on foot and by bicycle, uphill and downhill count."""
     from geosvc.workflows import importing
 
     with opened(workspace) as (store, settings), pulse(files[0], quiet=as_json):

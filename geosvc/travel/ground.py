@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from geosvc.travel.profiles import GAITS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -72,11 +74,23 @@ def pace_of(ground: Ground, profile: TravelProfile, *, speed_kmh: float | None =
     pace: NDArray[np.float64] = _off_road(ground, profile, speed_kmh)
     if ground.road is None:
         return pace
-    by_class = np.array(
-        [profile.road_pace(name, speed_kmh=speed_kmh) for name in ground.road_classes] + [np.inf]
-    )
+    by_class = _paces_of_roads(ground, profile, speed_kmh)
     best: NDArray[np.float64] = np.minimum(pace, by_class[ground.road])
     return best
+
+
+def gait_of(ground: Ground, profile: TravelProfile, *, speed_kmh: float | None = None) -> NDArray[np.int8]:
+    """Return how every cell is crossed: 0 motor, 1 on foot, 2 by bicycle; the faster of road and ground."""
+    gait = np.full(ground.shape, GAITS["walk"], dtype=np.int8)
+    if ground.road is not None:
+        by_class = _paces_of_roads(ground, profile, speed_kmh)
+        gait[by_class[ground.road] <= _off_road(ground, profile, speed_kmh)] = GAITS[profile.rides]
+    return gait
+
+
+def _paces_of_roads(ground: Ground, profile: TravelProfile, speed_kmh: float | None) -> NDArray[np.float64]:
+    # One more entry than classes: index -1 (no road) reads it.
+    return np.array([profile.road_pace(name, speed_kmh=speed_kmh) for name in ground.road_classes] + [np.inf])
 
 
 def _off_road(ground: Ground, profile: TravelProfile, speed_kmh: float | None) -> NDArray[np.float64]:

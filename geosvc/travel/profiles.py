@@ -13,13 +13,16 @@ from geosvc.measures import pace_from_kmh
 
 UNKNOWN_GROUND = "unknown"
 OTHER_ROAD = "other"
+# How the roads are travelled, and how a slope acts on it (numbers of the engine).
+GAITS = {"motor": 0, "walk": 1, "cycle": 2}
 
 
 @dataclass(frozen=True, kw_only=True)
 class TravelProfile:
     """Speeds in km/h by road class and by land cover.
 
-    ``closed`` classes may not be used. ``fixed_ground``: a speed set by a service changes the
+    ``rides`` says how the roads are travelled: motor (slope does not matter), walk, cycle; off
+    the roads everybody walks. ``closed`` classes may not be used. ``fixed_ground``: a speed set by a service changes the
     vehicle, not the people who walk from it.
     """
 
@@ -31,9 +34,12 @@ class TravelProfile:
     ground_kmh: dict[str, float]
     closed: tuple[str, ...] = ()
     fixed_ground: bool = False
+    rides: str = "motor"
 
     def __post_init__(self) -> None:
         """Refuse a profile by which nobody can move."""
+        if self.rides not in GAITS:
+            raise DefinitionError(f"profile {self.id}: rides must be one of {', '.join(GAITS)}; got {self.rides!r}")
         for table, needed in ((self.road_kmh, OTHER_ROAD), (self.ground_kmh, UNKNOWN_GROUND)):
             if needed not in table:
                 raise DefinitionError(f"profile {self.id}: a speed for {needed!r} is missing")

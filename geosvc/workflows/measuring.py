@@ -28,6 +28,7 @@ from geosvc.registry.moments import now
 from geosvc.store.facilities import FacilityQuery
 from geosvc.store.runs import CoverageRow, GapRow, RunRow, delete_run, latest_run, next_sequence
 from geosvc.travel.profiles import travel_profiles
+from geosvc.workflows.notes import notes_of
 from geosvc.workflows.surfaces import NEIGHBOURS, Sources, facilities_of, nobody, surface_of
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ Progress = Callable[[float, str], None]
 SURFACE_FILE = "surface.tif"
 _ID_LENGTH = 12
 # Raise it with every change that changes a number: an old run must not answer for a new method.
-METHOD = 4
+METHOD = 5
 # The curve of people by distance goes this far beyond the largest threshold.
 _CURVE_STEPS = 240
 _CURVE_TIMES_LIMIT = 2.0
@@ -98,7 +99,7 @@ def measure_service(
     run = RunRow(
         id=checksum[:_ID_LENGTH], sequence=0, service_id=service.id, created_at=now(), version=__version__,
         checksum=checksum, parameters={"service": service.as_dict(), "neighbours": NEIGHBOURS},
-        inputs=inputs, notes=study.notes() + _service_notes(service, sources, study),
+        inputs=inputs, notes=notes_of(study, service, sources),
         summary=_summary(study, service, surface, sources, tables, gaps, missing),
     )
     _store(study, run, service, surface, sources, tables, gaps)
@@ -132,31 +133,6 @@ def _reuse(store: Store, run_id: str) -> RunRow | None:
         if newest is None or newest.id != run.id:
             run.sequence = next_sequence(session)
         return run
-
-
-def _service_notes(service: Service, sources: Sources, study: Study) -> list[dict[str, str]]:
-    notes = []
-    if service.profile in ("drive", "emergency") and "roads" in study.layers:
-        notes.append({
-            "code": "any_ride",
-            "zh": "道路按格网计算，途中可多次上下车，结果偏乐观；单次乘车的精确算法随后提供",
-            "en": "Roads are burnt into the grid and may be ridden wherever they are met, which is optimistic; "
-                  "the exact one-ride model follows",
-        })
-    if any(each.facility.illustrative for each in sources.placed):
-        count = sum(each.facility.illustrative for each in sources.placed)
-        notes.append({"code": "illustrative_facilities", "zh": f"其中 {count} 个机构为示例数据，并非真实机构",
-                      "en": f"{count} of the facilities are illustrative, not real"})
-    rough = sum(each.facility.position_method in ("settlement_point", "area_centre") for each in sources.placed)
-    if rough:
-        notes.append({"code": "rough_positions", "zh": f"{rough} 个机构的坐标为居民点坐标，并非建筑位置",
-                      "en": f"{rough} facilities stand at the point of their settlement, not at their building"})
-    for code, zh, en in (("stranded", "个机构附近无可通行地面，未参与计算", "facilities are stranded and were not used"),
-                         ("outside", "个机构位于研究范围之外，未参与计算", "facilities lie outside the grid and were not used")):
-        if sources.report[code]:
-            count = len(sources.report[code])
-            notes.append({"code": code, "zh": f"{count} {zh}", "en": f"{count} {en}"})
-    return notes
 
 
 def _summary(

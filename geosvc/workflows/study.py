@@ -20,7 +20,7 @@ from geosvc.geo.vector import read_vector
 from geosvc.measures import metres_from_km
 from geosvc.registry import areas, layers, populations
 from geosvc.registry.imports.layers import POINTS_FILE, ROADS_FILE, landcover_class_of
-from geosvc.registry.layers import LANDCOVER, POPULATION, ROADS, Layer
+from geosvc.registry.layers import ELEVATION, LANDCOVER, ROADS, Layer
 from geosvc.store.areas import AreaQuery
 from geosvc.travel.ground import Ground, pace_of
 from geosvc.travel.profiles import travel_profiles
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 _WORLDCOVER = {10: "tree", 20: "shrub", 30: "grass", 40: "crops", 50: "builtup", 60: "bare", 70: "snow",
                80: "permanentwater", 90: "seasonalwater", 95: "tree", 100: "bare"}
 _PIECES_OF_A_CELL = 4
+_HIGHEST_M = 9000.0
 _BEST_STATUS = ("census", "survey", "estimate", "schematic")
 
 
@@ -145,6 +146,43 @@ class Study:
             for name in sorted(set(_WORLDCOVER.values()))
         }
 
+    @cached_property
+    def elevation(self) -> NDArray[np.float32] | None:
+        """Metres above sea level of every cell, voids filled with the nearest that is known; None = level.
+
+        ``elevation_voids`` says which share of the cells was filled.
+        """
+        return self._filled_elevation[0]
+
+    @property
+    def elevation_voids(self) -> float:
+        """Share of the study's cells without elevation of their own."""
+        return self._filled_elevation[1]
+
+    @cached_property
+    def _filled_elevation(self) -> tuple[NDArray[np.float32] | None, float]:
+        layer = self.layers.get(ELEVATION)
+        if layer is None:
+            return None, 0.0
+        from scipy import ndimage  # noqa: PLC0415  slow to import
+
+        heights = resample(layer.files, self.grid, method="bilinear")
+        voids = ~(np.abs(heights) <= _HIGHEST_M)
+        if voids.all():
+            return None, 1.0
+        row, col = ndimage.distance_transform_edt(voids, return_distances=False, return_indices=True)
+        study = self.area_of_cell >= 0
+        share = float(voids[study].mean()) if study.any() else float(voids.mean())
+        return heights[row, col], share
+
+    def census_total(self) -> float | None:
+        """Return the census figure in force of the highest area; None without one."""
+        for position in self.tree.ordered()[:1]:
+            figure = self.figures_in_force().get(self.tree.areas[position].code)
+            if figure is not None and figure.status == "census":
+                return figure.people
+        return None
+
     def pace(self, profile_id: str, speed_kmh: float | None) -> NDArray[np.float64]:
         """Return the pace of every cell for a profile, seconds per metre."""
         return pace_of(self.ground, travel_profiles()[profile_id], speed_kmh=speed_kmh)
@@ -241,46 +279,3 @@ class Study:
             "layers": {kind: layer.sha256 for kind, layer in sorted(self.layers.items())},
             "schematic_layers": sorted(kind for kind, layer in self.layers.items() if layer.schematic),
         }
-
-    def notes(self) -> list[dict[str, str]]:
-        """Return what a reader of any number of this study must know, in both languages."""
-        notes = [self._schematic_note(kind) for kind in (ROADS, POPULATION) if self._is_schematic(kind)]
-        if any(area.schematic for area in self.tree.areas):
-            notes.append({"code": "schematic_areas", "zh": "行政区边界为示意", "en": "The boundary is schematic"})
-        notes += self._missing_notes()
-        moved = self.people.moved if self.people is not None else None
-        if moved is not None and moved.people > 0:
-            people, metres = f"{moved.people:,.0f}", f"{moved.farthest_m:,.0f}"
-            notes.append({
-                "code": "people_moved",
-                "zh": f"{people} 人所在格网不可通行（如水面），已移至同一区域最近的可通行格网，最远 {metres} 米",
-                "en": f"{people} people stood on cells that cannot be crossed (water) and were moved to the nearest "
-                      f"cell of their area that can, at most {metres} m away",
-            })
-        return notes
-
-    def _is_schematic(self, kind: str) -> bool:
-        return kind in self.layers and self.layers[kind].schematic
-
-    def _schematic_note(self, kind: str) -> dict[str, str]:
-        words = {ROADS: ("道路为示意数据，非实测", "The roads are schematic, not surveyed"),
-                 POPULATION: ("人口分布为示意数据（总数与普查一致）", "The spread of people is schematic (its total is the census)")}
-        zh, en = words[kind]
-        return {"code": f"schematic_{kind}", "zh": zh, "en": en}
-
-    def _missing_notes(self) -> list[dict[str, str]]:
-        notes = []
-        if ROADS not in self.layers:
-            notes.append({"code": "no_roads", "zh": "未导入道路：按无道路地面计算", "en": "No roads were imported: travel is across open ground"})
-        if LANDCOVER not in self.layers:
-            notes.append({"code": "no_landcover", "zh": "未导入土地覆盖：道路以外按统一步速计算，水面不作障碍",
-                          "en": "No land cover was imported: off the roads one walking speed holds, and water is no barrier"})
-        if "elevation" in self.layers:
-            notes.append({"code": "elevation_unused", "zh": "高程已导入，本版本暂未使用", "en": "Elevation is stored and not used yet"})
-        if self.people is None:
-            notes.append({"code": "no_population", "zh": "缺少人口数据：人数未知，不是 0", "en": "No population: people are unknown, not 0"})
-        elif POPULATION not in self.layers:
-            notes.append({"code": "even_population", "zh": "人口按区域均匀分布推算，非实测", "en": "People are spread evenly over each area: an estimate"})
-        return notes
-
-

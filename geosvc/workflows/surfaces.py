@@ -14,6 +14,8 @@ from geosvc.measures import seconds_from_minutes
 from geosvc.registry import facilities
 from geosvc.registry.facilities import Registered, State
 from geosvc.store.facilities import FacilityQuery
+from geosvc.travel.ground import gait_of
+from geosvc.travel.profiles import travel_profiles
 
 if TYPE_CHECKING:
     from geosvc.coverage.services import Service
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from geosvc.workflows.study import Study
 
 _SNAP_WITHIN_M = 1000.0
-NEIGHBOURS = 8
+NEIGHBOURS = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,8 +98,12 @@ def _travel_surface(
         (row, col, delay + extra)
         for row, col, extra in zip(sources.rows, sources.cols, sources.extra_seconds, strict=True)
     ]
+    profile = travel_profiles()[str(service.profile)]
+    elevation = study.elevation
     field = solve(
-        pace, starts, cell_size_m=study.grid.cell_size_m, neighbours=NEIGHBOURS, direction=service.direction
+        pace, starts, cell_size_m=study.grid.cell_size_m, neighbours=NEIGHBOURS, direction=service.direction,
+        elevation=elevation,
+        gait=None if elevation is None else gait_of(study.ground, profile, speed_kmh=service.speed_kmh),
     )
     surface = Surface(
         grid=study.grid, micro=field.microseconds, nearest=field.nearest, unit="s", looked=study.ground.has_data()

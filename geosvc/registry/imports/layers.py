@@ -201,7 +201,6 @@ def prepare_elevation(paths: Sequence[Path], *, max_mb: int, study_bbox: BBox | 
     _check_overlap(paths[0], bbox, study_bbox, "no cell of elevation")
     report = ImportReport(kind=ELEVATION, file_name=", ".join(path.name for path in paths))
     report.figures |= {"tiles": len(paths), "bbox": list(bbox)}
-    report.notes.append("elevation is stored and not used yet: travel is computed as on level ground")
     return _prepared(ELEVATION, paths[0], sidecar_of(paths[0]), report, _copier(paths))
 
 
