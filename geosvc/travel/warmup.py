@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from geosvc.travel.hybrid import solve_hybrid
+from geosvc.travel.network import build_network
 from geosvc.travel.raster import solve
 
 
@@ -28,6 +30,26 @@ def compile_kernels() -> None:
         field.change_pace([1], [1], [2.0])
         field.change_pace([1], [1], [1.0])
         field.close(1)
+    _compile_hybrid()
+
+
+def _compile_hybrid() -> None:
+    """Compile the kernels of roads, and of explaining a way with and without slope."""
+    from shapely import LineString
+
+    roads = build_network(
+        [LineString([(0.5, 1.5), (2.5, 1.5)])],
+        ["road"],
+        pace_by_class={"road": 0.1},
+        west_m=0.0,
+        north_m=3.0,
+        cell_size_m=1.0,
+        rows=3,
+        cols=3,
+    )
+    for kind in (np.float32, np.float64):
+        for hills in (None, np.zeros((3, 3), kind)):
+            solve_hybrid(np.ones((3, 3), kind), roads, [(1, 0)], elevation=hills).explain(1, 2)
 
 
 def _forget_outdated() -> None:
