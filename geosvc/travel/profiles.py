@@ -21,6 +21,8 @@ GAITS = {"motor": 0, "walk": 1, "cycle": 2}
 class TravelProfile:
     """Speeds in km/h by road class and by land cover.
 
+    A motor profile with ``on_foot`` rides once and walks before and after it; ``foot_only``
+    roads carry no vehicle, ``one_way`` says whether one-way streets bind.
     ``rides`` says how the roads are travelled: motor (slope does not matter), walk, cycle; off
     the roads everybody walks. ``closed`` classes may not be used. ``fixed_ground``: a speed set by a service changes the
     vehicle, not the people who walk from it.
@@ -35,6 +37,9 @@ class TravelProfile:
     closed: tuple[str, ...] = ()
     fixed_ground: bool = False
     rides: str = "motor"
+    on_foot: str | None = None
+    foot_only: tuple[str, ...] = ()
+    one_way: bool = True
 
     def __post_init__(self) -> None:
         """Refuse a profile by which nobody can move."""
@@ -51,8 +56,8 @@ class TravelProfile:
                     )
 
     def road_pace(self, road_class: str, *, speed_kmh: float | None = None) -> float:
-        """Return seconds per metre on a road; ``inf`` where the class is closed."""
-        if road_class in self.closed:
+        """Return seconds per metre on a road; ``inf`` where the class is closed or for walkers only."""
+        if road_class in self.closed or road_class in self.foot_only:
             return float("inf")
         speed = self.road_kmh.get(road_class, self.road_kmh[OTHER_ROAD])
         return pace_from_kmh(speed * self._scale(speed_kmh))
@@ -83,6 +88,7 @@ def profile_from(profile_id: str, entry: dict[str, Any]) -> TravelProfile:
     DefinitionError
     """
     try:
-        return TravelProfile(id=profile_id, **{**entry, "closed": tuple(entry.get("closed", ()))})
+        lists = {name: tuple(entry.get(name, ())) for name in ("closed", "foot_only")}
+        return TravelProfile(id=profile_id, **{**entry, **lists})
     except TypeError as error:
         raise DefinitionError(f"profile {profile_id}: {error}") from None

@@ -29,7 +29,7 @@ from geosvc.store.facilities import FacilityQuery
 from geosvc.store.runs import CoverageRow, GapRow, RunRow, delete_run, latest_run, next_sequence
 from geosvc.travel.profiles import travel_profiles
 from geosvc.workflows.notes import notes_of
-from geosvc.workflows.surfaces import NEIGHBOURS, Sources, facilities_of, nobody, surface_of
+from geosvc.workflows.surfaces import NEIGHBOURS, RIDES, Sources, facilities_of, nobody, surface_of
 
 if TYPE_CHECKING:
     from geosvc.coverage.services import Service
@@ -40,7 +40,7 @@ Progress = Callable[[float, str], None]
 SURFACE_FILE = "surface.tif"
 _ID_LENGTH = 12
 # Raise it with every change that changes a number: an old run must not answer for a new method.
-METHOD = 5
+METHOD = 6
 # The curve of people by distance goes this far beyond the largest threshold.
 _CURVE_STEPS = 240
 _CURVE_TIMES_LIMIT = 2.0
@@ -98,7 +98,7 @@ def measure_service(
     tell(0.9, "store")
     run = RunRow(
         id=checksum[:_ID_LENGTH], sequence=0, service_id=service.id, created_at=now(), version=__version__,
-        checksum=checksum, parameters={"service": service.as_dict(), "neighbours": NEIGHBOURS},
+        checksum=checksum, parameters={"service": service.as_dict(), "neighbours": NEIGHBOURS, "rides": RIDES},
         inputs=inputs, notes=notes_of(study, service, sources),
         summary=_summary(study, service, surface, sources, tables, gaps, missing),
     )
@@ -108,15 +108,18 @@ def measure_service(
 
 
 def _inputs(study: Study, service: Service, located: list[Registered], missing: list[Registered]) -> dict[str, Any]:
-    profile = None if service.profile is None else asdict(travel_profiles()[service.profile])
+    profile = None if service.profile is None else travel_profiles()[service.profile]
+    on_foot = None if profile is None or profile.on_foot is None else travel_profiles()[profile.on_foot]
     return {
         "version": __version__,
         "method": METHOD,
         "service": service.as_dict(),
-        "profile": profile,
+        "profile": None if profile is None else asdict(profile),
+        "on_foot": None if on_foot is None else asdict(on_foot),
         "facilities": [[each.id, each.revision] for each in located],
         "to_be_located": [each.id for each in missing],
         "neighbours": NEIGHBOURS,
+        "rides": RIDES,
         **study.inputs(),
     }
 
@@ -193,6 +196,10 @@ def _store_rows(
 ) -> None:
     # A row without its folder is computed again when it is asked for; a folder without its row would stay for ever.
     with study.store.writing() as session:
+        other = session.get(RunRow, run.id)
+        if other is not None:  # somebody else measured the same meanwhile: it is the same answer
+            delete_run(session, other)
+            session.expunge(other)
         run.sequence = next_sequence(session)
         session.add(run)
         session.flush()

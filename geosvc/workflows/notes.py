@@ -75,9 +75,11 @@ def _ground_notes(study: Study, service: Service) -> list[Note]:
         notes.append(_note("no_roads", "未导入道路：按无道路地面计算", "No roads were imported: travel is across open ground"))
     elif roads.schematic:
         notes.append(_note("schematic_roads", "道路为示意数据，非实测", "The roads are schematic, not surveyed"))
-    if roads is not None and service.profile in ("drive", "emergency"):
-        notes.append(_note("any_ride", "道路按格网计算，途中可多次上下车，结果偏乐观",
-                           "Roads are burnt into the grid and may be ridden wherever they are met, which is optimistic"))
+    if roads is not None and service.profile in ("drive", "emergency") and study.network is not None:
+        parts = study.network.components.count
+        if parts > 1:
+            notes.append(_note("roads_in_parts", f"道路网分为 {parts} 个互不相连的部分",
+                               f"The roads form {parts} parts that do not connect"))
     if LANDCOVER not in study.layers:
         notes.append(_note(
             "no_landcover", "未导入土地覆盖：道路以外按统一步速计算，水面不作障碍",

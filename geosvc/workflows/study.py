@@ -11,7 +11,7 @@ import numpy as np
 import shapely
 
 from geosvc.coverage.people import People, at_home, off_uncrossable, people_from_counts, people_from_points
-from geosvc.coverage.tree import AreaTree, in_metres, study_bbox
+from geosvc.coverage.tree import AreaTree, study_bbox
 from geosvc.errors import InvalidInput, NoStudyArea
 from geosvc.geo.crs import grid_crs_for
 from geosvc.geo.grid import Grid
@@ -27,12 +27,14 @@ from geosvc.travel.profiles import travel_profiles
 from geosvc.workflows.workspace import StudySettings, study_settings, title_of
 
 if TYPE_CHECKING:
+    import geopandas as gpd
     from numpy.typing import NDArray
 
     from geosvc.geo.crs import BBox
     from geosvc.registry.populations import Population
     from geosvc.settings import Settings
     from geosvc.store.engine import Store
+    from geosvc.travel import Network
 
 # ESA WorldCover's class codes and what they mean for a traveller.
 _WORLDCOVER = {10: "tree", 20: "shrub", 30: "grass", 40: "crops", 50: "builtup", 60: "bare", 70: "snow",
@@ -114,20 +116,41 @@ class Study:
         road, classes = self._roads()
         return Ground(shape=self.grid.shape, road=road, road_classes=classes, cover=self._cover())
 
-    def _roads(self) -> tuple[NDArray[np.int32] | None, tuple[str, ...]]:
+    @cached_property
+    def road_lines(self) -> gpd.GeoDataFrame | None:
+        """The roads in the grid's CRS, with road_class, bridge, tunnel, oneway; None without roads."""
         layer = self.layers.get(ROADS)
         if layer is None:
-            return None, ()
+            return None
         frame = read_vector(layer.folder / ROADS_FILE, max_mb=2**20, expected="roads")
+        return frame.set_geometry(frame.geometry.to_crs(self.grid.crs))
+
+    @cached_property
+    def network(self) -> Network | None:
+        """The roads as a graph; None without roads."""
+        from geosvc.travel import build_network  # noqa: PLC0415  slow to import
+
+        frame = self.road_lines
+        if frame is None:
+            return None
+        grid = self.grid
+        return build_network(
+            list(frame.geometry), list(frame["road_class"]), pace_by_class=dict.fromkeys(frame["road_class"], 1.0),
+            west_m=grid.west_m, north_m=grid.north_m, cell_size_m=grid.cell_size_m, rows=grid.rows, cols=grid.cols,
+            oneway=frame["oneway"].to_numpy() if "oneway" in frame else None,
+            bridge=frame["bridge"].to_numpy(dtype=bool), tunnel=frame["tunnel"].to_numpy(dtype=bool),
+        )
+
+    def _roads(self) -> tuple[NDArray[np.int32] | None, tuple[str, ...]]:
+        frame = self.road_lines
+        if frame is None:
+            return None, ()
         # The fastest class of a cell is burnt last and stays: it is the one that would be taken.
         drive = travel_profiles()["drive"]
         slowest_first = sorted(set(frame["road_class"]), key=lambda name: (-drive.road_pace(name), name))
         number = {name: i for i, name in enumerate(slowest_first)}
-        frame = frame.sort_values("road_class", key=lambda column: column.map(number), kind="stable")
-        shapes = [
-            (in_metres(line, self.grid), number[name])
-            for line, name in zip(frame.geometry, frame["road_class"], strict=True)
-        ]
+        ordered = frame.sort_values("road_class", key=lambda column: column.map(number), kind="stable")
+        shapes = [(line, number[name]) for line, name in zip(ordered.geometry, ordered["road_class"], strict=True)]
         return burn(shapes, self.grid, touched=True), tuple(slowest_first)
 
     def _cover(self) -> dict[str, NDArray[np.float32]]:

@@ -20,10 +20,14 @@ from geosvc.travel.profiles import travel_profiles
 if TYPE_CHECKING:
     from geosvc.coverage.services import Service
     from geosvc.store.engine import Session
+    from geosvc.travel import Field, HybridField
+    from geosvc.travel.profiles import TravelProfile
     from geosvc.workflows.study import Study
 
 _SNAP_WITHIN_M = 1000.0
 NEIGHBOURS = 16
+# A vehicle is left once: there is no second one behind the hill.
+RIDES = "one"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,9 +88,9 @@ def surface_of(study: Study, service: Service, located: list[Registered]) -> tup
 def _travel_surface(
     study: Study, service: Service, located: list[Registered], lon: np.ndarray[Any, Any], lat: np.ndarray[Any, Any]
 ) -> tuple[Surface, Sources]:
-    from geosvc.travel import solve  # noqa: PLC0415  brings the compiled kernels
-
-    pace = study.pace(str(service.profile), service.speed_kmh)
+    profile = travel_profiles()[str(service.profile)]
+    ridden = profile.on_foot is not None and study.network is not None
+    pace = study.pace(profile.on_foot, None) if ridden and profile.on_foot else study.pace(profile.id, service.speed_kmh)
     sources = _sources(study, located, lon, lat, pace)
     if not sources.placed:
         raise NoFacility(
@@ -98,17 +102,42 @@ def _travel_surface(
         (row, col, delay + extra)
         for row, col, extra in zip(sources.rows, sources.cols, sources.extra_seconds, strict=True)
     ]
-    profile = travel_profiles()[str(service.profile)]
-    elevation = study.elevation
-    field = solve(
-        pace, starts, cell_size_m=study.grid.cell_size_m, neighbours=NEIGHBOURS, direction=service.direction,
-        elevation=elevation,
-        gait=None if elevation is None else gait_of(study.ground, profile, speed_kmh=service.speed_kmh),
-    )
+    field = _ride(study, service, profile, pace, starts) if ridden else _go(study, service, profile, pace, starts)
     surface = Surface(
         grid=study.grid, micro=field.microseconds, nearest=field.nearest, unit="s", looked=study.ground.has_data()
     )
     return surface, sources
+
+
+def _go(
+    study: Study, service: Service, profile: TravelProfile, pace: np.ndarray[Any, Any],
+    starts: list[tuple[int, int, float]],
+) -> Field:
+    """Travel over the ground, the roads being part of it."""
+    from geosvc.travel import solve  # noqa: PLC0415  brings the compiled kernels
+
+    elevation = study.elevation
+    gait = None if elevation is None else gait_of(study.ground, profile, speed_kmh=service.speed_kmh)
+    return solve(
+        pace, starts, cell_size_m=study.grid.cell_size_m, neighbours=NEIGHBOURS, direction=service.direction,
+        elevation=elevation, gait=gait,
+    )
+
+
+def _ride(
+    study: Study, service: Service, profile: TravelProfile, foot_pace: np.ndarray[Any, Any],
+    starts: list[tuple[int, int, float]],
+) -> HybridField:
+    """Walk to the road, ride once, walk the rest."""
+    from geosvc.travel import solve_hybrid  # noqa: PLC0415  brings the compiled kernels
+
+    network = study.network
+    assert network is not None  # the caller looked
+    by_class = {name: profile.road_pace(name, speed_kmh=service.speed_kmh) for name in network.classes}
+    return solve_hybrid(
+        foot_pace, network.with_pace(by_class, one_way=profile.one_way), starts, cell_size_m=study.grid.cell_size_m,
+        neighbours=NEIGHBOURS, elevation=study.elevation, direction=service.direction, rides=RIDES,
+    )
 
 
 def _sources(

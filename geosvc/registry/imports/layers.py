@@ -110,9 +110,22 @@ def _normalised_roads(frame: gpd.GeoDataFrame, report: ImportReport) -> gpd.GeoD
 
     names = frame["name"].fillna("").astype(str).to_numpy() if "name" in frame.columns else ""
     return gpd.GeoDataFrame(
-        {"road_class": classes, "name": names, "bridge": flag("bridge"), "tunnel": flag("tunnel")},
+        {"road_class": classes, "name": names, "bridge": flag("bridge"), "tunnel": flag("tunnel"),
+         "oneway": _one_way(frame, tags)},
         geometry=frame.geometry.to_numpy(), crs=frame.crs,
     )
+
+
+def _one_way(frame: gpd.GeoDataFrame, tags: Any) -> Any:
+    """Return 1 along the line, -1 against it, 0 both ways."""
+    if "oneway" in frame.columns:
+        words = frame["oneway"].fillna("").astype(str).str.lower()
+    elif tags is not None:
+        words = tags.str.extract(r'"oneway"=>"([^"]*)"', expand=False).fillna("")
+        words = words.mask((words == "") & tags.str.contains('"junction"=>"roundabout"', regex=False), "yes")
+    else:
+        return 0
+    return words.map({"yes": 1, "true": 1, "1": 1, "t": 1, "-1": -1, "reverse": -1}).fillna(0).astype("int8").to_numpy()
 
 
 def prepare_population(
