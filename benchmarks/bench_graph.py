@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import statistics
 import time
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
 os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 
 import numpy as np
+import pyogrio
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 from shapely import linestrings
@@ -27,7 +28,7 @@ from shapely import linestrings
 from geosvc.measures import pace_from_kmh
 from geosvc.travel import Network, build_network, solve, solve_hybrid
 from geosvc.travel.graph import arcs_of, spread
-from geosvc.travel.labels import SOURCE_BITS, HORIZON_MICROSECONDS, last_label, microseconds_of, pack
+from geosvc.travel.labels import HORIZON_MICROSECONDS, SOURCE_BITS, last_label, microseconds_of, pack
 from geosvc.travel.profiles import travel_profiles
 from geosvc.travel.warmup import compile_kernels
 
@@ -45,9 +46,13 @@ def seconds_of(work: Callable[[], Any], repeat: int) -> float:
     return statistics.median(times)
 
 
-def peak_mb() -> float:
-    """Return the most memory that this process has used."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def bytes_at_peak(work: Callable[[], Any]) -> int:
+    """Return the most bytes that a piece of work holds at once, its result included."""
+    tracemalloc.start()
+    work()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
 
 
 def town(blocks: int, seed: int = 1) -> Network:
@@ -103,8 +108,6 @@ def beside_scipy(network: Network, repeat: int, sources: int = 200) -> None:
 
 def read_roads(path: str) -> tuple[Any, list[str], Any]:
     """Return roads as (lines in metres, classes, frame)."""
-    import pyogrio
-
     frame = pyogrio.read_dataframe(path, layer="lines", columns=["highway", "other_tags"], where="highway IS NOT NULL")
     frame = frame.to_crs(frame.estimate_utm_crs())
     return list(frame.geometry), frame["highway"].tolist(), frame
@@ -137,22 +140,21 @@ def real_roads(path: str, cell_size_m: float, repeat: int, facilities: int = 70)
     print(f"  network of {network.n_nodes:,} nodes, {network.n_edges:,} edges, {network.transfer_cell.size:,} transfers"
           f" built in {seconds_of(build, repeat):.2f} s")
     report = network.components
-    print(f"  {report.total:,} components; {report.metres[1:].sum() / report.metres.sum():.1%} of the length is stray")
+    print(f"  {report.count:,} components; {report.metres[1:].sum() / report.metres.sum():.1%} of the length is stray")
     beside_scipy(network, repeat, facilities)
     walk = np.full((rows, cols), pace_from_kmh(4.0), np.float32)
     on_road = np.unique(network.transfer_cell[network.transfer_usable])
     places = np.random.default_rng(3).choice(on_road, facilities, replace=False)
     sources = [divmod(int(cell), cols) for cell in places]
-    before = peak_mb()
     one = seconds_of(lambda: solve_hybrid(walk, network, sources), repeat)
-    grown = peak_mb() - before
+    peak = bytes_at_peak(lambda: solve_hybrid(walk, network, sources))
     either = seconds_of(lambda: solve_hybrid(walk, network, sources, rides="any"), repeat)
     foot = seconds_of(lambda: solve(walk, sources, cell_size_m=cell_size_m), repeat)
     field = solve_hybrid(walk, network, sources)
     why = seconds_of(lambda: field.explain(rows // 2, cols // 2), repeat)
     print(f"  grid of {rows} x {cols} = {rows * cols / 1e6:.2f} million cells of {cell_size_m:g} m, {facilities} facilities")
     print(f"  one ride {one:.2f} s, any {either:.2f} s, on foot alone {foot:.2f} s; explain one place {1000 * why:.0f} ms")
-    print(f"  memory: {grown:.0f} MB more at the peak ({grown * 2**20 / rows / cols:.0f} bytes a cell)")
+    print(f"  memory at the peak {peak / 2**20:.0f} MB, {peak / rows / cols:.1f} bytes a cell, beside the pace given")
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """The ground: what it costs to cross each cell, from roads and land cover.
 
-Roads are burnt into the grid for now: wherever a road is met it may be ridden, which is
-faster than the truth where a second ride would be needed. Each run says so.
+Here a road is part of the ground: on foot and by bicycle it may be joined anywhere. Vehicles
+travel on the road graph instead (:mod:`geosvc.travel.hybrid`).
 """
 
 from __future__ import annotations

@@ -125,7 +125,11 @@ def solve_hybrid(
         raise InvalidParameter(f"cell_size_m is {cell_size_m}, but the network's cells are {network.cell_size_m} m")
     heights = None if elevation is None else checks.checked_elevation(elevation, pace)
     options = _Options(
-        network.cell_size_m, int(neighbours) == 16, False, elevation is not None, direction == "from_facility"
+        cell_size_m=network.cell_size_m,
+        sixteen=int(neighbours) == 16,
+        leak=False,
+        sloped=elevation is not None,
+        outwards=direction == "from_facility",
     )
     limit, access = (
         np.int64(labels.last_label(labels.limit_microseconds(checks.checked_limit(each))))

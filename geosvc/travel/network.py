@@ -14,7 +14,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,10 +30,11 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 
-class Components(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Components:
     """How the network hangs together, one-way or not."""
 
-    total: int
+    count: int
     of_node: npt.NDArray[np.int32]  # 0 is the largest, by length of road
     metres: Floats  # of each component, largest first
     stray_lines: npt.NDArray[np.int64]  # lines that do not join the largest
@@ -210,7 +211,7 @@ class Network:
         start, stop = self.edge_nodes[usable].T
         links = coo_array((np.ones(start.size, np.int8), (start, stop)), shape=(self.n_nodes, self.n_nodes))
         count, of_node = connected_components(links, directed=False)
-        metres: Floats = np.bincount(of_node[start], weights=self.edge_metres[usable], minlength=count).astype(np.float64)
+        metres = np.bincount(of_node[start], self.edge_metres[usable], minlength=count).astype(np.float64)
         order = np.argsort(-metres, kind="stable")
         rank = np.empty(count, np.int32)
         rank[order] = np.arange(count)
@@ -335,7 +336,8 @@ def _paces(pace_by_class: Mapping[str, float], names: tuple[str, ...]) -> Floats
     """Return the pace of every class that occurs, in its order."""
     missing = [name for name in names if name not in pace_by_class]
     if missing:
-        raise InvalidParameter(f"no pace for road class {', '.join(map(repr, missing))}; give inf if it may not be used")
+        listed = ", ".join(map(repr, missing))
+        raise InvalidParameter(f"no pace for road class {listed}; give inf if it may not be used")
     pace = np.array([float(pace_by_class[name]) for name in names])
     for name, value in zip(names, pace.tolist(), strict=True):
         if not value > 0:

@@ -34,7 +34,8 @@ class Vertices(NamedTuple):
     @property
     def starts(self) -> npt.NDArray[np.bool_]:
         """Say which vertices begin a part."""
-        return np.diff(self.part, prepend=-1) != 0
+        starts: npt.NDArray[np.bool_] = np.diff(self.part, prepend=-1) != 0
+        return starts
 
     @property
     def ends(self) -> npt.NDArray[np.bool_]:

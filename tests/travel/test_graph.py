@@ -53,7 +53,7 @@ def test_every_visit_has_its_nearest_point(seed: int):
     network = world.network()
     line_of = network.edge_line[network.transfer_edges.max(axis=1)] if network.n_edges else []
     found: dict[tuple[int, int], float] = {}
-    for road, cell, metres in zip(line_of, network.transfer_cell.tolist(), network.transfer_m.tolist()):
+    for road, cell, metres in zip(line_of, network.transfer_cell.tolist(), network.transfer_m.tolist(), strict=True):
         found[int(road), cell] = min(metres, found.get((int(road), cell), math.inf))
     for road, shape in enumerate(world.lines):
         for row, col in np.ndindex(world.pace.shape):
@@ -111,7 +111,7 @@ def test_times_along_roads_are_those_of_scipy(seed: int):
         tails = np.repeat(np.arange(network.n_nodes), np.diff(arcs.first))
         weights = (arcs.cost >> SOURCE_BITS).astype(float)
         best: dict[tuple[int, int], float] = {}
-        for tail, head, weight in zip(tails.tolist(), arcs.to.tolist(), weights.tolist()):
+        for tail, head, weight in zip(tails.tolist(), arcs.to.tolist(), weights.tolist(), strict=True):
             best[tail, head] = min(weight, best.get((tail, head), math.inf))
         where = np.array(list(best), int).reshape(-1, 2).T
         matrix = coo_array((list(best.values()), tuple(where)), shape=(network.n_nodes,) * 2).tocsr()
@@ -151,7 +151,7 @@ def test_cutting_does_not_change_the_time():
     bent = LineString([(WEST, NORTH - 1), (WEST + 1234.56, NORTH - 777.77), (WEST + 4000, NORTH - 2999.99)])
     fine = roads([bent], ["street"], (1000, 1000), size=5.0)
     coarse = roads([bent], ["street"], (5, 5), size=1000.0)
-    assert fine.n_edges > 1000 > 20 > coarse.n_edges
+    assert fine.n_edges > 100 * coarse.n_edges
     assert fine.edge_microseconds.sum() == coarse.edge_microseconds.sum()
 
 
@@ -160,7 +160,7 @@ def test_components_name_what_does_not_connect():
     lines = [line((0, 0), (0, 5)), line((0, 5), (3, 5)), line((2, 0), (2, 2)), line((4, 4), (4, 4.3))]
     network = roads(lines, ["street"] * 4, (5, 6))
     report = network.components
-    assert (report.total, report.stray_lines.tolist()) == (3, [2, 3])
+    assert (report.count, report.stray_lines.tolist()) == (3, [2, 3])
     assert report.metres == pytest.approx([800.0, 200.0, 30.0])
     assert report.stray_nodes == np.count_nonzero(report.of_node)
     assert network.closed(network.edges_of([1])).components.metres[0] == pytest.approx(500.0)
@@ -171,9 +171,9 @@ def test_ends_drawn_by_hand_are_joined_when_asked():
     lines = [line((1, 0), (1, 2)), line((1.03, 2), (1, 5)), line((0, 1.2), (0.98, 1.2)), line((3, 0), (1.2, 0))]
     apart = roads(lines, ["street"] * 4, (4, 6))
     joined = roads(lines, ["street"] * 4, (4, 6), snap_m=5.0)
-    assert apart.components.total == 4
-    assert (joined.components.total, joined.components.stray_lines.tolist()) == (2, [3])
-    assert roads(lines, ["street"] * 4, (4, 6), snap_m=30.0).components.total == 1
+    assert apart.components.count == 4
+    assert (joined.components.count, joined.components.stray_lines.tolist()) == (2, [3])
+    assert roads(lines, ["street"] * 4, (4, 6), snap_m=30.0).components.count == 1
     assert joined.edge_metres.sum() == pytest.approx(apart.edge_metres.sum(), abs=10)
 
 
@@ -182,7 +182,7 @@ def test_a_line_of_several_parts_keeps_its_index():
     parts = MultiLineString([line((0, 0), (0, 1)), line((1, 0), (1, 1))])
     network = roads([LineString([(WEST, NORTH), (WEST, NORTH + 0.001)]), parts], ["street", "street"], (2, 2))
     assert set(network.edge_line.tolist()) == {1}
-    assert network.components.total == 2
+    assert network.components.count == 2
     assert network.edge_metres.sum() == pytest.approx(200.0)
 
 
@@ -215,7 +215,7 @@ def test_classes_that_may_not_be_used():
 def test_no_roads_at_all():
     """No lines make an empty network."""
     network = roads([], [], (2, 2))
-    assert (network.n_nodes, network.n_edges, network.components.total) == (0, 0, 0)
+    assert (network.n_nodes, network.n_edges, network.components.count) == (0, 0, 0)
     assert solve_graph(network, []).microseconds.size == 0
 
 

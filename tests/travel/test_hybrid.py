@@ -141,10 +141,8 @@ def test_a_town_of_streets_is_exact_to_the_second():
     """By road the time to every crossing is blocks times seconds; transfers take a microsecond each."""
     blocks, cells = 6, 5
     n = blocks * cells + 1
-    lines = [line((k, 0), (k, n - 1)) for k in range(0, n, cells)] + [line((0, k), (n - 1, k)) for k in range(0, n, cells)]
     crossings = [[(r, k) for r in range(0, n, cells)] for k in range(0, n, cells)]
     streets = [line(*way) for way in crossings] + [line(*[(c, r) for r, c in way]) for way in crossings]
-    del lines
     field = solve_hybrid(np.full((n, n), 10.0), country(streets, (n, n)), [(0, 0)])
     for row in range(0, n, cells):
         for col in range(0, n, cells):
@@ -241,7 +239,7 @@ def test_legs_add_up_and_hang_together(seed: int):
         assert sum(leg.microseconds for leg in legs) == micro[row, col]
         modes = [leg.mode for leg in legs if leg.mode != "delay"]
         assert world.options["rides"] == "any" or modes in (["foot"], ["foot", "ride", "foot"])
-        for one, other in zip(legs, legs[1:]):
+        for one, other in zip(legs[:-1], legs[1:], strict=True):
             assert one.line[-1] == other.line[0]
         for leg in legs:
             length = np.hypot(*np.diff(np.array(leg.line), axis=0).T).sum() if len(leg.line) > 1 else 0.0
