@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +33,7 @@ from geosvc.cli.common import (
     settings_of,
 )
 from geosvc.cli.imports import importer
-from geosvc.errors import GeosvcError, InvalidInput, NotFound, RefusedRows, StoreError, Unsolvable
+from geosvc.errors import GeosvcError, InvalidInput, InvalidParameter, NotFound, RefusedRows, StoreError, Unsolvable
 from geosvc.settings import Settings
 
 EXIT_CODES: dict[type[GeosvcError], int] = {InvalidInput: 3, NotFound: 4, Unsolvable: 5, StoreError: 6}
@@ -266,11 +267,26 @@ def serve(
     _serve(settings)
 
 
+def _check_free(settings: Settings) -> None:
+    """Refuse an address that somebody else listens on, before the server says it in its own words."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise InvalidParameter(
+                f"nothing can listen on {settings.host}:{settings.port} ({error.strerror}); is geosvc running already? "
+                "choose another port with --port (make demo PORT=8001)"
+            ) from None
+
+
 def _serve(settings: Settings) -> None:
     import uvicorn
 
     from geosvc.application import create_app
 
+    _check_free(settings)
     uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="warning", server_header=False)
 
 

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from geosvc import __version__
-from geosvc.errors import GeosvcError, InvalidInput, NotFound, StoreError
+from geosvc.errors import GeosvcError, InvalidInput, NotFound, StoreError, WorkspaceNotFound
 from geosvc.language import LANGUAGES, words
 from geosvc.maps.figure import page_parts
 from geosvc.web import views
@@ -74,8 +74,10 @@ def render_error(request: Request, error: Exception) -> HTMLResponse:
     """Return a page that says what went wrong and how to go on."""
     text = words(language_of(request))
     status, detail, title, cure = 500, "", text["error"], ""
-    if isinstance(error, StoreError):
+    if isinstance(error, WorkspaceNotFound):
         status, detail, title, cure = 503, str(error), text["no_workspace"], text["no_workspace_cure"]
+    elif isinstance(error, StoreError):
+        status, detail = 503, str(error)
     elif isinstance(error, NotFound):
         status, detail, title = 404, str(error), text["not_found"]
     elif isinstance(error, InvalidInput):

@@ -392,3 +392,18 @@ def test_exit_codes_of_every_family_are_told_apart():
     """Each family of errors has its own code, and none of them is 0, 1 or 2."""
     assert sorted(cli.EXIT_CODES.values()) == [3, 4, 5, 6]
     assert issubclass(typer.Exit, Exception)
+
+
+def test_a_port_in_use_is_named_with_the_cure(geosvc, tmp_path):
+    """Starting a second server says which address is taken and how to choose another."""
+    import socket
+
+    geosvc("init", str(tmp_path / "w"))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        answer = geosvc("serve", "-w", str(tmp_path / "w"), "--port", port)
+    assert answer.code == 3
+    assert port in answer.err
+    assert "--port" in answer.err
