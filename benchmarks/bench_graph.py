@@ -82,11 +82,11 @@ def beside_scipy(network: Network, repeat: int, sources: int = 200) -> None:
     starts = np.random.default_rng(2).choice(network.n_nodes, sources, replace=False)
     limit = np.int64(last_label(HORIZON_MICROSECONDS))
     answer = np.zeros(network.n_nodes, np.int64)
+    packed = np.array([pack(0, index) for index in range(sources)])
 
     def ours() -> None:
         answer[:] = 0
-        for index, node in enumerate(starts.tolist()):
-            answer[node] = pack(0, index)
+        answer[starts] = packed
         spread(arcs, answer, starts.astype(np.int32), limit)
 
     weights = (arcs.cost >> SOURCE_BITS).astype(np.float64)
@@ -167,7 +167,8 @@ def main() -> None:
     given = parser.parse_args()
     compile_kernels()
     print("Town of streets")
-    beside_scipy(town(given.blocks), given.repeat)
+    for blocks in (50, given.blocks):
+        beside_scipy(town(blocks), given.repeat)
     if given.osm:
         real_roads(given.osm, given.cell, given.repeat)
 

@@ -11,6 +11,8 @@ from fastapi.responses import JSONResponse
 from geosvc.api.problems import PROBLEM_TYPE
 
 OPENAPI_TYPE = "application/vnd.oai.openapi+json;version=3.1"
+# Addresses that answer GeoJSON.
+_FEATURES = ("/items", "/isochrones", "/catchments")
 _GEOJSON = "application/geo+json"
 _PROBLEM = {
     "type": "object",
@@ -42,7 +44,7 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
 
 def _correct(path: str, responses: dict[str, Any]) -> None:
     responses.pop("422", None)  # refusals are problems, see below
-    if "/items" in path:
+    if path.endswith(_FEATURES) or "/items/" in path:
         content = responses["200"].pop("content", {}).get("application/json", {})
         responses["200"]["content"] = {_GEOJSON: content or {"schema": {"type": "object"}}}
     for status, description in _REFUSALS.items():

@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import FileResponse, HTMLResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.background import BackgroundTask
 
-from geosvc.api.collections import store_of
+from geosvc.api.collections import GEOJSON, store_of
 from geosvc.api.parameters import StrictRoute, check_level
 from geosvc.coverage.states import STATE_WORDS
+from geosvc.errors import InvalidParameter
 from geosvc.maps.figure import single_file
-from geosvc.workflows import publishing, reading
+from geosvc.workflows import features, publishing, reading
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["services"])
 
+_MOST_LIMITS, _LARGEST_LIMIT = 20, 1e6
 _FORMULA_BEGINS = tuple("=+-@\t\r")
 RunParameter = Annotated[str | None, Query(description="Id of a run; the service's newest unless given.")]
 ThresholdParameter = Annotated[str | None, Query(description="Limit of the service, such as 30min; the first unless given.")]
@@ -99,6 +101,48 @@ def surface(service_id: str, request: Request, run: RunParameter = None) -> File
         raise
     return FileResponse(target, media_type="image/tiff; application=geotiff",
                         filename=f"{service_id}-{found}.tif", background=BackgroundTask(clean))
+
+
+@router.get("/services/{service_id}/isochrones", summary="Isochrones as GeoJSON")
+def service_isochrones(
+    service_id: str, request: Request,
+    limits: Annotated[str, Query(description="Limits in the service's unit, separated by commas.", examples=["15,30,60"])],
+    run: RunParameter = None,
+) -> Response:
+    """Return everything within each limit, the smallest first; each lies within the next."""
+    store = store_of(request)
+    found = features.isochrone_features(store, service_id, run, _limits(limits))
+    return _collection(found, reading.run_notes(store, service_id, run))
+
+
+@router.get("/services/{service_id}/catchments", summary="Catchments as GeoJSON")
+def service_catchments(
+    service_id: str, request: Request,
+    limit: Annotated[float | None, Query(ge=0, le=1e6, description="Only what is at most so far, in the service's unit.")] = None,
+    run: RunParameter = None,
+) -> Response:
+    """Return, for each facility, every place to which it is the nearest."""
+    store = store_of(request)
+    return _collection(
+        features.catchment_features(store, service_id, run, limit), reading.run_notes(store, service_id, run)
+    )
+
+
+def _limits(text: str) -> list[float]:
+    try:
+        limits = [float(part) for part in text.split(",")]
+    except ValueError:
+        limits = []
+    if not 0 < len(limits) <= _MOST_LIMITS or not all(0 <= limit <= _LARGEST_LIMIT for limit in limits):
+        raise InvalidParameter(
+            f"limits must be one to {_MOST_LIMITS} numbers from 0 to {_LARGEST_LIMIT:g} separated by commas, got {text!r}"
+        )
+    return limits
+
+
+def _collection(found: list[features.Feature], told: dict[str, Any]) -> Response:
+    body = {"type": "FeatureCollection", "numberReturned": len(found), **told, "features": found}
+    return JSONResponse(body, media_type=GEOJSON)
 
 
 @router.get("/services/{service_id}/picture", summary="Surface as a picture of numbers", response_class=FileResponse)

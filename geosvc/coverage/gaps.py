@@ -12,14 +12,12 @@ import numpy as np
 import shapely
 
 from geosvc.coverage.people import weights_by_cell
+from geosvc.coverage.shapes import outline_in_degrees
 from geosvc.coverage.states import CoverageState, states_of
-from geosvc.geo.crs import to_degrees
 from geosvc.geo.grid import MICRO
-from geosvc.geo.raster import outlines
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from shapely.geometry.base import BaseGeometry
 
     from geosvc.coverage.people import People
     from geosvc.coverage.services import Service, Threshold
@@ -95,14 +93,14 @@ def _described(
     first = ndimage.minimum(np.arange(labels.size).reshape(labels.shape), labels, ids).astype(np.int64)
     areas = area_of_cell.ravel()[first]
     nearest = _commonest(labels, surface.nearest, count)
-    shapes = outlines(labels, surface.grid)
+    shapes = outline_in_degrees(labels, surface.grid)
     counted = _people_of(labels, count, states, people, tree, surface)
     gaps = []
     for position in range(count):
         own_people, own_unreachable, settlements = counted(position + 1)
         gaps.append(
             Gap(
-                geometry=_in_degrees(shapes[position + 1], surface),
+                geometry=shapes[position + 1],
                 area_code=tree.areas[areas[position]].code if areas[position] >= 0 else None,
                 people=own_people, people_unreachable=own_unreachable,
                 km2=float(cells[position]) * surface.grid.cell_km2,
@@ -161,12 +159,3 @@ def _settlements(people: People, entries: NDArray[np.intp], tree: AreaTree) -> l
         {"code": tree.areas[i].code, "name": tree.areas[i].name, "people": float(sums[i])}
         for i in found[:_MOST_SETTLEMENTS]
     ]
-
-
-def _in_degrees(shapes: list[BaseGeometry], surface: Surface) -> shapely.MultiPolygon:
-    joined = shapely.MultiPolygon([part for part in shapes if isinstance(part, shapely.Polygon)])
-    turned = shapely.transform(
-        joined, lambda xy: np.column_stack(to_degrees(xy[:, 0], xy[:, 1], crs=surface.grid.crs))
-    )
-    # 7 decimals are a centimetre; more is noise in every file.
-    return shapely.MultiPolygon(shapely.orient_polygons(shapely.transform(turned, lambda xy: np.round(xy, 7))))

@@ -16,7 +16,7 @@ from geosvc.travel.labels import BLOCKED, SOURCE_BITS, UNREACHED
 from geosvc.travel.moves import AREA, BACK, FORWARD, HALO, SIDE, TILE, packed_cost
 from geosvc.travel.tiles import _price, _workbench, wait
 
-BUCKETS = 1 << 15
+BUCKETS = 1 << 15  # at most; their heads stay in the cache
 _NOBODY = np.int32(-1)
 _STEPS = np.array(FORWARD, np.int64)
 _BACK = np.int64(BACK)
@@ -58,7 +58,8 @@ def settle_nodes(label, first, to, cost, seeds, limit, shift):
     waits twice; ``bucket`` says which of the entries counts. Label-correcting: the order
     within a bucket costs time, never truth.
     """
-    heads = np.full(BUCKETS + 1, -1, np.int32)  # last: too far ahead
+    buckets = min(BUCKETS, max(64, label.size))
+    heads = np.full(buckets + 1, -1, np.int32)  # last: too far ahead
     bucket = np.full(label.size, _NOBODY, np.int32)
     node_of = np.empty(max(2 * seeds.size, 1024), np.int32)
     follower = np.empty(node_of.size, np.int32)
@@ -72,13 +73,13 @@ def settle_nodes(label, first, to, cost, seeds, limit, shift):
         for node in waiting:
             if bucket[node] != _NOBODY:
                 continue  # named twice
-            place = np.int32(min((label[node] - base) >> shift, BUCKETS))
+            place = np.int32(min((label[node] - base) >> shift, buckets))
             bucket[node] = place
             if used == node_of.size:
                 node_of, follower = _longer(node_of), _longer(follower)
             node_of[used], follower[used], heads[place] = node, heads[place], used
             used += 1
-        for here in range(BUCKETS):
+        for here in range(buckets):
             while heads[here] >= 0:
                 entry = heads[here]
                 node = np.uintp(node_of[entry])
@@ -94,7 +95,7 @@ def settle_nodes(label, first, to, cost, seeds, limit, shift):
                     if came >= label[other] or came > limit:
                         continue
                     label[other] = came
-                    place = np.int32(min((came - base) >> shift, BUCKETS))
+                    place = np.int32(min((came - base) >> shift, buckets))
                     if bucket[other] == place:
                         continue
                     bucket[other] = place
@@ -106,20 +107,20 @@ def settle_nodes(label, first, to, cost, seeds, limit, shift):
                         entry = np.int32(used)
                         used += 1
                     node_of[entry], follower[entry], heads[place] = other, heads[place], entry
-        waiting = _far_ahead(heads[BUCKETS], node_of, follower, bucket)
-        heads[BUCKETS] = -1
+        waiting = _far_ahead(heads[buckets], node_of, follower, bucket, buckets)
+        heads[buckets] = -1
         free, used = _NOBODY, 0  # nobody else waits: all entries are free again
     return expanded
 
 
 @nb.njit(cache=True)
-def _far_ahead(entry, node_of, follower, bucket):
+def _far_ahead(entry, node_of, follower, bucket, last):
     """Return the nodes of the last bucket that still wait there, each once."""
     count = 0
     found = np.empty(16, np.int32)
     while entry >= 0:
         node = node_of[entry]
-        if bucket[node] == BUCKETS:
+        if bucket[node] == last:
             bucket[node] = _NOBODY
             if count == found.size:
                 found = _longer(found)

@@ -35,14 +35,14 @@ class Components:
     """How the network hangs together, one-way or not."""
 
     count: int
-    of_node: npt.NDArray[np.int32]  # 0 is the largest, by length of road
+    of_node: npt.NDArray[np.int32]  # 0 is the largest by length, -1 = no usable road at this node
     metres: Floats  # of each component, largest first
     stray_lines: npt.NDArray[np.int64]  # lines that do not join the largest
 
     @property
     def stray_nodes(self) -> int:
         """Number of nodes outside the largest component."""
-        return int(np.count_nonzero(self.of_node))
+        return int(np.count_nonzero(self.of_node > 0))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,8 +51,9 @@ class Network:
     Roads over a grid; made by :func:`build_network`, never changed in place.
 
     :meth:`closed`, :meth:`reopened` and :meth:`with_pace` return another network that shares
-    its arrays. Nothing about an edge depends on other roads: a network with a line closed
-    gives the same times, to the bit, as one built without that line.
+    its arrays. Nothing about an edge depends on other roads, unless ends were joined by
+    ``snap_m``: a network with a line closed gives the same times, to the bit, as one built
+    without that line.
 
     Attributes
     ----------
@@ -210,14 +211,15 @@ class Network:
         usable = self.edge_usable
         start, stop = self.edge_nodes[usable].T
         links = coo_array((np.ones(start.size, np.int8), (start, stop)), shape=(self.n_nodes, self.n_nodes))
-        count, of_node = connected_components(links, directed=False)
-        metres = np.bincount(of_node[start], self.edge_metres[usable], minlength=count).astype(np.float64)
+        group = connected_components(links, directed=False)[1]
+        metres = np.bincount(group[start], self.edge_metres[usable], minlength=self.n_nodes).astype(np.float64)
         order = np.argsort(-metres, kind="stable")
-        rank = np.empty(count, np.int32)
-        rank[order] = np.arange(count)
-        of_node = rank[of_node]
+        count = int(np.count_nonzero(metres))  # a node without a usable road is a group, and no component
+        rank = np.full(self.n_nodes, -1, np.int32)
+        rank[order[:count]] = np.arange(count)
+        of_node = rank[group]
         stray = np.unique(self.edge_line[usable][of_node[start] > 0])
-        return Components(int(count), of_node, metres[order], stray)
+        return Components(count, of_node, metres[order[:count]], stray)
 
     def _opened(self, edges: npt.ArrayLike, *, still: bool) -> Network:
         chosen = np.asarray(edges, dtype=np.int64).ravel()
@@ -308,7 +310,7 @@ def build_network(
         vertices = roadlines.snap_ends(vertices, snap)
     may = ~(apart | np.isin(names, list(no_transfer))[class_of_line])
     access = roadlines.access_points(vertices, may[vertices.line_of_part], size, shape)
-    ways = _assemble(vertices, access)
+    ways = roadlines.thread(vertices, access)
     line = ways.pop("edge_line")
     ways["path"] = np.column_stack([west_m + ways["path"][:, 0], north_m - ways["path"][:, 1]])
     nodes = ways.pop("node_points")
@@ -353,57 +355,3 @@ def _flags(values: npt.ArrayLike | None, count: int, name: str, allowed: tuple[i
         listed = ", ".join(map(str, allowed))
         raise InvalidParameter(f"{name} must hold one of {listed} for each of the {count} lines")
     return flags.astype(np.int8)
-
-
-def _assemble(vertices: roadlines.Vertices, access: roadlines.Access) -> dict[str, Any]:
-    """Thread vertices and access points on their lines; return nodes, edges and transfers.
-
-    Nodes are the ends of lines, the vertices that lines share, and the access points.
-    """
-    _, along = roadlines.lengths(vertices)
-    _, place, shared = np.unique(roadlines.place_keys(vertices), return_inverse=True, return_counts=True)
-    own = vertices.x.size
-    part = np.append(vertices.part, access.part)
-    order = np.lexsort((np.append(np.zeros(own), np.ones(access.part.size)), np.append(along, access.along), part))
-    all_along = np.append(along, access.along)[order]
-    part = part[order]
-    # an access point at a vertex, or at the access point of the cell before, is that point
-    same = (np.diff(part, prepend=-1) == 0) & (np.diff(all_along, prepend=-1) == 0)
-    point_of = np.empty(order.size, np.int64)
-    point_of[order] = np.cumsum(~same) - 1
-    path = np.column_stack([np.append(vertices.x, access.x), np.append(vertices.y, access.y)])[order][~same]
-    part, all_along = part[~same], all_along[~same]
-    # places are numbered from 0; points between vertices follow, each its own place
-    places = np.arange(part.size) + own
-    places[point_of[:own]] = place
-    is_node = np.zeros(part.size, bool)
-    is_node[point_of[:own]] = vertices.ends | (shared[place] > 1)
-    is_node[point_of[own:]] = True
-    stops = np.flatnonzero(is_node)
-    _, first, node = np.unique(places[stops], return_index=True, return_inverse=True)
-    rank = np.empty(first.size, np.int64)
-    rank[np.argsort(first)] = np.arange(first.size)  # neighbours on the road are neighbours in memory
-    node = rank[node]
-    edge = np.flatnonzero(part[stops[:-1]] == part[stops[1:]]) if stops.size else stops
-    before, after = _edges_beside(edge, stops, point_of[own:])
-    pair = np.column_stack([edge, edge + 1])
-    return {
-        "path": path,
-        "node_points": stops[np.sort(first)],
-        "edge_nodes": node[pair].astype(np.int32),
-        "edge_along": all_along[stops[pair]],
-        "edge_line": vertices.line_of_part[part[stops[edge]]],
-        "edge_points": stops[pair],
-        "transfer_node": node[np.searchsorted(stops, point_of[own:])],
-        "transfer_edges": np.column_stack([before, after]),
-    }
-
-
-def _edges_beside(
-    edge: npt.NDArray[np.int64], stops: npt.NDArray[np.int64], points: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return, for points that are stops, the edges of the same line before and after, -1 = none."""
-    leaving = np.full(stops.size + 1, -1)
-    leaving[edge] = np.arange(edge.size)
-    at = np.searchsorted(stops, points)
-    return leaving[at - 1], leaving[at]  # a stop before the first finds the spare slot at the end

@@ -266,3 +266,55 @@ def _nearest_of_visits(part: Whole, cell: Whole, metres: Floats) -> Whole:
     _, first = np.unique(visit[nearest], return_index=True)
     chosen: Whole = nearest[first]
     return chosen
+
+
+def thread(vertices: Vertices, access: Access) -> dict[str, Any]:
+    """Thread vertices and access points on their lines; return nodes, edges and transfers.
+
+    Nodes are the ends of lines, the vertices that lines share, and the access points.
+    """
+    _, along = lengths(vertices)
+    _, place, shared = np.unique(place_keys(vertices), return_inverse=True, return_counts=True)
+    own = vertices.x.size
+    part = np.append(vertices.part, access.part)
+    order = np.lexsort((np.append(np.zeros(own), np.ones(access.part.size)), np.append(along, access.along), part))
+    all_along = np.append(along, access.along)[order]
+    part = part[order]
+    # an access point at a vertex, or at the access point of the cell before, is that point
+    same = (np.diff(part, prepend=-1) == 0) & (np.diff(all_along, prepend=-1) == 0)
+    point_of = np.empty(order.size, np.int64)
+    point_of[order] = np.cumsum(~same) - 1
+    path = np.column_stack([np.append(vertices.x, access.x), np.append(vertices.y, access.y)])[order][~same]
+    part, all_along = part[~same], all_along[~same]
+    # places are numbered from 0; points between vertices follow, each its own place
+    places = np.arange(part.size) + own
+    places[point_of[:own]] = place
+    is_node = np.zeros(part.size, bool)
+    is_node[point_of[:own]] = vertices.ends | (shared[place] > 1)
+    is_node[point_of[own:]] = True
+    stops = np.flatnonzero(is_node)
+    _, first, node = np.unique(places[stops], return_index=True, return_inverse=True)
+    rank = np.empty(first.size, np.int64)
+    rank[np.argsort(first)] = np.arange(first.size)  # neighbours on the road are neighbours in memory
+    node = rank[node]
+    edge = np.flatnonzero(part[stops[:-1]] == part[stops[1:]]) if stops.size else stops
+    before, after = _edges_beside(edge, stops, point_of[own:])
+    pair = np.column_stack([edge, edge + 1])
+    return {
+        "path": path,
+        "node_points": stops[np.sort(first)],
+        "edge_nodes": node[pair].astype(np.int32),
+        "edge_along": all_along[stops[pair]],
+        "edge_line": vertices.line_of_part[part[stops[edge]]],
+        "edge_points": stops[pair],
+        "transfer_node": node[np.searchsorted(stops, point_of[own:])],
+        "transfer_edges": np.column_stack([before, after]),
+    }
+
+
+def _edges_beside(edge: Whole, stops: Whole, points: Whole) -> tuple[Whole, Whole]:
+    """Return, for points that are stops, the edges of the same line before and after, -1 = none."""
+    leaving = np.full(stops.size + 1, -1)
+    leaving[edge] = np.arange(edge.size)
+    at = np.searchsorted(stops, points)
+    return leaving[at - 1], leaving[at]  # a stop before the first finds the spare slot at the end

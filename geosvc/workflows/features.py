@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import shapely
 
 from geosvc.coverage import services
+from geosvc.coverage.shapes import catchments, isochrones
 from geosvc.coverage.tree import study_bbox
 from geosvc.errors import FacilityNotFound, GapNotFound, InvalidParameter
 from geosvc.registry import areas, facilities, populations
@@ -15,7 +16,7 @@ from geosvc.registry.classes import facility_classes
 from geosvc.store.areas import AreaQuery
 from geosvc.store.facilities import FacilityQuery
 from geosvc.store.runs import GapQuery, GapRow, count_gaps, select_gaps
-from geosvc.workflows.reading import is_schematic, run_of
+from geosvc.workflows.reading import is_schematic, run_of, surface_of_run
 
 if TYPE_CHECKING:
     from geosvc.registry.areas import Area
@@ -196,6 +197,54 @@ def gaps_page(
             session, AreaQuery(codes=sorted({row.area_code for row in rows if row.area_code})))}
     following = str(rows[limit - 1].rank) if len(rows) > limit else None
     return [gap_feature(row, names, service.shown_unit) for row in rows[:limit]], matched, following
+
+
+def isochrone_features(store: Store, service_id: str, run_id: str | None, limits: list[float]) -> list[Feature]:
+    """Return the isochrones of a run for limits in the service's shown unit (minutes or km).
+
+    Raises
+    ------
+    ServiceNotFound, RunNotFound, InvalidParameter
+    """
+    with store.reading() as session:
+        run = run_of(session, service_id, run_id)
+    service = services.service_from(run.parameters["service"])
+    surface, people, _study = surface_of_run(store, run)
+    units = service.units_per_shown
+    return [
+        {
+            "type": "Feature", "id": f"{run.id}-{each.limit / units:g}", "geometry": shapely.geometry.mapping(each.geometry),
+            "properties": {"service": service.id, "run": run.id, "limit": each.limit / units, "unit": service.shown_unit,
+                           "people": each.people, "km2": each.km2},
+        }
+        for each in isochrones(surface, [limit * units for limit in limits], people=people)
+    ]
+
+
+def catchment_features(store: Store, service_id: str, run_id: str | None, limit: float | None) -> list[Feature]:
+    """Return the catchment of every facility of a run, as it was named then.
+
+    Raises
+    ------
+    ServiceNotFound, RunNotFound
+    """
+    with store.reading() as session:
+        run = run_of(session, service_id, run_id)
+        revisions = [revision for _one, revision in run.inputs["facilities"]]
+        names = {each.id: each.facility.name for each in facilities.at_revisions(session, revisions)}
+    service = services.service_from(run.parameters["service"])
+    surface, people, study = surface_of_run(store, run)
+    ids = run.summary["facilities"]["ids"]
+    farthest = None if limit is None else limit * service.units_per_shown
+    return [
+        {
+            "type": "Feature", "id": f"{run.id}-{ids[each.nearest]}", "geometry": shapely.geometry.mapping(each.geometry),
+            "properties": {"service": service.id, "run": run.id, "facility": ids[each.nearest],
+                           "name": names.get(ids[each.nearest]), "limit": limit, "unit": service.shown_unit,
+                           "people": each.people, "km2": each.km2},
+        }
+        for each in catchments(surface, limit=farthest, study=study, people=people)
+    ]
 
 
 def gap_item(store: Store, gap_id: str) -> Feature:

@@ -18,6 +18,7 @@ from geosvc import __version__
 from geosvc.coverage import services
 from geosvc.coverage.gaps import Gap, find_gaps
 from geosvc.coverage.measure import CoverageFigures, histogram, measure, settlement_verdict
+from geosvc.coverage.people import weights_by_cell
 from geosvc.errors import NoFacility, StoreError
 from geosvc.geo.grid import Surface
 from geosvc.geo.raster import write_geotiff
@@ -37,10 +38,10 @@ if TYPE_CHECKING:
     from geosvc.workflows.study import Study
 
 Progress = Callable[[float, str], None]
-SURFACE_FILE = "surface.tif"
+SURFACE_FILE, PEOPLE_FILE = "surface.tif", "people.tif"
 _ID_LENGTH = 12
 # Raise it with every change that changes a number: an old run must not answer for a new method.
-METHOD = 6
+METHOD = 7
 # The curve of people by distance goes this far beyond the largest threshold.
 _CURVE_STEPS = 240
 _CURVE_TIMES_LIMIT = 2.0
@@ -219,7 +220,13 @@ def _write_files(
         [(f"millionths of {surface.unit}", surface.micro), ("facility id", ids[surface.nearest])],
         surface.grid, nodata=-1, tags={"run": run.id, "service": service.id, "unit": surface.unit},
     )
-    write_picture(folder, surface, service, study=study.area_of_cell >= 0)
+    study_cells = study.area_of_cell >= 0
+    people = np.full(study.grid.shape, np.nan) if study.people is None else weights_by_cell(study.people, study.grid)
+    write_geotiff(
+        folder / PEOPLE_FILE, [("people", people), ("in an area", study_cells.astype(np.float64))], surface.grid,
+        nodata=float("nan"), tags={"run": run.id},
+    )
+    write_picture(folder, surface, service, study=study_cells)
 
 
 def _coverage_row(run: RunRow, threshold: str, position: int, row: CoverageFigures) -> CoverageRow:

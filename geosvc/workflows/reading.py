@@ -13,16 +13,18 @@ import numpy as np
 from geosvc.coverage import services
 from geosvc.coverage.measure import shares
 from geosvc.errors import NoFacility, RunNotFound
-from geosvc.geo.grid import MICRO, NOT_REACHED, Grid
+from geosvc.geo.grid import MICRO, NOT_REACHED, Grid, Surface
 from geosvc.geo.raster import read_band, write_geotiff
 from geosvc.maps.picture import PICTURE_FILE, PICTURE_RECORD
 from geosvc.store.runs import CoverageRow, RunRow, latest_run, select_coverage
 from geosvc.workflows import workspace
-from geosvc.workflows.measuring import SURFACE_FILE
+from geosvc.workflows.measuring import PEOPLE_FILE, SURFACE_FILE
 from geosvc.workflows.surfaces import facilities_of, nobody
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from geosvc.coverage.services import Service
     from geosvc.store.engine import Session, Store
@@ -181,6 +183,29 @@ def picture_files(store: Store, service_id: str | None, run_id: str | None = Non
         raise RunNotFound(f"the files of run {run.id} are gone; run: geosvc measure {run.service_id}")
     record = json.loads((folder / PICTURE_RECORD).read_text(encoding="utf-8"))
     return folder / PICTURE_FILE, {**record, "run": run.id}
+
+
+def surface_of_run(store: Store, run: RunRow) -> tuple[Surface, NDArray[np.float64] | None, NDArray[np.bool_]]:
+    """Return what a run left: its surface, people per cell (None = unknown), and the cells of the study.
+
+    Raises
+    ------
+    RunNotFound
+        If its files are gone.
+    """
+    folder = store.runs / run.id
+    if not (folder / PEOPLE_FILE).is_file():
+        raise RunNotFound(f"the files of run {run.id} are gone; run: geosvc measure {run.service_id}")
+    ids = read_band(folder / SURFACE_FILE, 2)
+    facilities = np.array(run.summary["facilities"]["ids"], dtype=np.int64)
+    nearest = np.where(ids >= 0, np.searchsorted(facilities, ids), -1).astype(np.int32)
+    service = services.service_from(run.parameters["service"])
+    surface = Surface(
+        grid=Grid(**run.inputs["grid"]), micro=read_band(folder / SURFACE_FILE, 1), nearest=nearest, unit=service.unit
+    )
+    people = read_band(folder / PEOPLE_FILE, 1)
+    inside = read_band(folder / PEOPLE_FILE, 2) > 0
+    return surface, None if np.isnan(people).any() else people, inside if inside.any() else np.ones_like(inside)
 
 
 def surface_geotiff(store: Store, service_id: str | None, run_id: str | None, target: Path) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from travel.road_worlds import NORTH, ROAD_PACE, WEST, line, random_world, roads
 from travel.worlds import WALK, seeds
 
 from geosvc.errors import GroundError, InvalidParameter, UnreachableSource
-from geosvc.travel import HybridField, Network, solve, solve_hybrid
+from geosvc.travel import HybridField, Network, graph_kernels, solve, solve_hybrid
+from geosvc.travel.warmup import compile_kernels
 
 RIDE = 0.1  # seconds per metre: 36 km/h
 PACE = {"road": RIDE, "motorway": RIDE / 2}
@@ -228,10 +230,10 @@ def test_a_closed_line_is_a_line_that_was_never_built(seed: int):
 
 
 @settings(max_examples=150, deadline=None)
-@given(seeds)
-def test_legs_add_up_and_hang_together(seed: int):
+@given(seeds, st.booleans())
+def test_legs_add_up_and_hang_together(seed: int, slope: bool):
     """Times of legs add up to the microsecond, lines follow each other and are as long as they say."""
-    world = random_world(seed)
+    world = random_world(seed, slope=slope)
     field = world.solve()
     micro = field.microseconds
     for row, col in np.argwhere(micro >= 0)[::7].tolist():
@@ -275,6 +277,19 @@ def test_the_road_leaves_no_unreachable_strip():
     walk = np.full((5, 9), WALK)
     field = solve_hybrid(walk, country([line((2, 0), (2, 8))], walk.shape), [(2, 0)])
     np.testing.assert_allclose(field.seconds[1], field.seconds[2] + 100 * WALK, atol=1e-3)
+
+
+def test_the_warm_up_compiles_everything():
+    """After the warm-up no use of roads compiles anything more."""
+    kernels = [each for each in vars(graph_kernels).values() if hasattr(each, "signatures")]
+    compile_kernels()
+    before = [len(kernel.signatures) for kernel in kernels]
+    for kind in (np.float32, np.float64, np.int64):
+        for seed in range(6):
+            world = random_world(seed, slope=seed > 2)
+            world.pace = np.nan_to_num(world.pace, posinf=9.0).astype(kind).clip(1)
+            world.solve().explain(0, 0)
+    assert [len(kernel.signatures) for kernel in kernels] == before
 
 
 def test_it_refuses_what_does_not_fit():
