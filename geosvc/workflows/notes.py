@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from geosvc.registry.facilities import PositionMethod
 from geosvc.registry.layers import ELEVATION, LANDCOVER, POPULATION, ROADS
+from geosvc.travel.profiles import travel_profiles
 
 if TYPE_CHECKING:
     from geosvc.coverage.services import Service
@@ -76,7 +77,9 @@ def _ground_notes(study: Study, service: Service) -> list[Note]:
     elif roads.schematic:
         notes.append(_note("schematic_roads", "道路为示意数据，非实测", "The roads are schematic, not surveyed"))
     if roads is not None and service.profile in ("drive", "emergency") and study.network is not None:
-        parts = study.network.components.count
+        profile = travel_profiles()[service.profile]
+        by_class = {name: profile.road_pace(name) for name in study.network.classes}
+        parts = study.network.with_pace(by_class, one_way=profile.one_way).components.count
         if parts > 1:
             notes.append(_note("roads_in_parts", f"道路网分为 {parts} 个互不相连的部分",
                                f"The roads form {parts} parts that do not connect"))
