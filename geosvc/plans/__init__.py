@@ -1,1 +1,0 @@
-"""Plans measured against the registry and the map."""
