@@ -17,7 +17,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from geosvc import __version__
 from geosvc.cli.common import (
@@ -129,7 +129,7 @@ def services(
     if as_json:
         print_json(entries)
         return
-    table = Table("id", "service", "limits", "facilities", "measured")
+    table = Table(Column("id", no_wrap=True), "service", "limits", "facilities", "measured")
     for entry in entries:
         limits = ", ".join(f"{t['value']:g} {entry['unit']}" for t in entry["thresholds"])
         count = str(entry["facilities"]) + (f" (+{entry['to_be_located']} to be located)" if entry["to_be_located"] else "")
@@ -224,7 +224,7 @@ def gaps(
         villages = "、".join(each["name"] for each in one["settlements"][:4])
         table.add_row(str(one["rank"]), one["area_name"] or one["area_code"] or "", people, f"{one['km2']:,.2f}", worst, villages)
     out.print(table)
-    out.print(f"{matched} gaps" + (f", the first {limit} shown" if matched > limit else ""))
+    out.print(("1 gap" if matched == 1 else f"{matched} gaps") + (f", the first {limit} shown" if matched > limit else ""))
 
 
 def _write(path: Path, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from geosvc.settings import Settings
 
 ROWS_SHOWN = 20
-out = Console(soft_wrap=True, highlight=False)
+# A file or a pipe has no width of its own: tables are not cut there.
+out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 200)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 WorkspaceOption = Annotated[

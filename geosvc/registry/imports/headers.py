@@ -32,7 +32,7 @@ _SYNONYMS: dict[str, tuple[str, ...]] = {
     # areas
     "code": ("code", "adcode", "gid_1", "hasc_1", "division", "区划编码"),
     "parent_code": ("parent_code", "上级代码", "上级区划代码", "gid_0"),
-    "kind": ("kind", "类", "种类", "人口口径"),
+    "kind": ("kind", "类", "种类", "人口口径", "口径"),
     "area_km2": ("area_km2", "面积", "面积km2", "面积(平方公里)", "published_km2"),
     "settlement_class": ("settlement_class", "城乡分类", "城乡"),
     "review_number": ("review_number", "审图号"),
@@ -40,7 +40,7 @@ _SYNONYMS: dict[str, tuple[str, ...]] = {
     # people
     "year": ("year", "年份", "年度"),
     "people": ("people", "人口", "人口数", "人口数_合计", "常住人口", "population", "pop"),
-    "status": ("status", "数据状态", "数据性质"),
+    "status": ("status", "数据状态", "数据性质", "性质"),
 }
 _FIELD_OF = {word: field for field, words in _SYNONYMS.items() for word in words}
 _GROUP_PREFIX = "people_"
