@@ -119,8 +119,9 @@ class _Entries:
         self.count = people.count
         self.state = people.at(states, outside=CoverageState.NO_DATA).astype(np.intp)
         micro = people.at(surface.micro, outside=-1).astype(np.int64)
-        self.reached = (micro >= 0) & (self.state != CoverageState.NO_DATA)
-        self.shown = micro / (MICRO * service.units_per_shown)
+        self.known = self.state != CoverageState.NO_DATA
+        # Who cannot get there at all is farther than everybody else, and counts among the half that is.
+        self.shown = np.where(micro >= 0, micro / (MICRO * service.units_per_shown), np.inf)
 
     def by_state(self, members: NDArray[np.intp] | None) -> dict[str, float]:
         chosen = slice(None) if members is None else members
@@ -128,9 +129,11 @@ class _Entries:
         return dict(zip(STATE_WORDS, map(float, sums), strict=True))
 
     def quantiles(self, members: NDArray[np.intp] | None) -> dict[str, float | None]:
-        chosen = np.nonzero(self.reached)[0] if members is None else members[self.reached[members]]
+        chosen = np.nonzero(self.known)[0] if members is None else members[self.known[members]]
         values = weighted_quantiles(self.shown[chosen], self.count[chosen], _QUANTILES)
-        return {f"p{round(q * 100)}": v for q, v in zip(_QUANTILES, values, strict=True)}
+        # None: nobody is counted, or so large a part cannot get there at all.
+        finite = [v if v is not None and np.isfinite(v) else None for v in values]
+        return {f"p{round(q * 100)}": v for q, v in zip(_QUANTILES, finite, strict=True)}
 
 
 def weighted_quantiles(

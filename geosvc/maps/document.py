@@ -136,8 +136,9 @@ def kpis(
         {"label": text["people_not_covered"], "text": f"{people_total - covered:,.0f}"},
     ]
     rows += [
-        {"label": text[name], "text": f"{shown(found[name], service)} {text[service.shown_unit]} {text['within']}".strip()}
-        for name in ("p50", "p90") if found.get(name) is not None
+        {"label": text[name], "text": text["unreachable"] if found.get(name) is None else
+         f"{shown(found[name], service)} {text[service.shown_unit]} {text['within']}".strip()}
+        for name in ("p50", "p90") if people_total > 0
     ]
     if found["km2"]:
         rows.append({"label": text["area_covered"],
