@@ -141,7 +141,7 @@ def services(
 def measure(
     service: Annotated[Optional[list[str]], typer.Argument(help="Services to measure; all unless named.", show_default=False)] = None,
     workspace: WorkspaceOption = None,
-    speed: Annotated[Optional[float], typer.Option(help="Pace in place of the service's own, km/h.")] = None,
+    speed: Annotated[Optional[float], typer.Option(help="Try another pace on foot or by bicycle, km/h; the run is a trial, found by its id, and does not become the service's answer.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Answer services: travel time to the nearest facility, coverage by area, gaps with their people."""
@@ -156,8 +156,8 @@ def measure(
         with progress_bar(quiet=as_json) as tell:
             for number, name in enumerate(wanted):
                 try:
-                    measure_service(study, name, speed_kmh=speed, progress=_part(tell, number, len(wanted), name))
-                    answers.append(reading.default_answer(store, name))
+                    run = measure_service(study, name, speed_kmh=speed, progress=_part(tell, number, len(wanted), name))
+                    answers.append(reading.default_answer(store, name, run_id=run.id))
                 except Unsolvable as error:
                     if service:  # asked for by name: it is the answer
                         raise
@@ -169,6 +169,8 @@ def measure(
         return
     for answer in answers:
         _print_answer(answer)
+    if speed is not None and answers:
+        out.print(f"[dim]a trial at {speed:g} km/h: see it with geosvc gaps or geosvc map and --run[/]")
     for name, reason in failed.items():
         out.print(f"[yellow]not computable[/] {name}: {escape(reason)}")
     if not answers:
@@ -198,6 +200,7 @@ def gaps(
     threshold: Annotated[Optional[str], typer.Option(help="Limit, such as 30min; the first unless set.")] = None,
     area: Annotated[Optional[str], typer.Option(help="Code of an area (or the beginning of it).")] = None,
     min_people: Annotated[Optional[float], typer.Option(help="Only gaps with at least so many people.")] = None,
+    run: Annotated[Optional[str], typer.Option(help="A run by its id, in place of the service's newest.")] = None,
     limit: Annotated[int, typer.Option(help="How many to print.", min=1)] = ROWS_SHOWN,
     output: Annotated[Optional[Path], typer.Option("--output", "-o", help="Write all of them as GeoJSON.")] = None,
     as_json: JsonOption = False,
@@ -208,7 +211,7 @@ def gaps(
     most = limit if output is None else 10**9
     with opened(workspace) as (store, _):
         found, matched, _next = features.gaps_page(
-            store, service_id=service, threshold_id=threshold, area_code=area, min_people=min_people, limit=most
+            store, service_id=service, run_id=run, threshold_id=threshold, area_code=area, min_people=min_people, limit=most
         )
     collection = {"type": "FeatureCollection", "features": found, "numberMatched": matched}
     if output is not None:
@@ -241,6 +244,7 @@ def map_command(
     output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")],
     workspace: WorkspaceOption = None,
     threshold: Annotated[Optional[str], typer.Option(help="Limit, such as 30min; the first unless set.")] = None,
+    run: Annotated[Optional[str], typer.Option(help="A run by its id, in place of the service's newest.")] = None,
     language: Annotated[str, typer.Option(help="zh or en.")] = "zh",
     as_json: JsonOption = False,
 ) -> None:
@@ -249,7 +253,9 @@ def map_command(
 
     settings = settings_of(workspace, language=language)
     with opened(workspace) as (store, _):
-        written = write_map(store, service, output, threshold_id=threshold, language=settings.language)
+        written = write_map(
+            store, service, output, threshold_id=threshold, run_id=run, language=settings.language
+        )
     if as_json:
         print_json({"map": str(written), "bytes": written.stat().st_size})
         return

@@ -107,6 +107,11 @@ class Service:
             raise DefinitionError(f"{where}: travel_time needs a profile ({', '.join(travel_profiles())})")
         _check("profile", self.profile, tuple(travel_profiles()), where)
         if self.speed_kmh is not None:
+            if travel_profiles()[self.profile].rides == "motor":
+                raise DefinitionError(
+                    f"{where}: speed_kmh is for profiles on foot or by bicycle; a vehicle's speeds are those of the "
+                    f"roads in the profile {self.profile}"
+                )
             _check_number("speed_kmh", self.speed_kmh, where, most=_FASTEST_KMH)
             if self.speed_kmh == 0:
                 raise DefinitionError(f"{where}: speed_kmh must be above 0, got 0: nobody would get anywhere")

@@ -88,3 +88,8 @@ def select_areas(
 def count_areas(session: Session, query: AreaQuery) -> int:
     """Return how many areas the query matches."""
     return int(session.scalar(select(func.count()).select_from(AreaRow).where(*_clauses(query))) or 0)
+
+
+def newest_area(session: Session) -> str:
+    """Return when an area was last recorded; "" without any."""
+    return str(session.scalar(select(func.max(AreaRow.recorded_at))) or "")

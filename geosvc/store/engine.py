@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, create_engine, event, inspect, text
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError
 from sqlalchemy.orm import Session
 
 from geosvc.errors import SchemaMismatch, StoreError, WorkspaceNotFound
@@ -64,7 +64,7 @@ class Store:
                 session.connection(execution_options={"geosvc_write": True})
                 yield session
                 session.commit()
-            except OperationalError as error:
+            except DBAPIError as error:
                 session.rollback()
                 raise StoreError(f"the workspace cannot be written: {error.orig}") from error
             except BaseException:

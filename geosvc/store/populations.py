@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import UniqueConstraint, select
+from sqlalchemy import UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from geosvc.store.base import Base
@@ -51,3 +51,8 @@ def select_population(
             table.status == status, table.source == source,
         )
     )
+
+
+def newest_population(session: Session) -> str:
+    """Return when a figure was last recorded; "" without any."""
+    return str(session.scalar(select(func.max(PopulationRow.recorded_at))) or "")

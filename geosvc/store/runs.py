@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from geosvc.geo.crs import BBox
 
 
+# The sequence of a run that was only tried: it never answers for its service.
+TRIAL = 0
+
+
 class RunRow(Base):
     """One computation. Its id is the beginning of the checksum of everything that went in."""
 
@@ -86,9 +90,9 @@ class GapQuery:
 
 
 def latest_run(session: Session, service_id: str) -> RunRow | None:
-    """Return the newest run of a service."""
+    """Return the newest run of a service; trials do not count."""
     return session.scalars(
-        select(RunRow).where(RunRow.service_id == service_id).order_by(RunRow.sequence.desc()).limit(1)
+        select(RunRow).where(RunRow.service_id == service_id, RunRow.sequence > TRIAL).order_by(RunRow.sequence.desc()).limit(1)
     ).first()
 
 

@@ -23,11 +23,9 @@ from geosvc.errors import NoFacility, StoreError
 from geosvc.geo.grid import Surface
 from geosvc.geo.raster import write_geotiff
 from geosvc.maps.picture import write_picture
-from geosvc.registry import facilities
 from geosvc.registry.facilities import Registered
 from geosvc.registry.moments import now
-from geosvc.store.facilities import FacilityQuery
-from geosvc.store.runs import CoverageRow, GapRow, RunRow, delete_run, latest_run, next_sequence
+from geosvc.store.runs import TRIAL, CoverageRow, GapRow, RunRow, delete_run, latest_run, next_sequence
 from geosvc.travel.profiles import travel_profiles
 from geosvc.workflows.notes import notes_of
 from geosvc.workflows.surfaces import NEIGHBOURS, RIDES, Sources, facilities_of, nobody, surface_of
@@ -41,7 +39,7 @@ Progress = Callable[[float, str], None]
 SURFACE_FILE, PEOPLE_FILE = "surface.tif", "people.tif"
 _ID_LENGTH = 12
 # Raise it with every change that changes a number: an old run must not answer for a new method.
-METHOD = 8
+METHOD = 9
 # The curve of people by distance goes this far beyond the largest threshold.
 _CURVE_STEPS = 240
 _CURVE_TIMES_LIMIT = 2.0
@@ -57,7 +55,8 @@ def measure_service(
     study : Study
     service_id : str
     speed_kmh : float, optional
-        In place of the service's own pace; it becomes a parameter of the run.
+        In place of the service's own pace, on foot or by bicycle. The run is a trial: it is
+        found by its id and never becomes the answer of the service.
     progress : callable, optional
         Called with the done share (0 to 1) and what is being done.
 
@@ -78,7 +77,8 @@ def measure_service(
         raise NoFacility(nobody(service, missing))
     inputs = _inputs(study, service, located, missing)
     checksum = hashlib.sha256(json.dumps(inputs, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
-    known = _reuse(study.store, checksum[:_ID_LENGTH])
+    trial = speed_kmh is not None
+    known = _reuse(study.store, checksum[:_ID_LENGTH], trial=trial)
     if known is not None:
         return known
     tell(0.1, "ground")
@@ -103,7 +103,7 @@ def measure_service(
         inputs=inputs, notes=notes_of(study, service, sources),
         summary=_summary(study, service, surface, sources, tables, gaps, missing),
     )
-    _store(study, run, service, surface, sources, tables, gaps)
+    _store(study, run, service, surface, sources, tables, gaps, trial=trial)
     tell(1.0, "done")
     return run
 
@@ -119,14 +119,16 @@ def _inputs(study: Study, service: Service, located: list[Registered], missing: 
         "on_foot": None if on_foot is None else asdict(on_foot),
         "facilities": [[each.id, each.revision] for each in located],
         "to_be_located": [each.id for each in missing],
+        "title": study.title,
+        "to_be_located_in_registry": study.to_be_located,
         "neighbours": NEIGHBOURS,
         "rides": RIDES,
         **study.inputs(),
     }
 
 
-def _reuse(store: Store, run_id: str) -> RunRow | None:
-    """Return a run that is stored already, as the newest of its service."""
+def _reuse(store: Store, run_id: str, *, trial: bool) -> RunRow | None:
+    """Return a run that is stored already, as the newest of its service unless it is a trial."""
     with store.writing() as session:
         run = session.get(RunRow, run_id)
         if run is None or not (store.runs / run_id / SURFACE_FILE).is_file():
@@ -134,7 +136,7 @@ def _reuse(store: Store, run_id: str) -> RunRow | None:
                 delete_run(session, run)  # its files were removed by hand: compute it again
             return None
         newest = latest_run(session, run.service_id)
-        if newest is None or newest.id != run.id:
+        if not trial and (newest is None or newest.id != run.id):
             run.sequence = next_sequence(session)
         return run
 
@@ -145,20 +147,19 @@ def _summary(
 ) -> dict[str, Any]:
     largest = max(each.value for each in service.thresholds)
     step = max(largest * _CURVE_TIMES_LIMIT / _CURVE_STEPS, 1e-6)
-    with study.store.reading() as session:
-        all_missing = facilities.count(session, FacilityQuery(located=False))
     moved = study.people.moved if study.people is not None else None
     return {
         "title": study.title,
         "unit": service.shown_unit,
         "people_total": None if study.people is None else study.people.total,
         "people_moved": None if moved is None else asdict(moved),
-        "facilities": {**sources.report, "to_be_located": len(missing), "to_be_located_in_registry": all_missing,
+        "facilities": {**sources.report, "to_be_located": len(missing), "to_be_located_in_registry": study.to_be_located,
                        "ids": [each.id for each in sources.placed]},
         "thresholds": {
             name: {
                 "people": rows[0].people, "km2": rows[0].km2, **rows[0].figures,
                 "gaps": len(gaps[name]),
+                "gaps_with_people": None if study.people is None else sum((g.people or 0.0) > 0 for g in gaps[name]),
                 "people_in_gaps": None if study.people is None else float(sum(g.people or 0.0 for g in gaps[name])),
                 "largest_gap_people": gaps[name][0].people if gaps[name] else None,
             }
@@ -172,7 +173,7 @@ def _summary(
 
 def _store(
     study: Study, run: RunRow, service: Service, surface: Surface, sources: Sources,
-    tables: dict[str, list[CoverageFigures]], gaps: dict[str, list[Gap]],
+    tables: dict[str, list[CoverageFigures]], gaps: dict[str, list[Gap]], *, trial: bool,
 ) -> None:
     store = study.store
     final = store.runs / run.id
@@ -181,7 +182,7 @@ def _store(
         partial.chmod(0o755)
         try:
             _write_files(partial, run, service, surface, sources, study)
-            _store_rows(study, run, sources, tables, gaps)
+            _store_rows(study, run, sources, tables, gaps, trial=trial)
             shutil.rmtree(final, ignore_errors=True)
             partial.rename(final)
         finally:
@@ -193,7 +194,8 @@ def _store(
 
 
 def _store_rows(
-    study: Study, run: RunRow, sources: Sources, tables: dict[str, list[CoverageFigures]], gaps: dict[str, list[Gap]]
+    study: Study, run: RunRow, sources: Sources, tables: dict[str, list[CoverageFigures]], gaps: dict[str, list[Gap]],
+    *, trial: bool,
 ) -> None:
     # A row without its folder is computed again when it is asked for; a folder without its row would stay for ever.
     with study.store.writing() as session:
@@ -201,7 +203,7 @@ def _store_rows(
         if other is not None:  # somebody else measured the same meanwhile: it is the same answer
             delete_run(session, other)
             session.expunge(other)
-        run.sequence = next_sequence(session)
+        run.sequence = TRIAL if trial else next_sequence(session)
         session.add(run)
         session.flush()
         for name, rows in tables.items():

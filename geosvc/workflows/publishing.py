@@ -99,7 +99,8 @@ def _sources(store: Store, session: Session) -> list[str]:
 
 
 def write_map(
-    store: Store, service_id: str, target: Path, *, threshold_id: str | None = None, language: str = "zh"
+    store: Store, service_id: str, target: Path, *, threshold_id: str | None = None, run_id: str | None = None,
+    language: str = "zh",
 ) -> Path:
     """Write a map as one file; a file that is already the same is left alone.
 
@@ -109,13 +110,15 @@ def write_map(
     StoreError
         If the file cannot be written.
     """
-    mark = _fingerprint(store, service_id, threshold_id, language)
+    mark = _fingerprint(store, service_id, threshold_id, run_id, language)
     try:
         if target.is_file() and mark in target.read_text(encoding="utf-8")[:_HEAD]:
             return target
         from geosvc.maps.figure import single_file  # noqa: PLC0415  Folium is slow to import
 
-        document = map_of(store, service_id, threshold_id=threshold_id, language=language, title_block=True)
+        document = map_of(
+            store, service_id, threshold_id=threshold_id, run_id=run_id, language=language, title_block=True
+        )
         text = single_file({**document, "fingerprint": mark})
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f".{target.name}.partial")
@@ -129,8 +132,10 @@ def write_map(
     return target
 
 
-def _fingerprint(store: Store, service_id: str, threshold_id: str | None, language: str) -> str:
+def _fingerprint(
+    store: Store, service_id: str, threshold_id: str | None, run_id: str | None, language: str
+) -> str:
     """Return what decides every byte of a map: its run, and the version and scripts that draw it."""
-    _path, record = reading.picture_files(store, service_id)
+    _path, record = reading.picture_files(store, service_id, run_id)
     parts = [record["run"], threshold_id or "", language, __version__, assets_checksum()]
     return hashlib.sha256("|".join(parts).encode()).hexdigest()

@@ -16,6 +16,9 @@ from geosvc.errors import NoFacility, RunNotFound
 from geosvc.geo.grid import MICRO, NOT_REACHED, Grid, Surface
 from geosvc.geo.raster import read_band, write_geotiff
 from geosvc.maps.picture import PICTURE_FILE, PICTURE_RECORD
+from geosvc.registry import layers
+from geosvc.store.areas import newest_area
+from geosvc.store.populations import newest_population
 from geosvc.store.runs import CoverageRow, RunRow, latest_run, select_coverage
 from geosvc.workflows import workspace
 from geosvc.workflows.measuring import PEOPLE_FILE, SURFACE_FILE
@@ -35,10 +38,27 @@ if TYPE_CHECKING:
 def list_services(store: Store) -> list[dict[str, Any]]:
     """Return the services with the state of each: measured by which run, or why not."""
     with store.reading() as session:
-        return [_service_entry(session, service) for service in services.find(session)]
+        return [_service_entry(store, session, service) for service in services.find(session)]
 
 
-def _service_entry(session: Session, service: Service) -> dict[str, Any]:
+def changed_since(store: Store, session: Session, run: RunRow) -> list[str]:
+    """Return what a run was computed on that is no longer so: facilities, layers, areas, population, service."""
+    used = services.service_from(run.parameters["service"])
+    declared = services.get(session, run.service_id)
+    located = [[each.id, each.revision] for each in facilities_of(session, declared, located=True)]
+    missing = [each.id for each in facilities_of(session, declared, located=False)]
+    in_force = {layer.kind: layer.sha256 for layer in layers.find(store, session)}
+    found = {
+        "facilities": located != run.inputs["facilities"] or missing != run.inputs["to_be_located"],
+        "layers": in_force != run.inputs["layers"],
+        "areas": newest_area(session) > run.created_at,
+        "population": newest_population(session) > run.created_at,
+        "service": declared.at_speed(used.speed_kmh) != used,
+    }
+    return [name for name, changed in found.items() if changed]
+
+
+def _service_entry(store: Store, session: Session, service: Service) -> dict[str, Any]:
     run = latest_run(session, service.id)
     located = len(facilities_of(session, service, located=True))
     missing = len(facilities_of(session, service, located=False))
@@ -46,6 +66,7 @@ def _service_entry(session: Session, service: Service) -> dict[str, Any]:
         **service.as_dict(), "unit": service.shown_unit, "facilities": located, "to_be_located": missing,
         "computable": located > 0, "run": None if run is None else run.id,
         "measured_at": None if run is None else run.created_at,
+        "changed_since": [] if run is None else changed_since(store, session, run),
         "is_default": service.id == workspace.default_service(session),
     }
 
@@ -58,7 +79,7 @@ def service_entry(store: Store, service_id: str) -> dict[str, Any]:
     ServiceNotFound
     """
     with store.reading() as session:
-        return _service_entry(session, services.get(session, service_id))
+        return _service_entry(store, session, services.get(session, service_id))
 
 
 def run_of(session: Session, service_id: str | None, run_id: str | None = None) -> RunRow:
@@ -111,11 +132,12 @@ def coverage_table(
         service = services.service_from(run.parameters["service"])
         threshold = service.threshold(threshold_id)
         rows = select_coverage(session, run.id, threshold.id)
+        changed = changed_since(store, session, run)
     wanted = [row for row in rows if level is None or row.level == level]
     return {
         "service": service.id, "run": run.id, "created_at": run.created_at, "unit": service.shown_unit,
         "threshold": _threshold(service, threshold.id), "notes": run.notes,
-        "schematic": is_schematic(run.notes), "rows": [coverage_row(row) for row in wanted],
+        "schematic": is_schematic(run.notes), "changed_since": changed, "rows": [coverage_row(row) for row in wanted],
     }
 
 
@@ -148,10 +170,10 @@ def coverage_row(row: CoverageRow) -> dict[str, Any]:
     }
 
 
-def default_answer(store: Store, service_id: str | None = None) -> dict[str, Any]:
+def default_answer(store: Store, service_id: str | None = None, *, run_id: str | None = None) -> dict[str, Any]:
     """Return the three numbers of a service: people covered, people in gaps, facilities to be located."""
     with store.reading() as session:
-        run = run_of(session, service_id)
+        run = run_of(session, service_id, run_id)
         service = services.service_from(run.parameters["service"])
     threshold = service.thresholds[0]
     found = run.summary["thresholds"][threshold.id]

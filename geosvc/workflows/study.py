@@ -18,10 +18,11 @@ from geosvc.geo.grid import Grid
 from geosvc.geo.raster import burn, read_people, resample
 from geosvc.geo.vector import read_vector
 from geosvc.measures import metres_from_km
-from geosvc.registry import areas, layers, populations
+from geosvc.registry import areas, facilities, layers, populations
 from geosvc.registry.imports.layers import POINTS_FILE, ROADS_FILE, landcover_class_of
 from geosvc.registry.layers import ELEVATION, LANDCOVER, ROADS, Layer
 from geosvc.store.areas import AreaQuery
+from geosvc.store.facilities import FacilityQuery
 from geosvc.travel.ground import Ground, pace_of
 from geosvc.travel.profiles import travel_profiles
 from geosvc.workflows.workspace import StudySettings, study_settings, title_of
@@ -57,6 +58,7 @@ class Study:
             self.tree = AreaTree(tuple(areas.find(session, AreaQuery())))
             self.layers: dict[str, Layer] = {layer.kind: layer for layer in layers.find(store, session)}
             self.populations: list[Population] = populations.find(session)
+            self.to_be_located = facilities.count(session, FacilityQuery(located=False))
 
     @cached_property
     def bbox(self) -> BBox:

@@ -16,7 +16,7 @@ zh = "血液透析"
 en = "Dialysis"
 facility_classes = ["A1", "A5"]
 method = "travel_time"
-profile = "drive"
+profile = "cycle"
 speed_kmh = 40
 delay_minutes = 5
 thresholds = [{ id = "45min", value = 45, origin = "plan", source_zh = "规划" }, { id = "90min", value = 90 }]
@@ -26,7 +26,7 @@ thresholds = [{ id = "45min", value = 45, origin = "plan", source_zh = "规划" 
 def test_a_service_is_read_field_by_field():
     """Each line of the TOML is in the service; what is not written has its default."""
     (one,) = services_from_toml(OWN, source="own.toml")
-    assert (one.id, one.zh, one.facility_classes, one.profile, one.speed_kmh) == ("dialysis", "血液透析", ("A1", "A5"), "drive", 40)
+    assert (one.id, one.zh, one.facility_classes, one.profile, one.speed_kmh) == ("dialysis", "血液透析", ("A1", "A5"), "cycle", 40)
     assert (one.delay_minutes, one.direction, one.group) == (5, "to_facility", "other")
     assert [(t.id, t.value, t.origin, t.applies_to) for t in one.thresholds] == [
         ("45min", 45, "plan", "any"), ("90min", 90, "user", "any")]

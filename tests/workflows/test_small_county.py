@@ -20,7 +20,7 @@ from registry.made_files import (
 from sqlalchemy import func, select
 from workflows.small_county import ARC3, CENTRE, HOSPITAL, NORTH, UNLOCATED, WEST, furnish, people_values, write_county
 
-from geosvc.errors import NoFacility, NoStudyArea, StoreError
+from geosvc.errors import DefinitionError, NoFacility, NoStudyArea, StoreError
 from geosvc.registry.imports.facilities import FacilityOptions
 from geosvc.settings import Settings
 from geosvc.store.runs import CoverageRow, GapRow, RunRow
@@ -193,18 +193,65 @@ def test_a_changed_facility_makes_a_new_run(own, settings, tmp_path):
     assert reading.run_record(own, first.id)["summary"]["people_total"] == pytest.approx(TOTAL, abs=1e-6)
 
 
-def test_another_pace_is_another_run_with_the_pace_in_its_record(own, settings):
-    """At half the speed nobody is nearer, and the pace is a parameter of the run."""
+ON_FOOT = """
+[[service]]
+id = "hospital-walk"
+zh = "步行到医院"
+en = "Hospital on foot"
+facility_classes = ["A"]
+method = "travel_time"
+profile = "walk"
+speed_kmh = 5.0
+thresholds = [{ id = "60min", value = 60 }]
+"""
+
+
+def test_another_pace_is_a_trial_and_not_the_answer(own, settings, tmp_path):
+    """At half the pace fewer are covered; the run has the pace in its record, and the service keeps its answer."""
+    (tmp_path / "own.toml").write_text(ON_FOOT, encoding="utf-8")
+    importing.import_services(own, tmp_path / "own.toml", settings)
     study = Study(own, settings)
-    fast = measure_service(study, "hospital-drive")
-    slow = measure_service(study, "hospital-drive", speed_kmh=32.5)
-    assert slow.id != fast.id
-    assert slow.parameters["service"]["speed_kmh"] == 32.5
+    declared = measure_service(study, "hospital-walk")
+    slow = measure_service(study, "hospital-walk", speed_kmh=2.5)
+    assert slow.id != declared.id
+    assert slow.parameters["service"]["speed_kmh"] == 2.5
 
     def covered(run):
-        return run.summary["thresholds"]["30min"]["people"]["covered"]
+        return run.summary["thresholds"]["60min"]["people"]["covered"]
 
-    assert covered(slow) <= covered(fast)
+    assert covered(slow) < covered(declared)
+    assert reading.default_answer(own, "hospital-walk")["run"] == declared.id
+    assert reading.default_answer(own, "hospital-walk", run_id=slow.id)["run"] == slow.id
+    measure_service(study, "hospital-walk", speed_kmh=2.5)  # the stored trial is found, and still only a trial
+    assert reading.default_answer(own, "hospital-walk")["run"] == declared.id
+
+
+def test_the_pace_of_a_vehicle_is_that_of_the_roads(own, settings):
+    """One number cannot stand for motorway and track: it is refused with the reason."""
+    with pytest.raises(DefinitionError, match="roads in the profile"):
+        measure_service(Study(own, settings), "hospital-drive", speed_kmh=100)
+
+
+def test_a_changed_registry_is_told_beside_the_old_answer(own, settings, tmp_path):
+    """A new hospital after the run: the answer says that facilities changed, until it is measured again."""
+    measure_service(Study(own, settings), "hospital-drive")
+    assert reading.service_entry(own, "hospital-drive")["changed_since"] == []
+    table = tmp_path / "new.csv"
+    table.write_text(f"name,class_code,longitude,latitude,datum\n新医院,A100,{WEST + 0.01},{NORTH - 0.01},WGS84\n", encoding="utf-8")
+    importing.import_facilities(own, table, FacilityOptions(), settings)
+    assert reading.service_entry(own, "hospital-drive")["changed_since"] == ["facilities"]
+    assert reading.coverage_table(own, "hospital-drive")["changed_since"] == ["facilities"]
+    measure_service(Study(own, settings), "hospital-drive")
+    assert reading.service_entry(own, "hospital-drive")["changed_since"] == []
+
+
+def test_a_new_title_is_a_new_run(own, settings):
+    """The title stands on the map of a run, so a map under another title is another run."""
+    first = measure_service(Study(own, settings), "hospital-drive")
+    init_workspace(settings, title="新标题县").close()
+    again = measure_service(Study(own, settings), "hospital-drive")
+    assert again.id != first.id
+    assert again.summary["title"] == "新标题县"
 
 
 def test_a_change_that_only_tells_of_schematic_data_reaches_the_notes(own, settings, tmp_path):

@@ -5,6 +5,7 @@
 
   var NEAR = ['#0b4f6c', '#2f7f9e', '#6fb0c4', '#b5d8e0'];
   var FAR = ['#fdf3dc', '#fae0b3', '#f3c585', '#e5a45c'];
+  var POLICY = [1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240];
   var UNREACHABLE = '#8d8496';
   var NO_DATA = '#e3e7e9';
   var GROUPS = {
@@ -29,18 +30,19 @@
     return [(whole >> 16) & 255, (whole >> 8) & 255, whole & 255];
   }
 
-  /* The bands of the legend: four up to the limit, four beyond; the limit itself is covered. */
+  /* The bands of the legend break at the values of policies and split at the limit, which is covered. */
   function bandsFor(limit) {
+    var below = POLICY.filter(function (value) { return value < limit; }).slice(1 - NEAR.length).concat([limit]);
+    var above = POLICY.filter(function (value) { return value > limit; }).slice(0, FAR.length - 1).concat([Infinity]);
     var bands = [];
     var low = 0;
-    NEAR.forEach(function (colour, i) {
-      var high = limit * (i + 1) / NEAR.length;
-      bands.push({ low: low, high: high, colour: colour, covered: true });
+    below.forEach(function (high, i) {
+      bands.push({ low: low, high: high, colour: NEAR[NEAR.length - below.length + i], covered: true });
       low = high;
     });
-    [1.25, 1.5, 2, Infinity].forEach(function (times, i) {
-      bands.push({ low: low, high: limit * times, colour: FAR[i], covered: false });
-      low = limit * times;
+    above.forEach(function (high, i) {
+      bands.push({ low: low, high: high, colour: FAR[FAR.length - above.length + i], covered: false });
+      low = high;
     });
     return bands;
   }
