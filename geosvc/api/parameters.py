@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Coroutine
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
@@ -127,4 +127,6 @@ def instant_of(text: str | None, *, name: str) -> str | None:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise InvalidParameter(f"{name} {text!r}: {error}") from None
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC)
     return moment.isoformat()[:19] + ("Z" if len(text) > 10 else "")

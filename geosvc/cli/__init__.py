@@ -183,12 +183,14 @@ def _part(tell: Callable[[float, str], None], number: int, of: int, name: str) -
 
 
 def _print_answer(answer: dict[str, Any]) -> None:
+    from geosvc.maps.document import percent
+
     limit = f"{answer['threshold']['value']:g} {answer['threshold']['unit']}"
     if answer["people_total"] is None:
         people = "people unknown (no population was imported)"
     else:
-        share = answer["people_covered"] / answer["people_total"] if answer["people_total"] else 0.0
-        people = (f"{answer['people_covered']:,.0f} of {answer['people_total']:,.0f} people covered ({share:.1%}), "
+        share = percent(answer["people_covered"] / answer["people_total"] if answer["people_total"] else None, "en")
+        people = (f"{answer['people_covered']:,.0f} of {answer['people_total']:,.0f} people covered ({share}), "
                   f"{answer['people_in_gaps']:,.0f} in {answer['gaps']} gaps")
     out.print(f"{answer['service']} ({limit}): {people}  [dim]run {answer['run']}[/]")
 

@@ -202,6 +202,12 @@ def _check_people(
         )
 
 
+def codes_of(path: Path) -> list[float]:
+    """Return the different values of a raster of classes, nodata left out."""
+    with _open(path) as source:
+        return [float(code) for code in np.unique(source.read(1)[source.read_masks(1) > 0])]
+
+
 def resample(paths: Sequence[Path], grid: Grid, *, method: str) -> NDArray[np.float32]:
     """Return one band of one or several adjoining rasters on the grid.
 

@@ -32,7 +32,7 @@ from geosvc.workflows.surfaces import NEIGHBOURS, RIDES, Sources, facilities_of,
 
 if TYPE_CHECKING:
     from geosvc.coverage.services import Service
-    from geosvc.store.engine import Store
+    from geosvc.store.engine import Session, Store
     from geosvc.workflows.study import Study
 
 Progress = Callable[[float, str], None]
@@ -182,9 +182,11 @@ def _store(
         partial.chmod(0o755)
         try:
             _write_files(partial, run, service, surface, sources, study)
-            _store_rows(study, run, sources, tables, gaps, trial=trial)
-            shutil.rmtree(final, ignore_errors=True)
-            partial.rename(final)
+            with study.store.writing() as session:
+                _add_rows(session, run, sources, tables, gaps, trial=trial)
+                # In place before the rows are: nobody is sent to files that are not there yet.
+                shutil.rmtree(final, ignore_errors=True)
+                partial.rename(final)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     except StoreError:
@@ -193,23 +195,22 @@ def _store(
         raise StoreError(f"the run cannot be stored in the workspace: {error}") from error
 
 
-def _store_rows(
-    study: Study, run: RunRow, sources: Sources, tables: dict[str, list[CoverageFigures]], gaps: dict[str, list[Gap]],
-    *, trial: bool,
+def _add_rows(
+    session: Session, run: RunRow, sources: Sources, tables: dict[str, list[CoverageFigures]],
+    gaps: dict[str, list[Gap]], *, trial: bool,
 ) -> None:
-    # A row without its folder is computed again when it is asked for; a folder without its row would stay for ever.
-    with study.store.writing() as session:
-        other = session.get(RunRow, run.id)
-        if other is not None:  # somebody else measured the same meanwhile: it is the same answer
-            delete_run(session, other)
-            session.expunge(other)
-        run.sequence = TRIAL if trial else next_sequence(session)
-        session.add(run)
-        session.flush()
-        for name, rows in tables.items():
-            session.add_all(_coverage_row(run, name, i, row) for i, row in enumerate(rows))
-        for name, found in gaps.items():
-            session.add_all(_gap_row(run, name, rank, gap, sources) for rank, gap in enumerate(found, start=1))
+    other = session.get(RunRow, run.id)
+    if other is not None:  # somebody else measured the same meanwhile: it is the same answer
+        delete_run(session, other)
+        session.expunge(other)
+    run.sequence = TRIAL if trial else next_sequence(session)
+    session.add(run)
+    session.flush()
+    for name, rows in tables.items():
+        session.add_all(_coverage_row(run, name, i, row) for i, row in enumerate(rows))
+    for name, found in gaps.items():
+        session.add_all(_gap_row(run, name, rank, gap, sources) for rank, gap in enumerate(found, start=1))
+    session.flush()
 
 
 def _write_files(

@@ -15,7 +15,7 @@ from geosvc.maps.document import MapContent, assets_checksum, data_url, map_docu
 from geosvc.registry import areas, facilities, layers
 from geosvc.registry.imports.layers import ROADS_FILE
 from geosvc.registry.layers import POPULATION, ROADS
-from geosvc.store.areas import AreaQuery
+from geosvc.store.areas import AreaQuery, newest_area
 from geosvc.store.runs import GapQuery, select_gaps
 from geosvc.workflows import features, reading
 from geosvc.workflows.workspace import title_of
@@ -137,5 +137,7 @@ def _fingerprint(
 ) -> str:
     """Return what decides every byte of a map: its run, and the version and scripts that draw it."""
     _path, record = reading.picture_files(store, service_id, run_id)
-    parts = [record["run"], threshold_id or "", language, __version__, assets_checksum()]
+    with store.reading() as session:
+        outlines = newest_area(session)  # the boundary that is drawn is today's
+    parts = [record["run"], threshold_id or "", language, __version__, assets_checksum(), outlines]
     return hashlib.sha256("|".join(parts).encode()).hexdigest()

@@ -19,7 +19,7 @@ from geosvc.geo.raster import burn, read_people, resample
 from geosvc.geo.vector import read_vector
 from geosvc.measures import metres_from_km
 from geosvc.registry import areas, facilities, layers, populations
-from geosvc.registry.imports.layers import POINTS_FILE, ROADS_FILE, landcover_class_of
+from geosvc.registry.imports.layers import POINTS_FILE, ROADS_FILE, WORLDCOVER, landcover_class_of
 from geosvc.registry.layers import ELEVATION, LANDCOVER, ROADS, Layer
 from geosvc.store.areas import AreaQuery
 from geosvc.store.facilities import FacilityQuery
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     from geosvc.store.engine import Store
     from geosvc.travel import Network
 
-# ESA WorldCover's class codes and what they mean for a traveller.
-_WORLDCOVER = {10: "tree", 20: "shrub", 30: "grass", 40: "crops", 50: "builtup", 60: "bare", 70: "snow",
-               80: "permanentwater", 90: "seasonalwater", 95: "tree", 100: "bare"}
 _PIECES_OF_A_CELL = 4
 _HIGHEST_M = 9000.0
 _BEST_STATUS = ("census", "survey", "estimate", "schematic")
@@ -166,9 +163,9 @@ class Study:
         codes = resample(layer.files, self.grid, method="nearest")
         known = ~np.isnan(codes)
         return {
-            name: np.where(known, np.isin(codes, [c for c, n in _WORLDCOVER.items() if n == name]) * 100.0, np.nan)
+            name: np.where(known, np.isin(codes, [c for c, n in WORLDCOVER.items() if n == name]) * 100.0, np.nan)
             .astype(np.float32)
-            for name in sorted(set(_WORLDCOVER.values()))
+            for name in sorted(set(WORLDCOVER.values()))
         }
 
     @cached_property

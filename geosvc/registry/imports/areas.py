@@ -27,6 +27,7 @@ EXPECTED_PEOPLE = "a table of people by area (area_code, year, kind, people, sta
 _LEVEL_OF_CODE_LENGTH = {2: "province", 4: "prefecture", 6: "county", 9: "township", 12: "village"}
 _STATUS_WORDS = {"普查": "census", "推算": "estimate", "抽样": "survey", "示意": "schematic"}
 _KIND_WORDS = {"常住": "resident", "户籍": "registered", "常住人口": "resident", "户籍人口": "registered"}
+_SETTLEMENT_WORDS = {"城市": "urban", "城镇": "urban", "农村": "rural", "乡村": "rural"}
 _TRUE = ("true", "1", "yes", "是")
 
 
@@ -82,7 +83,7 @@ def _area(row: Row, level: str | None, told: dict[str, Any]) -> Area:
         level=level or plain(cells.get("level", "")).lower() or _level_of(code),
         parent_code=plain(cells.get("parent_code", "")) or None,
         kind=cells.get("kind") or None,
-        settlement_class=cells.get("settlement_class") or None,
+        settlement_class=_settlement_class(plain(cells.get("settlement_class", ""))),
         published_km2=count_of(text_km2, "area_km2") if text_km2 else None,
         geometry=row.geometry,
         source=cells.get("source") or told.get("source"),
@@ -99,6 +100,13 @@ def _level_of(code: str) -> str:
         f"the level of area {code!r} is not said; add a column level, or give one level to all with "
         f"--level ({', '.join(registry.LEVELS)})"
     )
+
+
+def _settlement_class(text: str) -> str | None:
+    """Return urban or rural for a word or a code of the statistical bureau (1xx town, 2xx country)."""
+    if text.isdigit() and len(text) == 3 and text[0] in "12":
+        return {"1": "urban", "2": "rural"}[text[0]]
+    return _SETTLEMENT_WORDS.get(text, text.lower()) or None
 
 
 def store_areas(session: Session, areas: list[Area], report: ImportReport, *, author: str, origin: str) -> None:

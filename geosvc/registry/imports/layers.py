@@ -13,7 +13,7 @@ from shapely import Point
 
 from geosvc.errors import InvalidGeometry, InvalidInput, Refusal, RefusedRows
 from geosvc.geo.files import sidecar_of
-from geosvc.geo.raster import RASTER_SUFFIXES, read_header, read_people
+from geosvc.geo.raster import RASTER_SUFFIXES, codes_of, read_header, read_people
 from geosvc.geo.vector import READ_AS, read_vector
 from geosvc.registry.imports.positions import count_of, datum_of, position_of
 from geosvc.registry.imports.report import ImportReport
@@ -32,6 +32,9 @@ _ROAD_CLASS_COLUMNS = ("road_class", "highway", "fclass", "class", "type", "道�
 # A line without a class is taken for the slowest kind of public road, and counted.
 UNKNOWN_ROAD_CLASS = "unclassified"
 ROADS_FILE, POINTS_FILE = "roads.fgb", "people.csv"
+# ESA WorldCover's class codes and what they mean for a traveller.
+WORLDCOVER = {10: "tree", 20: "shrub", 30: "grass", 40: "crops", 50: "builtup", 60: "bare", 70: "snow",
+              80: "permanentwater", 90: "seasonalwater", 95: "tree", 100: "bare"}
 LANDCOVER_CLASSES = ("tree", "shrub", "grass", "crops", "builtup", "bare", "snow", "permanentwater", "seasonalwater")
 
 
@@ -228,6 +231,12 @@ def prepare_landcover(paths: Sequence[Path], *, max_mb: int, study_bbox: BBox | 
     report = ImportReport(kind=LANDCOVER, file_name=", ".join(path.name for path in paths))
     report.figures |= {"bbox": list(bbox)}
     if len(paths) == 1:
+        unknown = sorted(set(codes_of(paths[0])) - set(WORLDCOVER))
+        if unknown:
+            raise InvalidInput(
+                f"{paths[0].name} holds the codes {', '.join(f'{code:g}' for code in unknown[:10])}, which are not of ESA "
+                f"WorldCover ({', '.join(map(str, WORLDCOVER))}); recode it, or give one raster of percent for each class"
+            )
         report.figures |= {"format": "classes"}
         report.notes.append("read as classes with the codes of ESA WorldCover (10 trees … 80 water)")
     else:
