@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 RASTER_SUFFIXES = frozenset({".tif", ".tiff", ".hgt", ".zip", ".img", ".vrt", ".asc"})
 _EXPECTED = "a raster (GeoTIFF, SRTM .hgt or .hgt.zip)"
+# rasterio warns of its own arrays in memory. Silenced once and for all: warnings.catch_warnings
+# swaps the filters of the whole process, so two threads that use it undo each other.
+warnings.filterwarnings("ignore", message="Dataset has no geotransform")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,12 +106,10 @@ def _bbox_of(source: Any) -> BBox:
 
 def _open(path: Path) -> Any:
     import rasterio  # noqa: PLC0415  slow to import, not needed to serve pages
-    from rasterio.errors import NotGeoreferencedWarning, RasterioIOError  # noqa: PLC0415
+    from rasterio.errors import RasterioIOError  # noqa: PLC0415
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            return rasterio.open(_gdal_name(path))
+        return rasterio.open(_gdal_name(path))
     except RasterioIOError as error:
         raise UnreadableFile(f"{path.name} cannot be read ({error}); expected {_EXPECTED}") from None
 

@@ -25,6 +25,8 @@ _HEAD_BYTES = 4096
 _METRES_RATHER_THAN_DEGREES = 400.0
 # The frame's attribute that says how a file was read which does not say it itself.
 READ_AS = "read_as"
+# What is wrong with a file is told by our own checks; see geo.raster on why for the whole process.
+warnings.filterwarnings("ignore", category=RuntimeWarning, module="pyogrio")
 
 
 def read_vector(
@@ -73,13 +75,11 @@ def _read(path: Path, layer: str | None, expected: str) -> gpd.GeoDataFrame:
 
     name = str(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if path.suffix == ".parquet":
-                return gpd.read_parquet(path)
-            layers = [str(each) for each in pyogrio.list_layers(name)[:, 0]]
-            chosen = _choose_layer(layers, layer, path)
-            return gpd.read_file(name, layer=chosen, engine="pyogrio")
+        if path.suffix == ".parquet":
+            return gpd.read_parquet(path)
+        layers = [str(each) for each in pyogrio.list_layers(name)[:, 0]]
+        chosen = _choose_layer(layers, layer, path)
+        return gpd.read_file(name, layer=chosen, engine="pyogrio")
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError, OSError) as error:
         if isinstance(error, UnreadableFile):
             raise
