@@ -39,7 +39,7 @@ Progress = Callable[[float, str], None]
 SURFACE_FILE, PEOPLE_FILE = "surface.tif", "people.tif"
 _ID_LENGTH = 12
 # Raise it with every change that changes a number: an old run must not answer for a new method.
-METHOD = 9
+METHOD = 10
 # The curve of people by distance goes this far beyond the largest threshold.
 _CURVE_STEPS = 240
 _CURVE_TIMES_LIMIT = 2.0

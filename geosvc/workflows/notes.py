@@ -14,10 +14,12 @@ from geosvc.travel.profiles import travel_profiles
 
 if TYPE_CHECKING:
     from geosvc.coverage.services import Service
+    from geosvc.registry.layers import Layer
     from geosvc.workflows.study import Study
     from geosvc.workflows.surfaces import Sources
 
 Note = dict[str, str]
+_WORDS_LISTED = 5
 _ROUGH = (PositionMethod.SETTLEMENT_POINT, PositionMethod.AREA_CENTRE)
 
 
@@ -76,13 +78,8 @@ def _ground_notes(study: Study, service: Service) -> list[Note]:
         notes.append(_note("no_roads", "未导入道路：按无道路地面计算", "No roads were imported: travel is across open ground"))
     elif roads.schematic:
         notes.append(_note("schematic_roads", "道路为示意数据，非实测", "The roads are schematic, not surveyed"))
-    if roads is not None and service.profile in ("drive", "emergency") and study.network is not None:
-        profile = travel_profiles()[service.profile]
-        by_class = {name: profile.road_pace(name) for name in study.network.classes}
-        parts = study.network.with_pace(by_class, one_way=profile.one_way).components.count
-        if parts > 1:
-            notes.append(_note("roads_in_parts", f"道路网分为 {parts} 个互不相连的部分",
-                               f"The roads form {parts} parts that do not connect"))
+    if roads is not None and service.profile in ("drive", "emergency"):
+        notes += _driving_notes(study, service.profile, roads)
     if LANDCOVER not in study.layers:
         notes.append(_note(
             "no_landcover", "未导入土地覆盖：道路以外按统一步速计算，水面不作障碍",
@@ -93,6 +90,24 @@ def _ground_notes(study: Study, service: Service) -> list[Note]:
         share = f"{study.elevation_voids:.1%}"
         notes.append(_note("elevation_voids", f"高程缺失的格网（{share}）取最近的已知高程",
                            f"Cells without elevation ({share}) take the nearest that is known"))
+    return notes
+
+
+def _driving_notes(study: Study, profile_id: str, roads: Layer) -> list[Note]:
+    notes = []
+    if unknown := roads.summary.get("unknown_classes"):
+        count, words = sum(unknown.values()), "、".join(sorted(unknown)[:_WORDS_LISTED])
+        notes.append(_note(
+            "unknown_road_classes",
+            f"{count} 条道路的等级无法识别（{words}），按最低车速计算",
+            f"{count} roads are of unknown classes ({words}) and are driven at the slowest speed"))
+    network, profile = study.network, travel_profiles()[profile_id]
+    if network is not None:
+        by_class = {name: profile.road_pace(name) for name in network.classes}
+        parts = network.with_pace(by_class, one_way=profile.one_way).components.count
+        if parts > 1:
+            notes.append(_note("roads_in_parts", f"道路网分为 {parts} 个互不相连的部分",
+                               f"The roads form {parts} parts that do not connect"))
     return notes
 
 

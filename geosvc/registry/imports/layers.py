@@ -19,6 +19,7 @@ from geosvc.registry.imports.positions import count_of, datum_of, position_of
 from geosvc.registry.imports.report import ImportReport
 from geosvc.registry.imports.tables import Row, plain, read_table
 from geosvc.registry.layers import ELEVATION, LANDCOVER, POPULATION, ROADS, Layer
+from geosvc.registry.road_classes import road_class_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,9 +29,14 @@ if TYPE_CHECKING:
     from geosvc.geo.crs import BBox
 
 EXPECTED_ROADS = "roads as lines (.osm.pbf, GeoPackage, Shapefile, GeoJSON)"
-_ROAD_CLASS_COLUMNS = ("road_class", "highway", "fclass", "class", "type", "道路等级", "等级")
+# The first of these that a file has. A technical grade says more about speed than an administrative one.
+_ROAD_CLASS_COLUMNS = (
+    "road_class", "highway", "fclass", "技术等级", "道路等级", "公路等级", "行政等级", "道路类型", "道路类别", "等级",
+    "class", "type",
+)
 # A line without a class is taken for the slowest kind of public road, and counted.
 UNKNOWN_ROAD_CLASS = "unclassified"
+_UNKNOWN_LISTED = 20
 ROADS_FILE, POINTS_FILE = "roads.fgb", "people.csv"
 # ESA WorldCover's class codes and what they mean for a traveller.
 WORLDCOVER = {10: "tree", 20: "shrub", 30: "grass", 40: "crops", 50: "builtup", 60: "bare", 70: "snow",
@@ -95,15 +101,7 @@ def prepare_roads(
 def _normalised_roads(frame: gpd.GeoDataFrame, report: ImportReport) -> gpd.GeoDataFrame:
     import geopandas as gpd  # noqa: PLC0415
 
-    column = next((name for name in _ROAD_CLASS_COLUMNS if name in frame.columns), None)
-    if column is None:
-        report.notes.append(f"no column for the road class: all {len(frame)} taken as {UNKNOWN_ROAD_CLASS}")
-        classes: Any = [UNKNOWN_ROAD_CLASS] * len(frame)
-    else:
-        missing = int(frame[column].isna().sum())
-        if missing:
-            report.notes.append(f"{missing} roads without a class: taken as {UNKNOWN_ROAD_CLASS}")
-        classes = frame[column].fillna(UNKNOWN_ROAD_CLASS).astype(str).to_numpy()
+    classes = _road_classes(frame, report)
     tags = frame["other_tags"].fillna("") if "other_tags" in frame.columns else None
 
     def flag(name: str) -> Any:
@@ -117,6 +115,32 @@ def _normalised_roads(frame: gpd.GeoDataFrame, report: ImportReport) -> gpd.GeoD
          "oneway": _one_way(frame, tags)},
         geometry=frame.geometry.to_numpy(), crs=frame.crs,
     )
+
+
+def _road_classes(frame: gpd.GeoDataFrame, report: ImportReport) -> Any:
+    """Return OpenStreetMap's word for each road; a word that nobody knows stays, and is reported."""
+    column = next((name for name in _ROAD_CLASS_COLUMNS if name in frame.columns), None)
+    if column is None:
+        report.notes.append(f"no column for the road class: all {len(frame)} taken as {UNKNOWN_ROAD_CLASS}")
+        return [UNKNOWN_ROAD_CLASS] * len(frame)
+    told = frame[column].fillna("").astype(str).str.strip()
+    if missing := int((told == "").sum()):
+        report.notes.append(f"{missing} roads without a class: taken as {UNKNOWN_ROAD_CLASS}")
+    told = told.mask(told == "", UNKNOWN_ROAD_CLASS)
+    counts = told.value_counts()
+    meant = {word: road_class_of(word) for word in counts.index}
+    read = {word: known.code for word, known in meant.items() if known is not None and known.code != word}
+    if read:
+        report.notes.append("road classes read as OpenStreetMap's: " + ", ".join(
+            f"{word} = {code} ({counts[word]})" for word, code in sorted(read.items())))
+    if unknown := {word: int(counts[word]) for word, known in meant.items() if known is None}:
+        listed = ", ".join(f"{word} ({count})" for word, count in sorted(unknown.items())[:_UNKNOWN_LISTED])
+        report.notes.append(
+            f"{sum(unknown.values())} roads of {len(unknown)} unknown classes are travelled at the profiles' slowest "
+            f"speed, 'other': {listed}; name them as OpenStreetMap does (column road_class) and import again"
+        )
+    report.figures["unknown_classes"] = unknown
+    return told.map(lambda word: read.get(word, word)).to_numpy()
 
 
 def _one_way(frame: gpd.GeoDataFrame, tags: Any) -> Any:
