@@ -66,13 +66,15 @@ def _csv(table: dict[str, Any]) -> Response:
     states = list(STATE_WORDS)
     writer.writerow(["area_code", "name", "level", "people_total", *(f"people_{s}" for s in states),
                      *(f"km2_{s}" for s in states), "share_of_all_people", f"p50_{table['unit']}", f"p90_{table['unit']}",
-                     "service", "threshold", "run"])
+                     "service", "threshold", "run", "schematic", "notes_zh", "notes_en"])
+    # In every row, so that no row is parted from what its reader must know.
+    told = [str(table["schematic"]).lower(), *("；".join(note[language] for note in table["notes"]) for language in ("zh", "en"))]
     for row in table["rows"]:
         people, km2 = row["people"] or {}, row["km2"] or {}
         writer.writerow([
             _as_text(row["area_code"]), _as_text(row["name"]), row["level"], row["people_total"], *(people.get(s) for s in states),
             *(km2.get(s) for s in states), row["share"]["of_all_people"], row["p50"], row["p90"],
-            table["service"], table["threshold"]["id"], table["run"],
+            table["service"], table["threshold"]["id"], table["run"], *told,
         ])
     name = f"coverage-{table['service']}-{table['threshold']['id']}.csv"
     return Response("\ufeff" + text.getvalue(), media_type="text/csv; charset=utf-8",

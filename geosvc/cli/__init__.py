@@ -193,6 +193,13 @@ def _print_answer(answer: dict[str, Any]) -> None:
         people = (f"{answer['people_covered']:,.0f} of {answer['people_total']:,.0f} people covered ({share}), "
                   f"{answer['people_in_gaps']:,.0f} in {answer['gaps']} gaps")
     out.print(f"{answer['service']} ({limit}): {people}  [dim]run {answer['run']}[/]")
+    _print_notes(answer)
+
+
+def _print_notes(answer: dict[str, Any]) -> None:
+    """Print what a reader of the numbers must know."""
+    for note in answer["notes"]:
+        out.print(f"  [dim]{escape(note['zh'])} · {escape(note['en'])}[/]")
 
 
 @app.command()
@@ -208,14 +215,15 @@ def gaps(
     as_json: JsonOption = False,
 ) -> None:
     """List the gaps of a service, most people first."""
-    from geosvc.workflows import features
+    from geosvc.workflows import features, reading
 
     most = limit if output is None else 10**9
     with opened(workspace) as (store, _):
         found, matched, _next = features.gaps_page(
             store, service_id=service, run_id=run, threshold_id=threshold, area_code=area, min_people=min_people, limit=most
         )
-    collection = {"type": "FeatureCollection", "features": found, "numberMatched": matched}
+        told = reading.run_notes(store, service, run)
+    collection = {"type": "FeatureCollection", **told, "numberMatched": matched, "features": found}
     if output is not None:
         _write(output, json.dumps(collection, ensure_ascii=False))
     if as_json:
@@ -329,8 +337,7 @@ def _print_demo(report: Any, maps: Path) -> None:
     out.print(f"  people covered            {answer['people_covered']:>10,.0f}   覆盖人口")
     out.print(f"  people in gaps            {answer['people_in_gaps']:>10,.0f}   缺口人口")
     out.print(f"  facilities to be located  {answer['to_be_located']:>10,}   待定位机构")
-    for note in answer["notes"]:
-        out.print(f"  [dim]{escape(note['zh'])} · {escape(note['en'])}[/]")
+    _print_notes(answer)
     out.print(f"{len(report.maps)} maps in {maps}/")
     for name, reason in report.not_computable.items():
         out.print(f"[yellow]not computable[/] {name}: {escape(reason)}")

@@ -183,7 +183,14 @@ def gaps_page(
     area_code: str | None = None, min_people: float | None = None,
     bbox: tuple[float, float, float, float] | None = None, cursor: str | None = None, limit: int,
 ) -> Page:
-    """Return (features, number matched, cursor of the next page or None); most people first."""
+    """Return (features, number matched, cursor of the next page or None); most people first.
+
+    Raises
+    ------
+    ServiceNotFound, RunNotFound, InvalidParameter
+    """
+    if min_people is not None and not min_people >= 0:
+        raise InvalidParameter(f"min_people must be 0 or more, got {min_people:g}")
     with store.reading() as session:
         run = run_of(session, service_id, run_id)
         service = services.service_from(run.parameters["service"])

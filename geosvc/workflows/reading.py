@@ -253,5 +253,11 @@ def surface_geotiff(store: Store, service_id: str | None, run_id: str | None, ta
     bands = [(service.shown_unit, shown.astype(np.float32)),
              ("nearest facility id", read_band(source, 2).astype(np.float32))]
     write_geotiff(target, bands, Grid(**run.inputs["grid"]), nodata=float("nan"),
-                  tags={"run": run.id, "service": service.id, "unit": service.shown_unit})
+                  tags={"run": run.id, "service": service.id, "unit": service.shown_unit, **_note_tags(run)})
     return run.id
+
+
+def _note_tags(run: RunRow) -> dict[str, str]:
+    """Return what a reader of a run's numbers must know, as a file's tags."""
+    return {"schematic": str(is_schematic(run.notes)).lower(),
+            **{f"notes_{language}": "; ".join(note[language] for note in run.notes) for language in ("zh", "en")}}

@@ -152,6 +152,24 @@ def test_the_spreadsheet_equals_the_json(demo_client: TestClient):
             assert (float(written[column]) if written[column] else None) == value, column
 
 
+def test_files_that_leave_the_house_say_that_their_data_are_schematic(demo_client: TestClient):
+    """Spreadsheet and raster carry the run's notes, in both languages, wherever they are sent."""
+    table = coverage(demo_client, "hospital-drive", "30min")
+    assert table["schematic"]
+    notes = {language: [note[language] for note in table["notes"]] for language in ("zh", "en")}
+    answer = demo_client.get("/api/services/hospital-drive/coverage", params={"f": "csv"})
+    for row in csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))):
+        assert row["schematic"] == "true"
+        assert row["notes_zh"].split("；") == notes["zh"]
+        assert row["notes_en"].split("；") == notes["en"]
+    raster = demo_client.get("/api/services/hospital-drive/surface").content
+    with rasterio.MemoryFile(raster) as memory, memory.open() as opened:
+        tags = opened.tags()
+    assert tags["schematic"] == "true"
+    for language in ("zh", "en"):
+        assert all(note in tags[f"notes_{language}"] for note in notes[language])
+
+
 def test_no_cell_of_the_spreadsheet_is_a_formula(hostile_client: TestClient):
     """A name that begins like a formula is written so that no spreadsheet computes it, and no row breaks in two."""
     answer = hostile_client.get("/api/services/hostile-walk/coverage", params={"f": "csv"})

@@ -131,6 +131,10 @@ def test_the_whole_way_by_hand(geosvc, files, tmp_path):
     collection = json.loads((tmp_path / "out" / "gaps.geojson").read_text("utf-8"))
     assert collection["type"] == "FeatureCollection"
     assert len(collection["features"]) == collection["numberMatched"]
+    assert collection["run"] in measured.out
+    assert collection["schematic"] is False
+    assert "no_elevation" in [note["code"] for note in collection["notes"]]
+    assert collection["notes"][0]["zh"] in measured.out
     page = tmp_path / "out" / "map.html"
     assert geosvc("map", "hospital-drive", "-o", page).code == 0
     assert "试验" in page.read_text("utf-8")
@@ -407,3 +411,12 @@ def test_a_port_in_use_is_named_with_the_cure(geosvc, tmp_path):
     assert answer.code == 3
     assert port in answer.err
     assert "--port" in answer.err
+
+
+@pytest.mark.parametrize("least", ["nan", "-5"])
+def test_at_least_so_many_people_is_a_number_from_0_up(county, least):
+    """Nobody is told that there are no gaps because of a slip of the pen."""
+    county("measure", "hospital-drive")
+    told = county("gaps", "hospital-drive", "--min-people", least)
+    assert told.code == 3
+    assert "0 or more" in told.err
