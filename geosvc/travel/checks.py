@@ -199,14 +199,31 @@ def checked_sources(sources: Iterable[Any], pace: Floats) -> list[Source | None]
     return places
 
 
+def checked_index(index: Any, is_open: npt.NDArray[np.bool_]) -> int:
+    """Return the index of an open source."""
+    number = whole(index, "index of a source")
+    if not 0 <= number < is_open.size:
+        raise InvalidParameter(f"no source {number}: there are {is_open.size}, counted from 0")
+    if not is_open[number]:
+        raise InvalidParameter(f"source {number} is closed already; its index is not reused")
+    return number
+
+
+def refuse_one_more(count: int) -> None:
+    """Refuse a source more than a label can name."""
+    if count >= MAX_SOURCES:
+        raise InvalidParameter(f"at most {MAX_SOURCES} sources fit; close does not free")
+
+
 def checked_change(
     rows: npt.ArrayLike,
     columns: npt.ArrayLike,
     new_pace: npt.ArrayLike,
     shape: tuple[int, int],
     pace_type: np.dtype[Any],
+    stored: np.dtype[Any],
 ) -> tuple[npt.NDArray[np.int64], Floats]:
-    """Return the cells to change, shape (2, n), and their pace in the type of the ground."""
+    """Return the cells to change, shape (2, n), and their pace: as exact as it was given, of the type that is stored."""
     given = np.asarray(new_pace)
     if given.dtype.kind not in "fiu":
         raise GroundError(f"new_pace must hold numbers, got values of type {given.dtype}")
@@ -234,7 +251,7 @@ def checked_change(
             f"new_pace: {values[at]} for row {cells[0, at]}, column {cells[1, at]}; expected more"
             " than 0 seconds per metre, and inf where nobody can cross"
         )
-    return cells, values
+    return cells, values.astype(stored)
 
 
 def _one_source(source: Any, pace: Floats, name: str) -> Source | None:

@@ -198,6 +198,72 @@ def wipe_marked(label, marks, queue):
 
 
 @nb.njit(cache=True)
+def wipe_sources(label, spoilt, queue):
+    """Wipe the cells of the marked sources wherever they lie; return their tiles.
+
+    ``spoilt`` says for each source whether it is wiped. Unlike a catchment on the raster
+    alone, one with a ride in it need not hang together, so all cells are looked at.
+    """
+    found = 0
+    wiped = np.empty(queue.keys.size, np.int64)
+    marked = np.zeros(queue.keys.size, np.bool_)
+    for row in range(label.shape[0]):
+        for column in range(label.shape[1]):
+            value = label[row, column]
+            if value != UNREACHED and spoilt[value & _INDEX]:
+                label[row, column] = UNREACHED
+                found = _note(queue, row, column, marked, wiped, found)
+    return wiped[:found]
+
+
+@nb.njit(cache=True)
+def gather(label, queue):
+    """Return the cells that were reached in the tiles that were settled, ascending, and their microseconds."""
+    count = 0
+    for tile in range(queue.seen.size):
+        count += TILE * TILE if queue.seen[tile] else 0
+    cells = np.empty(count, np.int64)
+    microseconds = np.empty(count, np.int64)
+    found = 0
+    for row in range(label.shape[0]):
+        first = row // TILE * queue.shape[1]
+        for across in range(queue.shape[1]):
+            if not queue.seen[first + across]:
+                continue
+            for column in range(across * TILE, min(across * TILE + TILE, label.shape[1])):
+                if label[row, column] != UNREACHED:
+                    cells[found] = row * label.shape[1] + column
+                    microseconds[found] = (label[row, column] >> SOURCE_BITS) + TIME_BIAS
+                    found += 1
+    return cells[:found].copy(), microseconds[:found].copy()
+
+
+@nb.njit(cache=True)
+def lay_under(other, label, queue):
+    """Take over the labels of another grid where they are better, and let their tiles wait."""
+    for row in range(label.shape[0]):
+        for column in range(label.shape[1]):
+            if other[row, column] < label[row, column]:
+                label[row, column] = other[row, column]
+                _wait_at(queue, row, column, other[row, column])
+
+
+@nb.njit(cache=True)
+def mark_around(label, cells, spoilt):
+    """Mark the sources of the labels in and around some cells, (2, n).
+
+    A label that came by a move which starts or ends in such a cell, crosses it, or passes
+    its corner ends in the ring around it, or hands on what stands there.
+    """
+    for n in range(cells.shape[1]):
+        row, column = cells[0, n], cells[1, n]
+        for r in range(max(0, row - 1), min(row + 2, label.shape[0])):
+            for c in range(max(0, column - 1), min(column + 2, label.shape[1])):
+                if label[r, c] != UNREACHED:
+                    spoilt[label[r, c] & _INDEX] = True
+
+
+@nb.njit(cache=True)
 def take_pace(pace, cells, new_pace, queue):
     """Write the new pace; return the tiles that some quicker move may improve.
 

@@ -48,11 +48,11 @@ def explain(field: HybridField, row: int, col: int) -> list[Leg]:
     cell = checks.whole(row, "row"), checks.whole(col, "col")
     if not (0 <= cell[0] < field.shape[0] and 0 <= cell[1] < field.shape[1]):
         raise InvalidParameter(f"row {row}, column {col} is outside the grid of {field.shape[0]} by {field.shape[1]}")
-    label = int(field.cell_labels[cell])
+    label = int(field.packed[cell])
     legs: list[Leg] = []
     if label == labels.UNREACHED:
         return legs
-    source, ground = _source_of(field, label), field.cell_labels
+    source, ground = _source_of(field, label), field.packed
     while True:
         walked = _walk(field, ground, cell)
         cell = int(walked[-1, 0]), int(walked[-1, 1])
@@ -71,7 +71,7 @@ def explain(field: HybridField, row: int, col: int) -> list[Leg]:
         label = int(field.boarding[board])
         spent = int(field.transfers.cost[board] >> labels.SOURCE_BITS)
         legs.append(ride._replace(microseconds=_time(after) - _time(label) - spent))
-        ground = _on_foot(field, label) if field.one_ride else field.cell_labels
+        ground = _on_foot(field, label) if field.one_ride else field.packed
         legs += _transfer_leg(field, board, cell, spent)
     if source.delay_microseconds:
         legs.append(Leg("delay", source.delay_microseconds, 0.0, line[-1:]))

@@ -131,6 +131,24 @@ def _far_ahead(entry, node_of, follower, bucket, last):
 
 
 @nb.njit(cache=True)
+def restless(label, first, to, cost, limit):
+    """Return the nodes that can improve a neighbour."""
+    count = 0
+    found = np.empty(label.size, np.int32)
+    for node in range(label.size):
+        start = label[node]
+        if start == UNREACHED:
+            continue
+        for arc in range(first[node], first[node + 1]):
+            came = start + cost[arc]
+            if came < label[to[arc]] and came <= limit:
+                found[count] = node
+                count += 1
+                break
+    return found[:count].copy()
+
+
+@nb.njit(cache=True)
 def price_transfers(pace, cells, metres):
     """Return the packed cost of every transfer: never 0, blocked on uncrossable ground."""
     columns = pace.shape[1]

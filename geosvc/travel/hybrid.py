@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+import copy
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from geosvc.errors import GroundError, InvalidParameter
+from geosvc.measures import MICROSECONDS_PER_SECOND
 from geosvc.travel import checks, graph, labels
 from geosvc.travel.explaining import Leg, explain
-from geosvc.travel.raster import _ground, _Options
+from geosvc.travel.raster import Field, _ground, _Options
+from geosvc.travel.times import Times
 
 if TYPE_CHECKING:
     from geosvc.travel.network import Network
@@ -132,25 +136,43 @@ def solve_hybrid(
         outwards=direction == "from_facility",
     )
     limit, access = (
-        np.int64(labels.last_label(labels.limit_microseconds(checks.checked_limit(each))))
-        for each in (limit_seconds, access_limit_seconds)
+        labels.limit_microseconds(checks.checked_limit(each)) for each in (limit_seconds, access_limit_seconds)
     )
     places = checks.checked_sources(sources, pace)
-    walk = Walk(_ground(pace, heights, None), options, limit)
-    return HybridField(walk, network, places, direction, one_ride=rides == "one", last_access=access)
+    walk = Walk(_ground(pace, heights, None), pace.dtype, options, limit)
+    return HybridField(
+        walk, network, places, direction, one_ride=rides == "one", last_access=np.int64(labels.last_label(access))
+    )
 
 
 class Walk:
     """The ground on foot: labels of cells settle here."""
 
-    def __init__(self, ground: tuple[Any, Any, Any], options: _Options, limit: np.int64) -> None:
+    def __init__(
+        self, ground: tuple[Any, Any, Any], pace_type: np.dtype[Any], options: _Options, limit_microseconds: int
+    ) -> None:
         """Keep what the kernels need."""
         from geosvc.travel import moves, tiles
 
         self.ground = tiles.Ground(*ground)
+        self.pace_type = pace_type
+        self.options = options
         self.rules = moves.Rules(*options)
-        self.limit = limit
+        self.limit_microseconds = limit_microseconds
+        self.limit = np.int64(labels.last_label(limit_microseconds))
         self.shape = self.ground.pace.shape
+
+    def within(self, limit_seconds: float) -> Walk:
+        """Return the same ground with another limit."""
+        other = copy.copy(self)
+        other.limit_microseconds = labels.limit_microseconds(checks.checked_limit(limit_seconds))
+        other.limit = np.int64(labels.last_label(other.limit_microseconds))
+        return other
+
+    def field(self, places: list[checks.Source | None]) -> Field:
+        """Return the field on foot alone, with ground of its own that can be edited."""
+        own = self.ground._replace(pace=self.ground.pace.copy())
+        return Field(own, self.pace_type, list(places), self.options, self.limit_microseconds)
 
     def settle(self, cells: labels.Labels, queue: Any, limit: np.int64 | None = None) -> None:
         """Let the labels of waiting tiles flow over the ground, in place."""
@@ -182,13 +204,17 @@ class Transfers(NamedTuple):
     cost: npt.NDArray[np.int64]  # packed
 
 
-class HybridField:
+class HybridField(Times):
     """
     Travel time between every cell and its nearest source; made by :func:`solve_hybrid`.
 
-    ``seconds``, ``microseconds`` and ``nearest`` are made anew each time they are asked for.
-    It is not edited: after a change of roads, ground or sources it is solved again, so an
-    edited field equals a fresh one because it is one.
+    The edits :meth:`open`, :meth:`close`, :meth:`move`, :meth:`change_roads` and
+    :meth:`change_pace` change the field in place and leave it equal in every bit to a fresh
+    solve. The first one costs a solve on foot and 8 bytes a cell, which are kept for the next.
+
+    How an edit stays exact: a label carries the index of its source, and so does every label
+    on the way it came by, on foot and on the road. Wiping all labels of the sources that lost
+    something leaves only labels that still hold; the rest flows in again, stage by stage.
     """
 
     def __init__(
@@ -202,36 +228,244 @@ class HybridField:
         last_access: np.int64,
     ) -> None:
         """Solve; the arguments are checked by ``solve_hybrid``."""
+        self.walk, self.network = walk, network
+        self.direction, self.one_ride, self.last_access = direction, one_ride, last_access
+        self.transfers = self._priced_transfers(network)
+        self.arcs = graph.arcs_of(network, direction)
+        self._begin(places)
+
+    def _begin(self, places: list[checks.Source | None]) -> None:
+        """Solve for these sources, from nothing."""
         from geosvc.travel import graph_kernels
 
-        self.walk, self.network, self.places = walk, network, places
-        self.direction, self.one_ride, self.last_access = direction, one_ride, last_access
+        self.places = places
+        self._foot: Field | None = None
+        self.road_labels = np.zeros(self.network.n_nodes, np.int64)
+        self._labels, self._queue = self.walk.from_sources(places, self.walk.limit)
+        # labels on foot before the ride, for every transfer
+        self.boarding = graph_kernels.at_cells(self._labels, self.transfers.cell)
+        self._ride()
+
+    def open(self, row: int, col: int, delay_seconds: float = 0.0) -> int:
+        """
+        Open a source and return its index, which follows that of the last one.
+
+        Raises
+        ------
+        InvalidParameter
+            If the cell is outside the grid, or the delay is negative.
+        UnreachableSource
+            If the cell cannot be crossed.
+        """
+        index = self._on_foot.open(row, col, delay_seconds)
+        self.places.append(checks.checked_source(row, col, delay_seconds, self.walk.ground.pace, f"source {index}"))
+        self._mend([])
+        return index
+
+    def close(self, index: int) -> None:
+        """
+        Close a source; its index is not given again.
+
+        Raises
+        ------
+        InvalidParameter
+            If there is no open source of that index.
+        """
+        self._on_foot.close(index)
+        self.places[index] = None
+        self._mend([index])
+
+    def move(self, index: int, row: int, col: int) -> None:
+        """
+        Move an open source to another cell; it keeps its index and its delay.
+
+        Raises
+        ------
+        InvalidParameter
+            If there is no open source of that index, or the cell is outside the grid.
+        UnreachableSource
+            If the cell cannot be crossed.
+        """
+        self._on_foot.move(index, row, col)
+        kept = self.places[index]
+        assert kept is not None  # it is open
+        place = checks.checked_source(row, col, 0.0, self.walk.ground.pace, f"source {index}")
+        self.places[index] = place._replace(delay_microseconds=kept.delay_microseconds)
+        self._mend([index])
+
+    @contextmanager
+    def without(self, index: int) -> Iterator[Self]:
+        """
+        Close a source for as long as the block lasts, to see what it is good for.
+
+        Afterwards the field is as it was, to the bit.
+
+        Raises
+        ------
+        InvalidParameter
+            If there is no open source of that index.
+        """
+        foot = self._on_foot
+        try:
+            with foot.without(index):
+                place, self.places[index] = self.places[index], None
+                try:
+                    self._mend([index])
+                    yield self
+                finally:
+                    self.places[index] = place
+        finally:
+            self._mend([])
+
+    def alone(self, index: int, limit_seconds: float) -> tuple[labels.Labels, labels.Labels]:
+        """
+        Return what one source reaches within a limit, as if it were the only one.
+
+        Returns
+        -------
+        cells : array of int64, shape (n,)
+            Counted row by row, ascending.
+        microseconds : array of int64, shape (n,)
+
+        Raises
+        ------
+        InvalidParameter
+            If there is no open source of that index, or the limit is no time.
+        """
+        from geosvc.travel import edits
+
+        index = checks.checked_index(index, np.array([place is not None for place in self.places], bool))
+        twin = copy.copy(self)
+        twin.walk = self.walk.within(limit_seconds)
+        twin._begin([place if i == index else None for i, place in enumerate(self.places)])  # noqa: SLF001  its own kind
+        return edits.gather(twin._labels, twin._queue)  # type: ignore[no-any-return]  # noqa: SLF001
+
+    def copy(self) -> HybridField:
+        """Return a field of its own with the same content: edit it, keep the baseline."""
+        twin = copy.copy(self)
+        walk = copy.copy(self.walk)
+        walk.ground = walk.ground._replace(pace=walk.ground.pace.copy())
+        queue = self._queue._replace(rows=self._queue.rows.copy())
+        vars(twin).update(
+            walk=walk, places=list(self.places), road_labels=self.road_labels.copy(), _labels=self._labels.copy(),
+            _queue=queue, _foot=None if self._foot is None else self._foot.copy(),
+        )
+        return twin
+
+    def change_roads(self, network: Network) -> None:
+        """
+        Take the same roads in another state: closed or open again, faster or slower.
+
+        Parameters
+        ----------
+        network : Network
+            Made from the field's own by ``closed``, ``reopened``, ``with_pace``.
+
+        Raises
+        ------
+        InvalidParameter
+            If it is another network.
+        """
+        graph.refuse_other_roads(self.network, network)
+        assert self._on_foot is not None  # solved before anything changes
+        spoilt = graph.spoilt_sources(self.network, network, self.road_labels, self.direction)
+        lost = self._lost_transfers(network.transfer_usable)
+        self.network, self.arcs = network, graph.arcs_of(network, self.direction)
+        self.transfers = self._priced_transfers(network)
+        self._mend(np.union1d(spoilt, lost))
+
+    def change_pace(self, rows: npt.ArrayLike, cols: npt.ArrayLike, new_pace: npt.ArrayLike) -> None:
+        """
+        Change the pace on foot of some cells: a flood, a new path.
+
+        Parameters
+        ----------
+        rows, cols : array of int
+            The cells. One named twice takes the last value.
+        new_pace : array of float, or one number for all
+            Seconds per metre, ``inf`` cannot be crossed.
+
+        Raises
+        ------
+        GroundError
+            If a pace is NaN, zero or negative, or elevation is missing on ground that
+            becomes crossable.
+        UnreachableSource
+            If an open source stands where nobody could pass any more; nothing is changed.
+        InvalidParameter
+            If a cell lies outside the grid.
+        """
+        from geosvc.travel import edits
+
+        pace = self.walk.ground.pace
+        cells, values = checks.checked_change(rows, cols, new_pace, self.shape, self.walk.pace_type, pace.dtype)
+        worse = cells[:, values > pace[cells[0], cells[1]]]
+        spoilt = np.zeros(len(self.places), np.bool_)
+        for marked in (self._on_foot.packed, self._labels):
+            edits.mark_around(marked, worse, spoilt)
+        self._on_foot.change_pace(cells[0], cells[1], values)
+        quicker = edits.take_pace(pace, cells, values, self._queue)
+        self.transfers = self._priced_transfers(self.network)
+        self._mend(np.flatnonzero(spoilt), quicker)
+
+    @property
+    def _on_foot(self) -> Field:
+        """The field of those who walk all the way; what they reach is where rides begin."""
+        if self._foot is None:
+            self._foot = self.walk.field(self.places)
+        return self._foot
+
+    def _priced_transfers(self, network: Network) -> Transfers:
+        from geosvc.travel import graph_kernels
+
         usable = network.transfer_usable
         cell, metres = network.transfer_cell[usable], network.transfer_m[usable]
-        cost = graph_kernels.price_transfers(walk.ground.pace, cell, metres)
-        self.transfers = Transfers(network.transfer_node[usable], cell, metres, cost)
-        self.arcs = graph.arcs_of(network, direction)
-        self.road_labels = np.zeros(network.n_nodes, np.int64)
-        self.cell_labels, queue = walk.from_sources(places, walk.limit)
-        self.boarding = graph_kernels.at_cells(self.cell_labels, cell)  # labels on foot, per transfer
-        self._ride(queue)
+        cost = graph_kernels.price_transfers(self.walk.ground.pace, cell, metres)
+        return Transfers(network.transfer_node[usable], cell, metres, cost)
 
-    def _ride(self, queue: Any) -> None:
+    def _lost_transfers(self, usable: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+        """Return the sources some of whose labels came by a transfer that will not be usable."""
+        lost = ~usable[self.network.transfer_usable]
+        node, cell, _, cost = self.transfers
+        on_road = self.road_labels[node]
+        boarded = (self.boarding != labels.UNREACHED) & (self.boarding + cost == on_road)
+        left = (on_road != labels.UNREACHED) & (on_road + cost == self._labels.ravel()[cell])
+        return np.unique(on_road[lost & (boarded | left)] & labels.SOURCE_MASK)
+
+    def _mend(self, spoilt: npt.ArrayLike, tiles_to_look_at: npt.ArrayLike = ()) -> None:
+        """Wipe what the spoilt sources had, and let everything that is left flow in again."""
+        from geosvc.travel import edits, graph_kernels
+
+        graph.wipe(self.road_labels, spoilt)
+        is_spoilt = np.zeros(len(self.places), np.bool_)
+        is_spoilt[np.asarray(spoilt, np.int64)] = True
+        wiped = edits.wipe_sources(self._labels, is_spoilt, self._queue)
+        edits.lay_under(self._on_foot.packed, self._labels, self._queue)
+        for tiles in (wiped, np.asarray(tiles_to_look_at, np.int64)):
+            edits.refill(self._labels, tiles, self._queue)
+        if not self.one_ride:
+            self.walk.settle(self._labels, self._queue)
+        before = self._on_foot.packed if self.one_ride else self._labels
+        self.boarding = graph_kernels.at_cells(before, self.transfers.cell)
+        self._ride(graph.restless(self.arcs, self.road_labels, self.walk.limit))
+
+    def _ride(self, restless: npt.NDArray[np.int32] | None = None) -> None:
         """Alternate road and ground: once, or until neither improves the other."""
         from geosvc.travel import graph_kernels
 
         nodes, cells, _, cost = self.transfers
         limit = self.walk.limit
+        waiting = np.zeros(0, np.int32) if restless is None else restless
         while True:
             improved = graph_kernels.step_on(self.boarding, self.road_labels, nodes, cost, self.last_access, limit)
-            graph.spread(self.arcs, self.road_labels, improved, limit)
-            if not graph_kernels.step_off(self.road_labels, self.cell_labels, nodes, cells, cost, limit, queue):
-                return
+            graph.spread(self.arcs, self.road_labels, np.concatenate([improved, waiting]), limit)
+            left = graph_kernels.step_off(self.road_labels, self._labels, nodes, cells, cost, limit, self._queue)
             # what was settled on foot is settled still: only what the road improved flows on
-            self.walk.settle(self.cell_labels, queue)
-            if self.one_ride:
+            self.walk.settle(self._labels, self._queue)
+            if self.one_ride or not left:
                 return
-            self.boarding = graph_kernels.at_cells(self.cell_labels, cells)
+            self.boarding = graph_kernels.at_cells(self._labels, cells)
+            waiting = waiting[:0]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -240,19 +474,12 @@ class HybridField:
         return int(rows), int(columns)
 
     @property
-    def seconds(self) -> npt.NDArray[np.float32]:
-        """Seconds to the nearest source, ``inf`` where not reached. For maps and people."""
-        return labels.seconds_of(self.cell_labels)
-
-    @property
-    def microseconds(self) -> npt.NDArray[np.int64]:
-        """Whole microseconds to the nearest source, -1 where not reached."""
-        return labels.microseconds_of(self.cell_labels)
-
-    @property
-    def nearest(self) -> npt.NDArray[np.int32]:
-        """Index of the nearest source, the smaller one on a tie; -1 where not reached."""
-        return labels.nearest_of(self.cell_labels)
+    def sources(self) -> list[tuple[int, int, float] | None]:
+        """(row, col, delay_seconds) of every source, None for a closed one."""
+        return [
+            None if place is None else (place.row, place.column, place.delay_microseconds / MICROSECONDS_PER_SECOND)
+            for place in self.places
+        ]
 
     @property
     def node_seconds(self) -> npt.NDArray[np.float32]:

@@ -25,7 +25,7 @@ from geosvc.measures import MICROSECONDS_PER_SECOND, microseconds_from_seconds
 
 SOURCE_BITS = 20
 MAX_SOURCES = 1 << SOURCE_BITS
-_SOURCE_MASK = MAX_SOURCES - 1
+SOURCE_MASK = MAX_SOURCES - 1  # of a label: the index of its source
 TIME_BIAS = (1 << 43) - 1
 HORIZON_MICROSECONDS = TIME_BIAS - 1  # a little over 101 days
 _CELLS_AT_ONCE = 1 << 16
@@ -56,7 +56,7 @@ def limit_microseconds(limit_seconds: float) -> int:
 
 def last_label(microseconds: int) -> int:
     """Return the largest label that is still within the limit; the limit itself counts."""
-    return pack(microseconds, _SOURCE_MASK)
+    return pack(microseconds, SOURCE_MASK)
 
 
 def microseconds_of(labels: Labels) -> npt.NDArray[np.int64]:
@@ -72,7 +72,7 @@ def nearest_of(labels: Labels) -> npt.NDArray[np.int32]:
     """Return the index of the source of each label, -1 where not reached."""
     indices = np.empty(labels.shape, np.int32)
     for part, out in _parts(labels, indices):
-        np.bitwise_and(part, _SOURCE_MASK, out=out, casting="unsafe")
+        np.bitwise_and(part, SOURCE_MASK, out=out, casting="unsafe")
         out[part == UNREACHED] = -1
     return indices
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from geosvc.errors import GroundError, InvalidParameter, UnreachableSource
+from geosvc.errors import GroundError, UnreachableSource
 from geosvc.measures import MICROSECONDS_PER_SECOND
 from geosvc.travel import checks, labels
+from geosvc.travel.times import Times
 
 if TYPE_CHECKING:
     from geosvc.travel.moves import Rules
@@ -139,7 +141,7 @@ def _ground(
     return pace.astype(kind, copy=False), elevation.astype(kind, copy=False), gaits
 
 
-class Field:
+class Field(Times):
     """
     Travel time between every cell and its nearest source; made by :func:`solve`.
 
@@ -147,8 +149,6 @@ class Field:
     the field in place, at the cost of what changes, and leave it equal in every bit to
     a fresh solve of the edited sources and ground.
 
-    ``seconds``, ``microseconds`` and ``nearest`` are made anew, from the 8 bytes kept
-    for a cell, each time they are asked for: keep the array, not the field, in a loop.
     One field belongs to one thread at a time; several fields may be worked on at once.
     """
 
@@ -171,7 +171,7 @@ class Field:
         self._columns = np.array([p.column if p else 0 for p in places], np.int64)
         self._delays = np.array([p.delay_microseconds if p else _CLOSED for p in places], np.int64)
         # zeros mean "not reached", and the system hands out zeros without writing them
-        self._labels = np.zeros(self.shape, np.int64)
+        super().__init__(np.zeros(self.shape, np.int64))
         self._queue = tiles.empty_queue(self.shape)
         self.tiles_settled = 0
         self._settle_from(0)
@@ -181,24 +181,6 @@ class Field:
         """Rows and columns of the grid."""
         rows, columns = self._ground.pace.shape
         return int(rows), int(columns)
-
-    @property
-    def seconds(self) -> npt.NDArray[np.float32]:
-        """Seconds to the nearest source, ``inf`` where not reached. For maps and people.
-
-        Compare with a limit in ``microseconds``: those are exact.
-        """
-        return labels.seconds_of(self._labels)
-
-    @property
-    def microseconds(self) -> npt.NDArray[np.int64]:
-        """Whole microseconds to the nearest source, -1 where not reached."""
-        return labels.microseconds_of(self._labels)
-
-    @property
-    def nearest(self) -> npt.NDArray[np.int32]:
-        """Index of the nearest source, the smaller one on a tie; -1 where not reached."""
-        return labels.nearest_of(self._labels)
 
     @property
     def limit_seconds(self) -> float:
@@ -251,8 +233,7 @@ class Field:
             If the cell cannot be crossed.
         """
         index = self._rows.size
-        if index >= labels.MAX_SOURCES:
-            raise InvalidParameter(f"at most {labels.MAX_SOURCES} sources fit; close does not free")
+        checks.refuse_one_more(index)
         place = checks.checked_source(row, col, delay_seconds, self._ground.pace, f"source {index}")
         self._rows = np.append(self._rows, place.row)
         self._columns = np.append(self._columns, place.column)
@@ -291,6 +272,52 @@ class Field:
         self._rows[index], self._columns[index] = place.row, place.column
         self._settle_from(0)
 
+    @contextmanager
+    def without(self, index: int) -> Iterator[Self]:
+        """
+        Close a source for as long as the block lasts, to see what it is good for.
+
+        Afterwards the field is as it was, to the bit.
+
+        Raises
+        ------
+        InvalidParameter
+            If there is no open source of that index.
+        """
+        index = self._open_index(index)
+        delay = self._delays[index]
+        self.close(index)
+        try:
+            yield self
+        finally:
+            self._delays[index] = delay
+            self._settle_from(index)
+
+    def alone(self, index: int, limit_seconds: float) -> tuple[labels.Labels, labels.Labels]:
+        """
+        Return what one source reaches within a limit, as if it were the only one.
+
+        Returns
+        -------
+        cells : array of int64, shape (n,)
+            Counted row by row, ascending.
+        microseconds : array of int64, shape (n,)
+
+        Raises
+        ------
+        InvalidParameter
+            If there is no open source of that index, or the limit is no time.
+        """
+        from geosvc.travel import edits, tiles
+
+        index = self._open_index(index)
+        limit = np.int64(labels.last_label(labels.limit_microseconds(checks.checked_limit(limit_seconds))))
+        cells, queue = np.zeros(self.shape, np.int64), tiles.empty_queue(self.shape)
+        row, column, delay = (each[index : index + 1] for each in (self._rows, self._columns, self._delays))
+        edits.seed(cells, row, column, delay, 0, limit, queue)
+        tiles.settle(cells, np.zeros((0, 0), np.int64), self._ground, self._rules, limit, queue)
+        return edits.gather(cells, queue)  # type: ignore[no-any-return]
+
     def change_pace(self, rows: npt.ArrayLike, cols: npt.ArrayLike, new_pace: npt.ArrayLike) -> None:
         """
         Change the pace of some cells: a road closed, a bridge built, a flood.
@@ -314,7 +341,9 @@ class Field:
         """
         from geosvc.travel import edits, tiles
 
-        cells, values = checks.checked_change(rows, cols, new_pace, self.shape, self._pace_type)
+        cells, values = checks.checked_change(
+            rows, cols, new_pace, self.shape, self._pace_type, self._ground.pace.dtype
+        )
         self._refuse_change(cells, values)
         pace, queue = self._ground.pace, self._queue
         marks = np.zeros(self.shape, np.int64)
@@ -350,12 +379,7 @@ class Field:
         edits.refill(self._labels, wiped, self._queue)
 
     def _open_index(self, index: int) -> int:
-        index = checks.whole(index, "index of a source")
-        if not 0 <= index < self._rows.size:
-            raise InvalidParameter(f"no source {index}: there are {self._rows.size}, counted from 0")
-        if self._delays[index] == _CLOSED:
-            raise InvalidParameter(f"source {index} is closed already; its index is not reused")
-        return index
+        return checks.checked_index(index, self._delays != _CLOSED)
 
     def _refuse_change(self, cells: _Indices, values: checks.Floats) -> None:
         """Refuse a change that leaves a source stranded, or opens ground of unknown height."""

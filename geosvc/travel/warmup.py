@@ -30,11 +30,12 @@ def compile_kernels() -> None:
         field.change_pace([1], [1], [2.0])
         field.change_pace([1], [1], [1.0])
         field.close(1)
+        field.alone(0, 1.0)
     _compile_hybrid()
 
 
 def _compile_hybrid() -> None:
-    """Compile the kernels of roads, and of explaining a way with and without slope."""
+    """Compile the kernels of roads, of their edits, and of explaining a way with and without slope."""
     from shapely import LineString
 
     roads = build_network(
@@ -49,7 +50,11 @@ def _compile_hybrid() -> None:
     )
     for kind in (np.float32, np.float64):
         for hills in (None, np.zeros((3, 3), kind)):
-            solve_hybrid(np.ones((3, 3), kind), roads, [(1, 0)], elevation=hills).explain(1, 2)
+            field = solve_hybrid(np.ones((3, 3), kind), roads, [(1, 0)], elevation=hills)
+            field.explain(1, 2)
+            field.change_pace([0], [0], [2.0])
+            field.change_roads(roads.closed([0]))
+            field.close(0)
 
 
 def _forget_outdated() -> None:

@@ -6,60 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from travel.worlds import PACES, WALK, World, assert_equal_fields, crossable, random_world, seeds
+from travel.editing import Editor
+from travel.worlds import WALK, World, assert_equal_fields, crossable, random_world, seeds
 
 from geosvc.errors import GroundError, InvalidParameter, UnreachableSource
 from geosvc.travel import solve
-
-
-class Editor:
-    """Applies one random edit to a field and to its world alike."""
-
-    def __init__(self, world: World, rng: np.random.Generator) -> None:
-        self.world, self.rng, self.field = world, rng, world.solve()
-
-    def cell(self) -> tuple[int, int]:
-        """Draw a cell that can be crossed."""
-        cells = crossable(self.world.pace)
-        return cells[self.rng.integers(len(cells))]
-
-    def index(self) -> int | None:
-        """Draw an open source."""
-        there = [i for i, source in enumerate(self.world.sources) if source is not None]
-        return int(self.rng.choice(there)) if there else None
-
-    def open(self) -> None:
-        """Open a facility somewhere."""
-        source = (*self.cell(), float(self.rng.choice([0.0, 12.5])))
-        self.world.sources.append(source)
-        assert self.field.open(*source) == len(self.world.sources) - 1
-
-    def close(self) -> None:
-        """Close a facility, if one is left."""
-        if (index := self.index()) is not None:
-            self.world.sources[index] = None
-            self.field.close(index)
-
-    def move(self) -> None:
-        """Move a facility, if one is left."""
-        if (index := self.index()) is not None:
-            cell = self.cell()
-            self.world.sources[index] = (*cell, self.world.sources[index][2])
-            self.field.move(index, *cell)
-
-    def change_pace(self) -> None:
-        """Change a few cells or many, for the better and the worse, some named twice."""
-        shape = self.world.pace.shape
-        count = self.rng.integers(1, 1 + self.rng.choice([3, shape[0] * shape[1]]))
-        rows, columns = (self.rng.integers(0, size, count) for size in shape)
-        values = self.rng.choice([*PACES, np.inf], count)
-        for row, column, *_ in filter(None, self.world.sources):
-            values[(rows == row) & (columns == column)] = WALK
-        values[:1] = WALK
-        for row, column, value in zip(rows, columns, values, strict=True):
-            self.world.pace[row, column] = value
-        self.field.change_pace(rows, columns, values)
-
 
 EDITS = st.lists(st.sampled_from(["open", "close", "move", "change_pace"]), min_size=1, max_size=8)
 
@@ -68,7 +19,8 @@ EDITS = st.lists(st.sampled_from(["open", "close", "move", "change_pace"]), min_
 @given(seeds, EDITS, st.booleans())
 def test_an_edited_field_equals_a_fresh_one(seed, edits, slope):
     """Whatever is opened, closed, moved or rebuilt, in any order: as if solved afresh."""
-    editor = Editor(random_world(seed, slope=slope), np.random.default_rng(seed))
+    world = random_world(seed, slope=slope)
+    editor = Editor(world, world.solve(), np.random.default_rng(seed))
     for edit in edits:
         getattr(editor, edit)()
         assert_equal_fields(editor.field, editor.world.solve())

@@ -10,7 +10,7 @@ from travel.road_worlds import NORTH, ROAD_PACE, WEST, line, random_world, roads
 from travel.worlds import WALK, seeds
 
 from geosvc.errors import GroundError, InvalidParameter, UnreachableSource
-from geosvc.travel import HybridField, Network, graph_kernels, solve, solve_hybrid
+from geosvc.travel import HybridField, Network, edits, graph_kernels, solve, solve_hybrid
 from geosvc.travel.warmup import compile_kernels
 
 RIDE = 0.1  # seconds per metre: 36 km/h
@@ -281,14 +281,19 @@ def test_the_road_leaves_no_unreachable_strip():
 
 def test_the_warm_up_compiles_everything():
     """After the warm-up no use of roads compiles anything more."""
-    kernels = [each for each in vars(graph_kernels).values() if hasattr(each, "signatures")]
+    kernels = [each for part in (graph_kernels, edits) for each in vars(part).values() if hasattr(each, "signatures")]
     compile_kernels()
     before = [len(kernel.signatures) for kernel in kernels]
     for kind in (np.float32, np.float64, np.int64):
         for seed in range(6):
             world = random_world(seed, slope=seed > 2)
             world.pace = np.nan_to_num(world.pace, posinf=9.0).astype(kind).clip(1)
-            world.solve().explain(0, 0)
+            field = world.solve()
+            field.explain(0, 0)
+            field.close(field.open(0, 0, 1.0))
+            field.change_pace([0], [0], [2])
+            field.change_roads(field.network.closed(np.arange(field.network.n_edges)))
+            field.alone(field.open(0, 0), 60)
     assert [len(kernel.signatures) for kernel in kernels] == before
 
 

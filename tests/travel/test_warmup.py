@@ -25,6 +25,7 @@ def test_the_warm_up_compiles_everything():
         field.move(0, 7, 7)
         field.close(2)
         field.copy().close(0)
+        field.alone(0, 5.0)
         hills = np.zeros((30, 40), np.float32)
         solve(np.ones((30, 40), kind), [(1, 1)], elevation=hills, gait=np.ones((30, 40)), limit_seconds=60)
     assert compiled() == before
