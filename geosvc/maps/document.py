@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import math
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -12,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import shapely
 
 from geosvc.geo.crs import name_of
-from geosvc.language import words
+from geosvc.language import LANGUAGES, words
+from geosvc.maps import numbers
+from geosvc.maps.numbers import percent
 from geosvc.registry.classes import facility_classes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from shapely.geometry.base import BaseGeometry
 
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     from geosvc.registry.areas import Area
     from geosvc.registry.facilities import Registered
 
+__all__ = ["MapContent", "assets_checksum", "data_url", "map_document", "percent"]
+
 OWN_SCRIPT, OWN_STYLE = "coverage.js", "coverage.css"
+ALL_LIMITS = "all"  # in place of a threshold's id where no limit speaks for everybody
 _MOST_ROAD_POINTS = 60_000
 _DECIMALS = 5  # about a metre
 _MAIN_ROADS = {"motorway": 4, "trunk": 4, "primary": 3, "secondary": 2}
@@ -37,8 +41,9 @@ def asset_text(name: str) -> str:
 
 
 def assets_checksum() -> str:
-    """Return the checksum of our own script and style: a map drawn by others is another map."""
-    return hashlib.sha256((asset_text(OWN_SCRIPT) + asset_text(OWN_STYLE)).encode()).hexdigest()
+    """Return the checksum of our own script, style and words: a map drawn by others is another map."""
+    parts = [asset_text(OWN_SCRIPT), asset_text(OWN_STYLE), *(repr(sorted(words(each).items())) for each in LANGUAGES)]
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
 def data_url(png: bytes) -> str:
@@ -50,13 +55,16 @@ def data_url(png: bytes) -> str:
 class MapContent:
     """Everything that a map draws, gathered by the layer above.
 
-    ``gaps`` are GeoJSON features; ``picture`` the record of the surface's picture with its
-    ``source`` (an address or a data URL); ``roads`` pairs of (class, line in degrees).
+    ``threshold`` is None where the limits are for different people and none was chosen: then the
+    map judges nobody. ``gaps`` are GeoJSON features; ``picture`` the record of the surface's
+    picture with its ``source`` (an address or a data URL); ``roads`` pairs of (class, line in
+    degrees); ``people_source`` says whose people are counted (year, kind, status, source, each
+    None where unknown); ``data_dates`` pairs of (word, date).
     """
 
     title: str
     service: Service
-    threshold: Threshold
+    threshold: Threshold | None
     run: dict[str, Any]
     areas: Sequence[Area]
     roads: Sequence[tuple[str, BaseGeometry]]
@@ -65,6 +73,8 @@ class MapContent:
     picture: dict[str, Any]
     to_be_located: int
     sources: Sequence[str]
+    people_source: Mapping[str, Any]
+    data_dates: Sequence[tuple[str, str]]
     schematic: bool
 
 
@@ -79,28 +89,30 @@ def map_document(content: MapContent, *, language: str, title_block: bool) -> di
         Whether the map carries its own title and figures; a page shows them beside it.
     """
     text = words(language)
-    service, threshold = content.service, content.threshold
-    found = content.run["summary"]["thresholds"][threshold.id]
+    service, threshold, run = content.service, content.threshold, content.run
+    found = run["summary"]["thresholds"][(threshold or service.thresholds[0]).id]
     outlines = [area for area in content.areas if area.geometry is not None]
     name = service.zh if language == "zh" else service.en
-    review = next((area.review_number for area in outlines if area.review_number), "")
+    apart = numbers.stands_apart(run)
     return {
         "language": language,
         "title": f"{content.title} · {name}" if content.title else name,
-        "subtitle": limit_text(service, threshold, language),
-        "threshold": {"id": threshold.id, "value": threshold.value},
-        "run": content.run["id"],
-        "dated": content.run["created_at"][:10],
-        "crs": f"{text['crs_label']} {name_of(content.run['inputs']['grid']['crs'])}",
-        "review_number": review,
-        "kpis": kpis(found, content.run["summary"]["people_total"], service, language),
-        "flags": [note[language] for note in content.run["notes"]] if title_block else [],
+        "subtitle": _subtitle(service, threshold, language),
+        "threshold": _threshold(threshold),
+        "limits": sorted({each.value for each in service.thresholds}),
+        "side_by_side": numbers.side_by_side(run, service, language) if apart else [],
+        "verdict": numbers.verdict_sentence(run, language) if apart else "",
+        "run": run["id"],
+        "kpis": numbers.kpis(run, service, threshold, language),
+        "facts": _facts(content, language) if title_block else [],
+        "flags": [note[language] for note in run["notes"]] if title_block else [],
         "flag_title": text["schematic_banner"] if content.schematic else text["notes"],
-        "people": found["people"],
-        "gap_count": found["gaps"],
+        "people": _people(found["people"], threshold),
+        "gap_count": None if threshold is None else found["gaps"],
+        "gap_label": _gap_label(service, threshold, language, apart=apart),
         "to_be_located": content.to_be_located,
         "facilities": _facilities(content.facilities, language),
-        "gaps": _simplified({"type": "FeatureCollection", "features": list(content.gaps)}, content),
+        "gaps": _simplified({"type": "FeatureCollection", "features": [_with_list(each, language) for each in content.gaps]}, content),
         "boundary": _boundary(outlines),
         "roads": _roads(content.roads),
         "picture": content.picture,
@@ -111,60 +123,78 @@ def map_document(content: MapContent, *, language: str, title_block: bool) -> di
     }
 
 
+def _threshold(threshold: Threshold | None) -> dict[str, Any]:
+    if threshold is None:
+        return {"id": ALL_LIMITS, "value": None}
+    return {"id": threshold.id, "value": threshold.value}
+
+
+def _people(people: dict[str, float] | None, threshold: Threshold | None) -> dict[str, float] | None:
+    """Return people by state; without a limit only the states that depend on none."""
+    if people is None or threshold is not None:
+        return people
+    return {state: count for state, count in people.items() if state not in ("covered", "beyond")}
+
+
+def _gap_label(service: Service, threshold: Threshold | None, language: str, *, apart: bool) -> str:
+    """Return what the hatching is called; where a limit is not everybody's it names the limit."""
+    text = words(language)
+    if threshold is None or not apart:
+        return text["gap"]
+    return text["beyond_limit"].format(limit=numbers.label_of(threshold, service, language))
+
+
+def _subtitle(service: Service, threshold: Threshold | None, language: str) -> str:
+    if threshold is not None:
+        return limit_text(service, threshold, language)
+    labels = " / ".join(numbers.label_of(each, service, language) for each in service.thresholds)
+    return f"{labels} · {words(language)['limits_beside']}"
+
+
 def limit_text(service: Service, threshold: Threshold, language: str) -> str:
     """Return the limit and whose limit it is, as a reader should see it."""
     text = words(language)
-    applies = "" if threshold.applies_to == "any" else f"{text['open_bracket']}{text['applies_' + threshold.applies_to]}{text['close_bracket']}"
-    return (
-        f"{text['limit']} {threshold.value:g} {text[service.shown_unit]}{applies} · {text['origin_' + threshold.origin]}"
+    return f"{text['limit']} {numbers.label_of(threshold, service, language)} · {text['origin_' + threshold.origin]}"
+
+
+def _facts(content: MapContent, language: str) -> list[dict[str, str]]:
+    """Return what a sheet must say of itself when nobody is there to ask: whose people, how, which run, what data."""
+    text, run = words(language), content.run
+    review = next((area.review_number for area in content.areas if area.review_number), "")
+    rows = [
+        (text["denominator_label"], numbers.denominator(run, content.people_source, language)),
+        (text["source"], content.people_source["source"] or ""),
+        (text["profile"], numbers.travel_text(run, content.service, language)),
+        (text["limit"], _limit_origin(content, language)),
+        (text["run"], f"{run['id']} · {text['dated']} {run['created_at'][:10]}"),
+        (text["data_dates"], text["list_mark"].join(f"{text[word]} {date}" for word, date in content.data_dates)),
+        (text["crs_label"], name_of(run["inputs"]["grid"]["crs"])),
+        (text["review_number"], review or text["internal"]),
+    ]
+    return [{"label": label, "text": value} for label, value in rows if value]
+
+
+def _limit_origin(content: MapContent, language: str) -> str:
+    """Return each limit on the map with where it comes from."""
+    shown = [content.threshold] if content.threshold is not None else list(content.service.thresholds)
+    text = words(language)
+    by_source: dict[str, list[str]] = {}
+    for each in shown:
+        by_source.setdefault(_source_of(each, language), []).append(numbers.label_of(each, content.service, language))
+    return text["list_mark"].join(
+        f"{text['list_comma'].join(labels)}{text['colon']}{source}" for source, labels in by_source.items()
     )
 
 
-def kpis(
-    found: dict[str, Any], people_total: float | None, service: Service, language: str
-) -> list[dict[str, str]]:
-    """Return the figures of a map: covered share and people, people not covered, P50 and P90."""
-    text = words(language)
-    people = found["people"]
-    if people is None or people_total is None:
-        return [{"label": text["people_covered"], "text": text["no_population"]}]
-    covered = people["covered"]
-    share = found["share"]["of_all_people"]
-    rows = [
-        {"label": text["share_covered"], "text": percent(share, language)},
-        {"label": text["people_covered"], "text": f"{covered:,.0f}"},
-        {"label": text["people_not_covered"], "text": f"{people_total - covered:,.0f}"},
-    ]
-    rows += [
-        {"label": text[name], "text": text["unreachable"] if found.get(name) is None else
-         f"{shown(found[name], service)} {text[service.shown_unit]} {text['within']}".strip()}
-        for name in ("p50", "p90") if people_total > 0
-    ]
-    if found["km2"]:
-        rows.append({"label": text["area_covered"],
-                     "text": percent(found["km2"]["covered"] / sum(found["km2"].values()), language)})
-    return rows
+def _source_of(threshold: Threshold, language: str) -> str:
+    source = threshold.source_zh if language == "zh" else threshold.source_en
+    return source or words(language)[f"origin_{threshold.origin}"]
 
 
-def percent(share: float | None, language: str) -> str:
-    """Return a share with one decimal, cut and not rounded, so that 99.96 % never reads 100 %.
-
-    Examples
-    --------
-    >>> percent(0.9996, "en"), percent(1.0, "en")
-    ('99.9 %', '100 %')
-    """
-    if share is None:
-        return words(language)["unknown"]
-    cut = math.floor(share * 1000 + 1e-9) / 10
-    return f"{cut:g} %"
-
-
-def shown(value: float, service: Service) -> str:
-    """Return minutes rounded up to whole ones, kilometres rounded up to a tenth."""
-    if service.shown_unit == "min":
-        return f"{math.ceil(value - 1e-9):,}"
-    return f"{math.ceil(value * 10 - 1e-9) / 10:,.1f}"
+def _with_list(feature: dict[str, Any], language: str) -> dict[str, Any]:
+    """Return a gap with the settlements that a popup lists, and the word for those it does not."""
+    listed, more = numbers.settlements_shown(feature["properties"], language)
+    return {**feature, "properties": {**feature["properties"], "settlements": listed, "settlements_more": more}}
 
 
 def _facilities(found: Sequence[Registered], language: str) -> dict[str, list[Any]]:
@@ -182,12 +212,13 @@ def _facilities(found: Sequence[Registered], language: str) -> dict[str, list[An
     }
 
 
-def _map_words(text: Any, service: Service) -> dict[str, str]:
-    names = ("legend", "surface", "states", "gap", "unreachable", "no_data", "facilities", "to_be_located",
-             "illustrative_mark", "people", "people_label", "area_label", "worst", "settlements", "hover", "north",
-             "open_bracket", "close_bracket", "colon", "run", "review_number", "internal", "unknown", "outside")
+def _map_words(text: Mapping[str, str], service: Service) -> dict[str, str]:
+    names = ("legend", "states", "unreachable", "no_data", "facilities", "to_be_located", "illustrative_mark", "people",
+             "people_label", "area_label", "worst", "settlements", "north", "open_bracket", "close_bracket", "colon",
+             "unknown", "details", "zoom_in", "zoom_out", "close", "map_layer_gaps", "map_layer_facilities")
     groups = {key: value for key, value in text.items() if key.startswith("group_")}
-    return {name: text[name] for name in names} | groups | {"unit": text[service.shown_unit]}
+    by_unit = {name: text[f"{name}_{service.shown_unit}"] for name in ("surface", "hover", "reading")}
+    return {name: text[name] for name in names} | groups | by_unit | {"unit": text[service.shown_unit]}
 
 
 def _boundary(outlines: Sequence[Area]) -> dict[str, Any] | None:
@@ -242,10 +273,7 @@ def _bounds(outlines: Sequence[Area], picture: dict[str, Any]) -> list[float]:
     return [min(west), min(south), max(east), max(north)]
 
 
-def attribution(content: MapContent, language: str) -> str:
+def attribution(content: MapContent, language: str) -> list[str]:
     """Return who made what is drawn, and that it is schematic where it is."""
-    text = words(language)
     parts = list(dict.fromkeys(source for source in content.sources if source))
-    if content.schematic:
-        parts.insert(0, text["schematic"])
-    return " · ".join(parts)
+    return [words(language)["schematic"], *parts] if content.schematic else parts

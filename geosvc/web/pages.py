@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from geosvc import __version__
-from geosvc.errors import GeosvcError, InvalidInput, NotFound, StoreError, WorkspaceNotFound
+from geosvc.errors import NotFound
 from geosvc.language import LANGUAGES, words
 from geosvc.maps.figure import page_parts
-from geosvc.web import views
+from geosvc.web import refusals, views
 from geosvc.workflows import publishing
 
 if TYPE_CHECKING:
@@ -71,22 +70,13 @@ def _store(request: Request) -> Store:
 
 
 def render_error(request: Request, error: Exception) -> HTMLResponse:
-    """Return a page that says what went wrong and how to go on."""
+    """Return a page that says what went wrong and how to go on; the program's own sentence stands below."""
+    kind, status = refusals.kind_of(error)
     text = words(language_of(request))
-    status, detail, title, cure = 500, "", text["error"], ""
-    if isinstance(error, WorkspaceNotFound):
-        status, detail, title, cure = 503, str(error), text["no_workspace"], text["no_workspace_cure"]
-    elif isinstance(error, StoreError):
-        status, detail = 503, str(error)
-    elif isinstance(error, NotFound):
-        status, detail, title = 404, str(error), text["not_found"]
-    elif isinstance(error, InvalidInput):
-        status, detail = 400, str(error)
-    elif isinstance(error, HTTPException):
-        status, detail, title = error.status_code, "", text["not_found"]
-    elif isinstance(error, GeosvcError):
-        status, detail = 409, str(error)
-    return _render(request, "error.html", status=status, title=title, detail=detail, cure=cure, study="", active="")
+    return _render(
+        request, "error.html", status=status, title=text[f"error_{kind}"], cure=text[f"error_{kind}_text"],
+        detail=refusals.detail_of(error), study="", active="",
+    )
 
 
 @router.get("/", response_class=HTMLResponse)
@@ -96,10 +86,11 @@ def map_page(
     """Show the map of a service with its figures."""
     del lang  # read by language_of
     store = _store(request)
-    page = views.map_view(store, service, threshold)
+    page = views.map_view(store, service, threshold or None, language_of(request))
     map_html = ""
     if page["run"] is not None:
-        document = _document(store, page["service"]["id"], page["threshold"]["id"], page["run"]["id"], language_of(request))
+        shown = None if page["threshold"] is None else page["threshold"]["id"]
+        document = _document(store, page["service"]["id"], shown, page["run"]["id"], language_of(request))
         map_html, _script = page_parts(document)
     return _render(request, "map.html", active="map", map_html=map_html, **page)
 
@@ -129,7 +120,7 @@ def gaps_page(
     """List the gaps of a service."""
     del lang
     page = views.gaps_view(
-        _store(request), service, threshold, area=area or None, min_people=views.number_or_none(min_people),
+        _store(request), service, threshold or None, language_of(request), area=area or None, min_people=views.number_or_none(min_people),
         cursor=cursor or None, limit=_PER_PAGE,
     )
     return _render(request, "gaps.html", active="gaps", **page)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from geosvc.coverage.services import service_from
 from geosvc.errors import InvalidParameter
 from geosvc.geo.crs import name_of
 from geosvc.language import words
-from geosvc.maps.document import percent
-from geosvc.measures import minutes_to_show
+from geosvc.maps import numbers
 from geosvc.registry.classes import facility_classes
 from geosvc.store.facilities import FacilityQuery
-from geosvc.workflows import features, reading, workspace
+from geosvc.workflows import features, publishing, reading, workspace
 
 if TYPE_CHECKING:
     from geosvc.store.engine import Store
 
 _LEVELS_IN_PANEL = ("county", "township")
+_SMALLEST_KM2 = 0.1
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,18 @@ class Wording:
         return words(self.language)["unknown"] if value is None else f"{value:,.0f}"
 
     def km2(self, value: float | None) -> str:
-        """Return square kilometres with one decimal."""
-        return words(self.language)["unknown"] if value is None else f"{value:,.1f}"
+        """Return square kilometres with one decimal; what is smaller is not 0."""
+        if value is None:
+            return words(self.language)["unknown"]
+        return f"{value:,.1f}" if value >= _SMALLEST_KM2 or value == 0 else f"< {_SMALLEST_KM2}"
 
     def percent(self, value: float | None) -> str:
         """Return a share, cut to one decimal."""
-        return percent(value, self.language)
+        return numbers.percent(value, self.language)
+
+    def lang_of(self, text: str | None) -> str | None:
+        """Return the language of a text of the data where it is not the page's."""
+        return numbers.foreign_language(text, self.language)
 
     def sum_of(self, states: dict[str, float]) -> float:
         """Return the total over all states."""
@@ -62,17 +68,19 @@ class Wording:
 
     def amount(self, value: float | None, unit: str) -> str:
         """Return minutes (whole, rounded up) or kilometres (one decimal, rounded up) with their unit."""
-        text = words(self.language)
-        if value is None:
-            return text["unknown"]
-        number = f"{minutes_to_show(value - 1e-9):,}" if unit == "min" else f"{math.ceil(value * 10 - 1e-9) / 10:,.1f}"
-        return f"{number} {text[unit]}"
+        return words(self.language)["unknown"] if value is None else numbers.amount(value, unit, self.language)
 
-    def limit(self, threshold: dict[str, Any]) -> str:
+    def limit(self, threshold: dict[str, Any], unit: str | None = None) -> str:
         """Return a threshold with its unit and whom it is for."""
-        text = words(self.language)
-        whom = "" if threshold["applies_to"] == "any" else f" · {text['applies_' + threshold['applies_to']]}"
-        return f"{threshold['value']:g} {text[threshold['unit']]}{whom}"
+        return numbers.limit_label(threshold["value"], unit or threshold["unit"], threshold["applies_to"], self.language)
+
+    def states_not_covered(self, people: dict[str, float]) -> list[tuple[str, float]]:
+        """Return (state, people) of those not covered, each state by itself."""
+        return numbers.states_not_covered(people)
+
+    def settlements(self, gap: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
+        """Return the settlements of a gap to list, and the word for the others."""
+        return numbers.settlements_shown(gap, self.language)
 
     def fill(self, key: str, **values: object) -> str:
         """Return a sentence with its gaps filled."""
@@ -110,24 +118,51 @@ def _chosen(services: list[dict[str, Any]], service_id: str | None, store: Store
     return next(each for each in services if each["id"] == wanted)
 
 
-def map_view(store: Store, service_id: str | None, threshold_id: str | None) -> dict[str, Any]:
-    """Return what the map page shows."""
+def map_view(store: Store, service_id: str | None, threshold_id: str | None, language: str) -> dict[str, Any]:
+    """Return what the map page shows; ``threshold`` None where no limit speaks for everybody."""
     frame = _frame(store)
     service = _chosen(frame["services"], service_id, store)
     if service["run"] is None:
         return {**frame, "service": service, "run": None, "threshold": None}
-    table = reading.coverage_table(store, service["id"], threshold_id=threshold_id)
-    run = reading.run_record(store, table["run"])
-    rows = [row for row in table["rows"] if row["level"] in _LEVELS_IN_PANEL]
+    run = reading.run_record(store, service["run"])
+    measured = service_from(run["parameters"]["service"])
+    shown = publishing.chosen_threshold(run, measured, threshold_id)
+    apart = numbers.stands_apart(run)
+    tables = {each.id: reading.coverage_table(store, service["id"], run_id=run["id"], threshold_id=each.id)
+              for each in (measured.thresholds if apart else [shown or measured.thresholds[0]])}
+    table = tables[(shown or measured.thresholds[0]).id]
+    rows = [row for row in table["rows"] if row["level"] in (*_LEVELS_IN_PANEL, "outside")]
     return {
-        **frame, "service": service, "run": run, "threshold": table["threshold"], "total": table["rows"][0],
-        "rows": rows, "outside": next((r for r in table["rows"] if r["level"] == "outside"), None),
-        "figures": run["summary"]["thresholds"][table["threshold"]["id"]],
-        "thresholds": _all_thresholds(service, run), "beside": _beside(store, frame["services"], service),
+        **frame, "service": service, "run": run, "threshold": None if shown is None else table["threshold"],
+        "total": table["rows"][0], "rows": rows, "states": _states_of(rows),
+        "tiles": numbers.side_by_side(run, measured, language) if apart else [],
+        "verdict": numbers.verdict_sentence(run, language) if apart else "",
+        "by_limit": _covered_by_limit(tables) if apart else {},
+        "kpis": numbers.kpis(run, measured, shown, language),
+        "travel": numbers.travel_text(run, measured, language),
+        "figures": None if shown is None else run["summary"]["thresholds"][shown.id],
+        "thresholds": _all_thresholds(service, run), "beside": _beside(store, frame["services"], service, language),
         "crs": name_of(run["inputs"]["grid"]["crs"]),
         "schematic": table["schematic"], "notes": run["notes"],
-        "population_source": (frame["held"]["layers"].get("population") or {}).get("source"),
+        "denominator": numbers.denominator(run, publishing.people_source(store, run), language),
+        "population_source": publishing.people_source(store, run)["source"],
     }
+
+
+def _states_of(rows: list[dict[str, Any]]) -> list[str]:
+    """Return the states of people not covered that a table needs a column for."""
+    counted = [row["people"] for row in rows if row["people"] is not None]
+    return [state for state in numbers.NOT_COVERED if state == "beyond" or any(people[state] > 0 for people in counted)]
+
+
+def _covered_by_limit(tables: dict[str, dict[str, Any]]) -> dict[str, list[float | None]]:
+    """Return, for each area, the people within each limit; None where nobody is known of."""
+    found: dict[str, list[float | None]] = {}
+    for table in tables.values():
+        for row in table["rows"]:
+            within = None if row["people"] is None or not row["people_total"] else row["people"]["covered"]
+            found.setdefault(row["area_code"], []).append(within)
+    return found
 
 
 def _all_thresholds(service: dict[str, Any], run: dict[str, Any]) -> list[dict[str, Any]]:
@@ -137,37 +172,61 @@ def _all_thresholds(service: dict[str, Any], run: dict[str, Any]) -> list[dict[s
     ]
 
 
-def _beside(store: Store, services: list[dict[str, Any]], service: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the answers of the other measured services of the same group."""
+def _beside(
+    store: Store, services: list[dict[str, Any]], service: dict[str, Any], language: str
+) -> list[dict[str, Any]]:
+    """Return the answers of the other measured services of the same group, each limit with its people."""
     others = [
         each for each in services
         if each["group"] == service["group"] and each["id"] != service["id"] and each["run"] is not None
     ]
-    return [reading.default_answer(store, each["id"]) for each in others]
+    return [row for each in others for row in _answers(each, reading.run_record(store, each["run"]), language)]
+
+
+def _answers(service: dict[str, Any], run: dict[str, Any], language: str) -> list[dict[str, Any]]:
+    """Return one row for a service whose first limit is everybody's, else one for each limit."""
+    measured = service_from(run["parameters"]["service"])
+    if numbers.stands_apart(run):
+        return [{"service": service, "limit": tile["label"], "text": tile["people"]}
+                for tile in numbers.side_by_side(run, measured, language)]
+    first = measured.thresholds[0]
+    share = run["summary"]["thresholds"][first.id]["share"]
+    return [{"service": service, "limit": numbers.label_of(first, measured, language),
+             "text": numbers.percent(None if share is None else share["of_all_people"], language)}]
 
 
 def gaps_view(
-    store: Store, service_id: str | None, threshold_id: str | None, *, area: str | None, min_people: float | None,
-    cursor: str | None, limit: int,
+    store: Store, service_id: str | None, threshold_id: str | None, language: str, *, area: str | None,
+    min_people: float | None, cursor: str | None, limit: int,
 ) -> dict[str, Any]:
-    """Return what the list of gaps shows."""
+    """Return what the list of gaps shows; no list where no limit speaks for everybody and none was chosen."""
     frame = _frame(store)
     service = _chosen(frame["services"], service_id, store)
     empty = {**frame, "service": service, "gaps": [], "matched": 0, "following": None, "threshold": None, "run": None,
              "area": area or "", "min_people": min_people, "nearest": {}, "schematic": False, "notes": [],
-             "areas": []}
+             "areas": [], "tiles": [], "verdict": "", "apart": False}
     if service["run"] is None:
         return empty
-    table = reading.coverage_table(store, service["id"], threshold_id=threshold_id)
+    run = reading.run_record(store, service["run"])
+    measured = service_from(run["parameters"]["service"])
+    apart = numbers.stands_apart(run)
+    told = {
+        **empty, "run": run["id"], "schematic": reading.is_schematic(run["notes"]), "notes": run["notes"], "apart": apart,
+        "verdict": numbers.verdict_sentence(run, language) if apart else "",
+        "tiles": numbers.side_by_side(run, measured, language) if apart else [],
+    }
+    shown = publishing.chosen_threshold(run, measured, threshold_id)
+    if shown is None:
+        return told
+    table = reading.coverage_table(store, service["id"], threshold_id=shown.id)
     gaps, matched, following = features.gaps_page(
-        store, service_id=service["id"], threshold_id=table["threshold"]["id"], area_code=area,
+        store, service_id=service["id"], threshold_id=shown.id, area_code=area,
         min_people=min_people, cursor=cursor, limit=limit,
     )
     ids = sorted({gap["properties"]["nearest_facility"] for gap in gaps} - {None})
     found, _count, _next = features.facilities_page(store, FacilityQuery(ids=ids), cursor=None, limit=max(len(ids), 1))
     return {
-        **empty, "gaps": gaps, "matched": matched, "following": following, "threshold": table["threshold"],
-        "run": table["run"], "schematic": table["schematic"], "notes": table["notes"],
+        **told, "gaps": gaps, "matched": matched, "following": following, "threshold": table["threshold"],
         "nearest": {each["id"]: each["properties"]["name"] for each in found},
         "areas": [row for row in table["rows"] if row["km2"] is not None and row["level"] != "total"],
     }

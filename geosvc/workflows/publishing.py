@@ -12,10 +12,12 @@ from geosvc.coverage import services
 from geosvc.errors import StoreError
 from geosvc.geo.vector import read_vector
 from geosvc.maps.document import MapContent, assets_checksum, data_url, map_document
-from geosvc.registry import areas, facilities, layers
+from geosvc.maps.numbers import stands_apart
+from geosvc.registry import areas, facilities, layers, populations
 from geosvc.registry.imports.layers import ROADS_FILE
 from geosvc.registry.layers import POPULATION, ROADS
 from geosvc.store.areas import AreaQuery, newest_area
+from geosvc.store.populations import newest_population
 from geosvc.store.runs import GapQuery, select_gaps
 from geosvc.workflows import features, reading
 from geosvc.workflows.workspace import title_of
@@ -23,10 +25,15 @@ from geosvc.workflows.workspace import title_of
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
+    from geosvc.coverage.services import Service, Threshold
     from geosvc.registry.facilities import Registered
+    from geosvc.registry.layers import Layer
+    from geosvc.registry.populations import Population
     from geosvc.store.engine import Session, Store
 
 _MOST_GAPS_DRAWN = 2000
+# Raise it when a map of the same run says something else than before: a file that is there is drawn again.
+_DRAWING = 2
 # The fingerprint stands in the first lines of a map.
 _HEAD = 2000
 
@@ -39,6 +46,8 @@ def map_of(
 
     Parameters
     ----------
+    threshold_id : str, optional
+        The first limit unless named; where limits are for different people, none unless named.
     picture_address : str, optional
         Where a page finds the surface's picture; None puts it inside.
 
@@ -49,20 +58,76 @@ def map_of(
     path, record = reading.picture_files(store, service_id, run_id)
     run = reading.run_record(store, record["run"])
     service = services.service_from(run["parameters"]["service"])
-    threshold = service.threshold(threshold_id)
+    threshold = chosen_threshold(run, service, threshold_id)
     source = picture_address or data_url(path.read_bytes())
     with store.reading() as session:
+        used = _facilities(session, run)
         content = MapContent(
             title=run["summary"]["title"] or title_of(session), service=service, threshold=threshold, run=run,
             areas=areas.find(session, AreaQuery(has_geometry=True)),
             roads=_roads(store, run),
-            facilities=_facilities(session, run),
-            gaps=_gaps(session, run["id"], threshold.id, service.shown_unit),
+            facilities=used,
+            gaps=[] if threshold is None else _gaps(session, run["id"], threshold.id, service.shown_unit),
             picture={**record, "source": source},
             to_be_located=run["summary"]["facilities"]["to_be_located_in_registry"],
             sources=_sources(store, session), schematic=reading.is_schematic(run["notes"]),
+            people_source=_people_source(store, session, run), data_dates=_data_dates(store, session, run, used),
         )
     return map_document(content, language=language, title_block=title_block)
+
+
+def chosen_threshold(run: dict[str, Any], service: Service, threshold_id: str | None) -> Threshold | None:
+    """Return the limit that a map shows: the named one, else the first; None where no limit speaks for everybody.
+
+    Raises
+    ------
+    ServiceNotFound
+    """
+    if threshold_id is None and stands_apart(run):
+        return None
+    return service.threshold(threshold_id)
+
+
+def people_source(store: Store, run: dict[str, Any]) -> dict[str, Any]:
+    """Return whose people a run counted: year, kind, status and source, None where that is not known."""
+    with store.reading() as session:
+        return _people_source(store, session, run)
+
+
+def _people_source(store: Store, session: Session, run: dict[str, Any]) -> dict[str, Any]:
+    layer = _layers_of_run(store, session, run).get(POPULATION)
+    figure = _figure_of_everybody(session, run)
+    told: dict[str, Any] = {"year": None, "kind": None, "status": None, "source": None}
+    if figure is not None:
+        told |= {"year": figure.year, "kind": figure.kind, "status": figure.status, "source": figure.source}
+    if layer is not None:
+        told |= {"year": layer.summary.get("year") or told["year"], "source": layer.source or told["source"]}
+    return told
+
+
+def _figure_of_everybody(session: Session, run: dict[str, Any]) -> Population | None:
+    """Return the registered figure that is the total of a run; None if none is, or if figures changed since."""
+    total = run["summary"]["people_total"]
+    if total is None or newest_population(session) > run["created_at"]:
+        return None
+    same = [each for each in populations.find(session) if each.kind == "resident" and abs(each.people - total) < 0.5]
+    return max(same, key=lambda each: each.year, default=None)
+
+
+def _layers_of_run(store: Store, session: Session, run: dict[str, Any]) -> dict[str, Layer]:
+    """Return the layers that a run was computed on, as far as they are still in force."""
+    used = run["inputs"]["layers"]
+    return {layer.kind: layer for layer in layers.find(store, session) if used.get(layer.kind) == layer.sha256}
+
+
+def _data_dates(
+    store: Store, session: Session, run: dict[str, Any], used: list[Registered]
+) -> list[tuple[str, str]]:
+    """Return (word, date) of the layers and the registry that a run rests on, by the day."""
+    found = _layers_of_run(store, session, run)
+    dates = [(f"layer_{kind}", layer.dated) for kind, layer in sorted(found.items()) if layer.dated]
+    newest = max((each.recorded_at for each in used), default="")
+    return [*dates, ("registry", newest[:10])] if newest else dates
 
 
 def _facilities(session: Session, run: dict[str, Any]) -> list[Registered]:
@@ -139,5 +204,6 @@ def _fingerprint(
     _path, record = reading.picture_files(store, service_id, run_id)
     with store.reading() as session:
         outlines = newest_area(session)  # the boundary that is drawn is today's
-    parts = [record["run"], threshold_id or "", language, __version__, assets_checksum(), outlines]
+        people = newest_population(session)  # and so is what is said of the people
+    parts = [record["run"], threshold_id or "", language, __version__, str(_DRAWING), assets_checksum(), outlines, people]
     return hashlib.sha256("|".join(parts).encode()).hexdigest()

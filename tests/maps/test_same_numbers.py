@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from geosvc.maps import numbers
 from geosvc.maps.figure import DATA_ID
 from geosvc.store.engine import Store
 from geosvc.workflows import publishing
@@ -78,8 +79,12 @@ def test_the_page_shows_the_numbers_of_the_api(
         assert document["people"] == total["people"]
         assert document["run"] == table["run"]
         assert table["run"] in text
-        for people in (total["people"]["covered"], total["people_total"] - total["people"]["covered"], total["people_total"]):
+        apart = any(each["applies_to"] != "any" for each in service["thresholds"])
+        states = [total["people"][state] for state in STATES if total["people"][state] > 0]
+        for people in (*states, total["people_total"]):
             assert re.search(rf"(?<![\d,]){people:,.0f}(?![\d,])", text), (service["id"], limit["id"], people)
+        # No share of everybody leads where the limit is not everybody's.
+        assert (f"{numbers.percent(total['share']['of_all_people'], 'zh')} 覆盖率" in text) is not apart, service["id"]
 
 
 def test_the_single_file_is_that_of_the_page(demo_client: TestClient):
@@ -124,15 +129,16 @@ def test_schematic_data_is_announced_on_the_map(demo_store: Store, language: str
     document = publishing.map_of(demo_store, "hospital-drive", language=language, title_block=True)
     word = "示意" if language == "zh" else "schematic"
     assert sum(word in flag for flag in document["flags"]) >= 3
-    assert word in document["attribution"].lower()
+    assert word in " ".join(document["attribution"]).lower()
 
 
 def test_the_map_names_run_date_and_crs(demo_store: Store, demo_client: TestClient):
     """Title block: run, date, coordinate system, and whose limit it is."""
     document = publishing.map_of(demo_store, "hospital-drive", title_block=True)
     run = demo_client.get(f"/api/runs/{document['run']}").json()
-    assert document["dated"] == run["created_at"][:10]
-    assert "CGCS2000" in document["crs"]
+    told = {each["label"]: each["text"] for each in document["facts"]}
+    assert told["计算记录"] == f"{run['id']} · 计算于 {run['created_at'][:10]}"
+    assert "CGCS2000" in told["坐标系"]
     assert "30" in document["subtitle"]
     assert "非规划目标" in document["subtitle"]
     assert "靖宇县" in document["title"]
@@ -143,8 +149,8 @@ def test_the_picture_splits_at_the_limit_as_the_cells_do(demo_client: TestClient
     import numpy as np
     from PIL import Image
 
-    for service in ("hospital-drive", "basic-radius", "fitness-15-walk"):
-        document = publishing.map_of(demo_store, service, title_block=True)
+    for service, threshold in (("hospital-drive", None), ("basic-radius", "10km"), ("fitness-15-walk", None)):
+        document = publishing.map_of(demo_store, service, threshold_id=threshold, title_block=True)
         step = document["picture"]["step"]
         for limit in demo_client.get(f"/api/services/{service}").json()["thresholds"]:
             assert limit["value"] / step == pytest.approx(round(limit["value"] / step), abs=1e-9)

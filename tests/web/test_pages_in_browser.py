@@ -177,11 +177,14 @@ def chrome_of(page: Page) -> list[str]:
       const own = 'nav, h1, h2, h3, label, th[scope=col], button, dt, .skip, #gm-legend, summary, ' +
         '.leaflet-control-zoom, .leaflet-control-scale, [role=status], option[value=""], .downloads, #service option, #service optgroup';
       const found = [document.title];
+      const isName = (node) => node.closest('[lang=zh]') && document.documentElement.lang === 'en';
       for (const node of document.querySelectorAll(own)) {
+        if (isName(node)) { continue; }
         found.push(node.textContent);
         found.push(node.getAttribute('label') || '');
       }
       for (const node of document.querySelectorAll('[aria-label], [title], [placeholder], [alt]')) {
+        if (isName(node)) { continue; }
         for (const name of ['aria-label', 'title', 'placeholder', 'alt']) { found.push(node.getAttribute(name) || ''); }
       }
       return found;
@@ -305,19 +308,46 @@ def test_the_keyboard_meets_the_skip_link_first(open_page, demo_server: str):
         expect(page.locator("#main")).to_be_focused()
 
 
-def test_the_keyboard_reaches_the_list_of_services(open_page, demo_server: str):
-    """Without a mouse the list of services is reached by tabs, changed by arrows, and asks at once."""
-    page = open_page(demo_server, "/")
-    wait_for_map(page)
+def tab_to(page: Page, element_id: str) -> None:
+    """Press Tab until an element has the focus."""
     for _ in range(12):
         page.keyboard.press("Tab")
-        if page.evaluate("() => document.activeElement.id") == "service":
-            break
-    expect(page.locator("#service")).to_be_focused()
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**service=*")
+        if page.evaluate("() => document.activeElement.id") == element_id:
+            return
+    raise AssertionError(f"no tab stop leads to {element_id}")
+
+
+def test_arrow_keys_only_walk_through_the_list(open_page, demo_server: str):
+    """Without a mouse an arrow key changes nothing but the list; the button beside it asks (WCAG 3.2.2)."""
+    page = open_page(demo_server, "/")
     wait_for_map(page)
+    tab_to(page, "service")
+    first = page.locator("#service").input_value()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#service")).to_be_focused()
+    chosen = page.locator("#service").input_value()
+    assert chosen != first
+    assert "service=" not in page.url
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**service={chosen}*")
+
+
+@pytest.mark.parametrize(("path", "change", "expected"), [
+    ("/", ("#service", "basic-radius"), "service=basic-radius"),
+    ("/gaps?service=hospital-drive&threshold=60min&min_people=100", ("#service", "blood-drive"), "service=blood-drive&min_people=100"),
+    ("/gaps?service=hospital-drive", ("#threshold", "60min"), "threshold=60min"),
+])
+def test_choosing_works_without_scripts(open_page, demo_server: str, path: str, change: tuple[str, str], expected: str):
+    """Where scripts are switched off the button does it; a limit of the service before is not carried along."""
+    page = open_page(demo_server, path, java_script_enabled=False)
+    field, value = change
+    page.locator(field).select_option(value)
+    page.locator(f"form:has({field}) button").click()
+    page.wait_for_url(f"**{expected}*")
+    assert "threshold=" not in page.url or field == "#threshold"
+    expect(page.locator(field)).to_have_value(value)
 
 
 def test_every_tab_stop_is_seen(open_page, demo_server: str):

@@ -8,6 +8,9 @@
   var POLICY = [1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240];
   var UNREACHABLE = '#8d8496';
   var NO_DATA = '#e3e7e9';
+  var EVERY_LIMIT = '#f6ecd6';
+  var HAN = /[\u3400-\u9fff]/;
+  var speaks = 'zh';
   var GROUPS = {
     hospital: '#b3203a', township: '#1f6f4a', community: '#1f6f4a', village: '#5b8c2a', clinic: '#4f7f86',
     maternal: '#a0458f', emergency: '#c4520a', blood: '#8e1b1b', fitness: '#2f5fb3', pharmacy: '#7a7a2e',
@@ -17,7 +20,11 @@
   function element(tag, className, text) {
     var made = document.createElement(tag);
     if (className) { made.className = className; }
-    if (text !== undefined && text !== null) { made.textContent = String(text); }
+    if (text !== undefined && text !== null) {
+      made.textContent = String(text);
+      // Names and sources keep their language: a screen reader must not spell Chinese as English.
+      if (speaks !== 'zh' && HAN.test(made.textContent)) { made.lang = 'zh'; }
+    }
     return made;
   }
 
@@ -47,6 +54,21 @@
     return bands;
   }
 
+  /* Where the limits are for different people no colour may judge: one hue, breaks at every limit. */
+  function bandsBeside(limits) {
+    var low = 0;
+    var bands = limits.map(function (high, i) {
+      var band = { low: low, high: high, colour: NEAR[Math.min(i, NEAR.length - 1)] };
+      low = high;
+      return band;
+    });
+    return bands.concat([{ low: low, high: Infinity, colour: EVERY_LIMIT }]);
+  }
+
+  function bandsOf(doc) {
+    return doc.threshold.value === null ? bandsBeside(doc.limits) : bandsFor(doc.threshold.value);
+  }
+
   var CanvasOverlay = L.ImageOverlay.extend({
     _initImage: function () {
       var canvas = this._image = this._url;
@@ -73,9 +95,9 @@
     this.pixels = pixels;
   }
 
-  Surface.prototype.paint = function (limit) {
+  Surface.prototype.paint = function (bands) {
     var data = this.data;
-    var bands = bandsFor(limit);
+    var last = bands[bands.length - 1].colour;
     var table = new Uint8ClampedArray(256 * 4);
     for (var n = 0; n < 256; n += 1) {
       var value = n * data.step;
@@ -86,7 +108,7 @@
         for (var b = 0; b < bands.length && !colour; b += 1) {
           if (value <= bands[b].high + 1e-9 && n < data.farther) { colour = bands[b].colour; }
         }
-        colour = colour || FAR[FAR.length - 1];
+        colour = colour || last;
       }
       if (colour) { table.set(rgb(colour).concat(n === data.no_data ? 130 : 240), 4 * n); }
     }
@@ -123,13 +145,13 @@
     svg.style.position = 'absolute';
     var pattern = document.createElementNS(ns, 'pattern');
     pattern.setAttribute('id', 'gm-hatch');
-    pattern.setAttribute('width', '7');
-    pattern.setAttribute('height', '7');
+    pattern.setAttribute('width', '9');
+    pattern.setAttribute('height', '9');
     pattern.setAttribute('patternUnits', 'userSpaceOnUse');
     pattern.setAttribute('patternTransform', 'rotate(45)');
     var bar = document.createElementNS(ns, 'rect');
     bar.setAttribute('width', '1.1');
-    bar.setAttribute('height', '7');
+    bar.setAttribute('height', '9');
     bar.setAttribute('fill', '#8a2d5c');
     pattern.appendChild(bar);
     var defs = document.createElementNS(ns, 'defs');
@@ -184,13 +206,19 @@
     return made;
   }
 
+  /* A card that folds: open where there is room for it and the map, and always on paper. */
+  function foldable(id, className, title) {
+    var card = element('details', 'gm-card ' + className);
+    card.id = id;
+    card.appendChild(element('summary', '', title));
+    return card;
+  }
+
   function legend(doc) {
     var words = doc.words;
-    var card = element('section', 'gm-card gm-legend');
-    card.setAttribute('aria-label', words.legend);
-    card.id = 'gm-legend';
+    var card = foldable('gm-legend', 'gm-legend', words.legend);
     card.appendChild(element('h3', '', words.surface + words.open_bracket + words.unit + words.close_bracket));
-    bandsFor(doc.threshold.value).forEach(function (band) {
+    bandsOf(doc).forEach(function (band) {
       var low = number(band.low, 2);
       var text = band.high === Infinity ? '> ' + low : (band.low === 0 ? '≤ ' : low + '–') + number(band.high, 2);
       card.appendChild(legendRow(colourSwatch(band.colour), text, null));
@@ -198,7 +226,7 @@
     var people = doc.people;
     var count = function (state) { return people ? number(people[state]) + ' ' + words.people : words.unknown; };
     card.appendChild(element('h3', '', words.states));
-    card.appendChild(legendRow(hatchSwatch(), words.gap, number(doc.gap_count)));
+    if (doc.gap_count !== null) { card.appendChild(legendRow(hatchSwatch(), doc.gap_label, number(doc.gap_count))); }
     card.appendChild(legendRow(colourSwatch(UNREACHABLE), words.unreachable, count('unreachable')));
     card.appendChild(legendRow(colourSwatch(NO_DATA), words.no_data, count('no_data')));
     card.appendChild(element('h3', '', words.facilities));
@@ -216,30 +244,107 @@
     return card;
   }
 
+  function pairs(className, rows) {
+    var list = element('dl', className);
+    rows.forEach(function (row) {
+      list.appendChild(element('dt', '', row.label));
+      list.appendChild(element('dd', '', row.text));
+    });
+    return list;
+  }
+
+  function tiles(doc) {
+    var list = element('div', 'gm-tiles');
+    doc.side_by_side.forEach(function (each) {
+      var tile = element('div', each.id === doc.threshold.id ? 'gm-chosen' : '');
+      tile.appendChild(element('span', '', each.label));
+      tile.appendChild(element('b', '', each.people));
+      tile.appendChild(element('span', '', each.share));
+      list.appendChild(tile);
+    });
+    return list;
+  }
+
+  /* What a sheet says of itself: it may lie on a desk where nobody can be asked. */
   function titleBlock(doc) {
-    var words = doc.words;
     var card = element('section', 'gm-card gm-title');
     card.id = 'gm-title';
     card.appendChild(element('h2', '', doc.title));
     card.appendChild(element('p', '', doc.subtitle));
-    var list = element('dl', 'gm-kpis');
-    doc.kpis.forEach(function (kpi) {
-      list.appendChild(element('dt', '', kpi.label));
-      list.appendChild(element('dd', '', kpi.text));
-    });
-    card.appendChild(list);
-    if (doc.flags.length) {
-      var flags = element('details', 'gm-flag');
-      flags.appendChild(element('summary', '', doc.flag_title));
-      var items = element('ul', '');
-      doc.flags.forEach(function (text) { items.appendChild(element('li', '', text)); });
-      flags.appendChild(items);
-      card.appendChild(flags);
+    if (doc.side_by_side.length) {
+      card.appendChild(tiles(doc));
+      card.appendChild(element('p', 'gm-verdict', doc.verdict));
     }
-    card.appendChild(element('p', '', words.run + ' ' + doc.run + ' · ' + doc.dated));
-    card.appendChild(element('p', '', doc.crs));
-    card.appendChild(element('p', '', words.review_number + (doc.review_number || words.internal)));
+    card.appendChild(pairs('gm-kpis', doc.kpis));
+    if (doc.flags.length) { card.appendChild(element('p', 'gm-flag', doc.flag_title)); }
+    var more = element('details', 'gm-more');
+    more.appendChild(element('summary', '', doc.words.details));
+    var notes = element('ul', 'gm-notes');
+    doc.flags.forEach(function (text) { notes.appendChild(element('li', '', text)); });
+    if (doc.flags.length) { more.appendChild(notes); }
+    more.appendChild(pairs('gm-facts', doc.facts));
+    card.appendChild(more);
     return card;
+  }
+
+  /* One tab stop for a layer, arrows within it, Enter opens: a county may have thousands of facilities. */
+  function keyboardLayer(map, paneName, label, parts) {
+    var holder = map.getPane(paneName);
+    holder.setAttribute('role', 'group');
+    holder.setAttribute('aria-label', label);
+    parts.forEach(function (part, i) {
+      var node = part.layer.getElement();
+      node.setAttribute('role', 'button');
+      node.setAttribute('aria-label', part.name);
+      if (speaks !== 'zh' && HAN.test(part.name)) { node.setAttribute('lang', 'zh'); }
+      node.setAttribute('tabindex', i === 0 ? '0' : '-1');
+      node.addEventListener('focus', function () { map.panInside(part.at, { padding: [30, 30], animate: false }); });
+      node.addEventListener('keydown', function (event) { pressed(map, parts, i, event); });
+    });
+  }
+
+  function pressed(map, parts, i, event) {
+    var next = { ArrowRight: i + 1, ArrowDown: i + 1, ArrowLeft: i - 1, ArrowUp: i - 1, Home: 0, End: parts.length - 1 }[event.key];
+    if (event.key === 'Enter' || event.key === ' ') {
+      openByKey(map, parts[i]);
+    } else if (next !== undefined) {
+      var to = parts[(next + parts.length) % parts.length].layer.getElement();
+      parts[i].layer.getElement().setAttribute('tabindex', '-1');
+      to.setAttribute('tabindex', '0');
+      to.focus();
+    } else {
+      return;
+    }
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  /* Focus goes into the popup and, when it closes, back to where it came from. */
+  function openByKey(map, part) {
+    part.layer.openPopup(part.at);
+    var box = part.layer.getPopup().getElement();
+    box.setAttribute('role', 'dialog');
+    box.setAttribute('aria-label', part.name);
+    if (speaks !== 'zh' && HAN.test(part.name)) { box.setAttribute('lang', 'zh'); }
+    box.setAttribute('tabindex', '-1');
+    box.focus();
+    box.onkeydown = function (event) {
+      if (event.key === 'Escape') { map.closePopup(); }
+    };
+    map.once('popupclose', function () { part.layer.getElement().focus(); });
+  }
+
+  /* Leaflet speaks English only. */
+  function nameButtons(map, words) {
+    [['.leaflet-control-zoom-in', words.zoom_in], ['.leaflet-control-zoom-out', words.zoom_out]].forEach(function (pair) {
+      var button = map.getContainer().querySelector(pair[0]);
+      button.title = pair[1];
+      button.setAttribute('aria-label', pair[1]);
+    });
+    map.on('popupopen', function (event) {
+      var button = event.popup.getElement().querySelector('.leaflet-popup-close-button');
+      if (button) { button.setAttribute('aria-label', words.close); }
+    });
   }
 
   function facilityLayer(doc, map) {
@@ -250,16 +355,21 @@
       (places[key] = places[key] || []).push(i);
     });
     var layer = L.layerGroup();
+    var parts = [];
     Object.keys(places).forEach(function (key) {
       var members = places[key];
       var first = members[0];
-      var marker = L.circleMarker([data.lat[first], data.lon[first]], {
+      var at = L.latLng(data.lat[first], data.lon[first]);
+      layer.addLayer(L.circleMarker(at, {
         radius: members.length > 1 ? 9 : 7, weight: 2, color: '#ffffff', fillOpacity: 1, opacity: 1,
-        fillColor: GROUPS[data.group[first]] || GROUPS.other, pane: 'facilities'
-      });
-      marker.bindTooltip(function () { return tooltip(doc, members); }, { direction: 'top', className: 'gm-tip' });
-      marker.bindPopup(function () { return popup(doc, members); }, { maxWidth: 320 });
-      layer.addLayer(marker);
+        fillColor: GROUPS[data.group[first]] || GROUPS.other, pane: 'facilities', interactive: false
+      }));
+      // The dot is small; what is pointed at and tapped is a clear disc of 26 px over it.
+      var target = L.circleMarker(at, { radius: 13, stroke: false, fillOpacity: 0, pane: 'facilities', className: 'gm-target' });
+      target.bindTooltip(function () { return tooltip(doc, members); }, { direction: 'top', className: 'gm-tip' });
+      target.bindPopup(function () { return popup(doc, members); }, { maxWidth: 320 });
+      layer.addLayer(target);
+      parts.push({ layer: target, at: at, name: members.map(function (i) { return data.name[i]; }).join(', ') });
       if (members.length > 1) {
         var icon = element('span', '', members.length);
         layer.addLayer(L.marker([data.lat[first], data.lon[first]], {
@@ -269,7 +379,8 @@
       }
     });
     layer.addTo(map);
-    return layer;
+    keyboardLayer(map, 'facilities', doc.words.map_layer_facilities, parts);
+    map.getPane('counts').setAttribute('aria-hidden', 'true');
   }
 
   function tooltip(doc, members) {
@@ -291,26 +402,44 @@
   }
 
   function gapLayer(doc, map) {
+    var parts = [];
     var layer = L.geoJSON(doc.gaps, {
       renderer: L.svg({ pane: 'gaps', padding: 0.5 }), pane: 'gaps',
       style: { color: '#8a2d5c', weight: 1, fillColor: 'url(#gm-hatch)', fillOpacity: 1, className: 'gm-gap' },
       onEachFeature: function (feature, part) {
         part.bindPopup(function () { return gapPopup(doc, feature.properties); }, { maxWidth: 320 });
+        parts.push({ layer: part, gap: feature.properties });
       }
     });
     layer.addTo(map);
-    return layer;
+    parts.forEach(function (each) {
+      each.at = each.layer.getCenter();
+      each.name = gapTitle(doc, each.gap) + doc.words.colon + peopleOf(doc, each.gap);
+    });
+    keyboardLayer(map, 'gaps', doc.words.map_layer_gaps, parts);
+  }
+
+  function gapTitle(doc, gap) {
+    return doc.gap_label + ' ' + gap.rank + (gap.area_name ? ' · ' + gap.area_name : '');
+  }
+
+  function peopleOf(doc, gap) {
+    return gap.people === null ? doc.words.unknown : number(gap.people) + ' ' + doc.words.people;
+  }
+
+  /* Minutes are rounded up to whole ones, kilometres to a tenth: nobody seems nearer than they are. */
+  function roundedUp(value, unit) {
+    return unit === 'km' ? number(Math.ceil(value * 10 - 1e-9) / 10, 1) : number(Math.ceil(value - 1e-9));
   }
 
   function gapPopup(doc, gap) {
     var words = doc.words;
     var node = element('div', 'gm-popup');
-    node.appendChild(element('b', '', words.gap + ' ' + gap.rank + (gap.area_name ? ' · ' + gap.area_name : '')));
-    var people = gap.people === null ? words.unknown : number(gap.people) + ' ' + words.people;
-    node.appendChild(element('div', '', words.people_label + words.colon + people));
-    node.appendChild(element('div', '', words.area_label + words.colon + number(gap.km2, 1) + ' km²'));
+    node.appendChild(element('b', '', gapTitle(doc, gap)));
+    node.appendChild(element('div', '', words.people_label + words.colon + peopleOf(doc, gap)));
+    node.appendChild(element('div', '', words.area_label + words.colon + number(gap.km2, gap.km2 < 0.1 ? 2 : 1) + ' km²'));
     if (gap.worst !== null) {
-      node.appendChild(element('div', '', words.worst + words.colon + number(Math.ceil(gap.worst)) + ' ' + words.unit));
+      node.appendChild(element('div', '', words.worst + words.colon + roundedUp(gap.worst, gap.unit) + ' ' + words.unit));
     }
     if (gap.settlements.length) {
       node.appendChild(element('div', '', words.settlements + words.colon));
@@ -320,21 +449,24 @@
       });
       node.appendChild(list);
     }
+    if (gap.settlements_more) { node.appendChild(element('div', 'gm-soft', gap.settlements_more)); }
     return node;
   }
 
   function readout(doc, map, surface) {
     var card = element('div', 'gm-card gm-readout', doc.words.hover);
     card.setAttribute('role', 'status');
-    control(map, 'bottomright', card);
-    map.on('mousemove', function (event) {
+    control(map, doc.title_block ? 'topright' : 'topleft', card);
+    map.on('mousemove click', function (event) {
       var n = surface.at(event.latlng);
       card.textContent = '';
       if (n === null || n === surface.data.outside) { card.textContent = doc.words.hover; return; }
       if (n === surface.data.no_data) { card.textContent = doc.words.no_data; return; }
       if (n === surface.data.unreachable) { card.textContent = doc.words.unreachable; return; }
-      var value = Math.ceil(n * surface.data.step - 1e-9);
-      card.appendChild(element('b', '', (n >= surface.data.farther ? '> ' : '≤ ') + number(value)));
+      var far = n >= surface.data.farther;
+      var value = (far ? n - 1 : n) * surface.data.step;
+      card.appendChild(element('span', '', doc.words.reading + ' '));
+      card.appendChild(element('b', '', (far ? '> ' : '≤ ') + roundedUp(value, surface.data.unit)));
       card.appendChild(element('span', '', ' ' + doc.words.unit));
     });
   }
@@ -343,27 +475,59 @@
     map.createPane(name).style.zIndex = order;
   }
 
-  /* Show the whole study; where there is room, between the cards and not below them. */
+  /* Show the whole study; where there is room, between the cards, else under the title. */
   function fit(map, b, title, key) {
     var width = map.getSize().x;
     var left = title ? title.offsetWidth + 20 : 12;
     var right = key.offsetWidth + 20;
-    var room = width - left - right > width * 0.45;
+    var below = map.attributionControl.getContainer().offsetHeight + 8;
+    var room = width - left - right > width * 0.33;
+    var top = title && !room ? title.offsetHeight + 20 : 12;
     map.fitBounds([[b[1], b[0]], [b[3], b[2]]], {
-      paddingTopLeft: [room ? left : 12, 12], paddingBottomRight: [room ? right : 12, 28]
+      paddingTopLeft: [room ? left : 12, top < map.getSize().y * 0.5 ? top : 12], paddingBottomRight: [room ? right : 12, below], animate: false
     });
   }
 
-  function draw(map, id) {
-    var doc = JSON.parse(document.getElementById(id).textContent);
-    ['surface', 'roads', 'gaps', 'boundary', 'facilities', 'counts'].forEach(function (name, i) { pane(map, name, 350 + 20 * i); });
-    map.getPane('counts').style.pointerEvents = 'none';
-    map.attributionControl.setPrefix(false);
-    map.attributionControl.addAttribution(element('span', '', doc.attribution).innerHTML);
-    map.zoomControl.setPosition('topright');
-    L.control.scale({ imperial: false, position: 'bottomleft' }).addTo(map);
-    control(map, 'topright', element('div', 'gm-north', '北 N ▲')).getContainer().textContent = doc.words.north;
-    hatchDefinition();
+  /* Legend and details stand open where they leave the map enough room; the reader may fold them. */
+  function unfold(map, title, key) {
+    var size = map.getSize();
+    var roomy = size.x >= 600 && size.y >= 420;
+    key.open = roomy;
+    if (title) { title.querySelector('details').open = size.x >= 900 && size.y >= 600; }
+  }
+
+  /* Paper has another shape than the window: for printing the map takes the sheet's size, then its old one. */
+  function printable(map, doc, title, key) {
+    var before = null;
+    window.addEventListener('beforeprint', function () {
+      if (before) { return; }
+      var folded = Array.prototype.filter.call(document.querySelectorAll('details'), function (each) { return !each.open; });
+      before = { centre: map.getCenter(), zoom: map.getZoom(), folded: folded };
+      folded.forEach(function (each) { each.open = true; });
+      document.documentElement.classList.add('gm-printing');
+      map.invalidateSize({ animate: false, pan: false });
+      fit(map, doc.bounds, title, key);
+    });
+    window.addEventListener('afterprint', function () {
+      if (!before) { return; }
+      document.documentElement.classList.remove('gm-printing');
+      before.folded.forEach(function (each) { each.open = false; });
+      map.invalidateSize({ animate: false, pan: false });
+      map.setView(before.centre, before.zoom, { animate: false });
+      before = null;
+    });
+  }
+
+  function credits(parts) {
+    var line = element('span', '');
+    parts.forEach(function (part, i) {
+      if (i > 0) { line.appendChild(document.createTextNode(' · ')); }
+      line.appendChild(element('span', '', part));
+    });
+    return line.innerHTML;
+  }
+
+  function backdrop(doc, map) {
     if (doc.boundary) {
       L.geoJSON(doc.boundary, { pane: 'boundary', interactive: false, style: { color: '#16242e', weight: 1.6, fill: false } }).addTo(map);
     }
@@ -372,17 +536,34 @@
         return { color: '#3c4a52', opacity: 0.5, weight: feature.properties.rank > 1 ? 1.5 : 0.6 };
       } }).addTo(map);
     }
+  }
+
+  function draw(map, id) {
+    var doc = JSON.parse(document.getElementById(id).textContent);
+    speaks = doc.language;
+    ['surface', 'roads', 'gaps', 'boundary', 'facilities', 'counts'].forEach(function (name, i) { pane(map, name, 350 + 20 * i); });
+    map.getPane('counts').style.pointerEvents = 'none';
+    map.attributionControl.setPrefix(false);
+    map.attributionControl.addAttribution(credits(doc.attribution));
+    map.zoomControl.setPosition('topright');
+    nameButtons(map, doc.words);
+    L.control.scale({ imperial: false, position: 'bottomleft' }).addTo(map);
+    control(map, 'topright', element('div', 'gm-north', doc.words.north));
+    hatchDefinition();
+    backdrop(doc, map);
     gapLayer(doc, map);
     facilityLayer(doc, map);
     var title = doc.title_block ? titleBlock(doc) : null;
     if (title) { control(map, 'topleft', title); }
     var key = legend(doc);
     control(map, 'bottomright', key);
+    unfold(map, title, key);
     fit(map, doc.bounds, title, key);
+    printable(map, doc, title, key);
     var image = new Image();
     image.onload = function () {
       var surface = new Surface(doc.picture, image);
-      surface.paint(doc.threshold.value);
+      surface.paint(bandsOf(doc));
       var b = doc.picture.bounds;
       new CanvasOverlay(surface.canvas, [[b[1], b[0]], [b[3], b[2]]], { pane: 'surface' }).addTo(map);
       readout(doc, map, surface);

@@ -1,0 +1,49 @@
+"""From an error to words for a person: what kind it is, with which status, and how to go on."""
+
+from __future__ import annotations
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from geosvc.errors import (
+    GeosvcError,
+    InvalidInput,
+    NotFound,
+    RunNotFound,
+    SchemaMismatch,
+    ServiceNotFound,
+    StoreError,
+    Unsolvable,
+    WorkspaceNotFound,
+)
+
+# (class, kind, status); the first that fits. Each kind has a heading and a sentence in the
+# languages: error_<kind> and error_<kind>_text.
+_KINDS: tuple[tuple[type[Exception], str, int], ...] = (
+    (WorkspaceNotFound, "workspace", 503),
+    (SchemaMismatch, "schema", 503),
+    (StoreError, "store", 503),
+    (ServiceNotFound, "service", 404),
+    (RunNotFound, "run", 404),
+    (NotFound, "record", 404),
+    (InvalidInput, "parameter", 400),
+    (RequestValidationError, "parameter", 400),
+    (Unsolvable, "unsolvable", 409),
+)
+_METHOD_NOT_ALLOWED = 405
+
+
+def kind_of(error: Exception) -> tuple[str, int]:
+    """Return (kind, HTTP status) of an error."""
+    if isinstance(error, HTTPException):
+        return "method" if error.status_code == _METHOD_NOT_ALLOWED else "page", error.status_code
+    return next(((kind, status) for family, kind, status in _KINDS if isinstance(error, family)), ("unexpected", 500))
+
+
+def detail_of(error: Exception) -> str:
+    """Return what the program says of an error, in English; nothing of the inside of an unexpected one."""
+    if isinstance(error, RequestValidationError):
+        return "; ".join(f"{'.'.join(map(str, fault['loc'][1:]))}: {fault['msg']}" for fault in error.errors())
+    if isinstance(error, HTTPException):
+        return f"HTTP {error.status_code} {error.detail}"
+    return str(error) if isinstance(error, GeosvcError) else ""
