@@ -13,6 +13,7 @@ from geosvc import __version__
 from geosvc.api import collections, landing, services
 from geosvc.api.openapi import add_openapi
 from geosvc.api.problems import answer_error, handled
+from geosvc.web.head import HeadAsGet
 from geosvc.web.pages import add_pages, render_error
 from geosvc.web.security import SECURITY_HEADERS, SecurityHeaders
 from geosvc.workflows.workspace import open_workspace
@@ -50,6 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.store, app.state.close_store = _store_once(settings)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_TO_COMPRESS)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(HeadAsGet)
     for router in (landing.router, collections.router, services.router):
         app.include_router(router)
     add_openapi(app)

@@ -56,6 +56,16 @@ def test_other_methods_carry_the_security_headers(demo_client: TestClient):
         assert "content-security-policy" in demo_client.request(method, "/api/services").headers
 
 
+@pytest.mark.parametrize("address", ["/", "/gaps", "/api/services", "/api/services/hospital-drive/surface", "/api/nothing"])
+def test_head_is_get_without_its_body(demo_client: TestClient, address: str):
+    """Link checkers and caches ask for the head only: same status, same headers, nothing else."""
+    head, get = demo_client.head(address), demo_client.get(address)
+    assert head.status_code == get.status_code
+    assert head.content == b""
+    for name in ("content-type", "content-length", "etag", "cache-control", "content-security-policy"):
+        assert head.headers.get(name) == get.headers.get(name), name
+
+
 @pytest.mark.parametrize("address", PAGES)
 def test_pages_hold_no_script_and_no_handler(demo_client: TestClient, address: str):
     """The policy forbids scripts inside a page, and the pages have none: no inline script, no on… attribute."""
