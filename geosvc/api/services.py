@@ -17,7 +17,7 @@ from geosvc.api.parameters import StrictRoute, check_level
 from geosvc.coverage.states import STATE_WORDS
 from geosvc.errors import InvalidParameter
 from geosvc.maps.figure import single_file
-from geosvc.workflows import features, publishing, reading
+from geosvc.workflows import conditions, features, publishing, reading, uncertainty
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["services"])
 
@@ -31,6 +31,12 @@ ThresholdParameter = Annotated[str | None, Query(description="Limit of the servi
 def services(request: Request) -> dict[str, Any]:
     """List the services: which facilities, how people travel, which limits, whose limits, and the newest run."""
     return {"services": reading.list_services(store_of(request))}
+
+
+@router.get("/conditions", summary="The conditions of travel")
+def travel_conditions(request: Request) -> dict[str, Any]:
+    """List winter, night, flood …: factors of speed, what they close, their source, and the barriers marked with each."""
+    return {"conditions": conditions.list_conditions(store_of(request))}
 
 
 @router.get("/services/{service_id}", summary="One service")
@@ -86,6 +92,30 @@ def _as_text(cell: str) -> str:
     return f"'{cell}" if cell[:1] in _FORMULA_BEGINS else cell
 
 
+@router.get("/services/{service_id}/coverage/band", summary="Coverage by area with its uncertainty")
+def coverage_band(
+    service_id: str,
+    request: Request,
+    run: RunParameter = None,
+    threshold: ThresholdParameter = None,
+    draws: Annotated[
+        int, Query(ge=uncertainty.FEWEST_DRAWS, le=uncertainty.MOST_DRAWS, description="How often to draw.")
+    ] = uncertainty.DEFAULT_DRAWS,
+    seed: Annotated[
+        int, Query(ge=0, le=uncertainty.LARGEST_SEED, description="The same seed gives the same answer.")
+    ] = uncertainty.DEFAULT_SEED,
+) -> dict[str, Any]:
+    """Return the coverage of a run with the 5th, 50th and 95th percentile of many draws.
+
+    Speeds, positions of facilities and the source of people are drawn from the stated assumptions. A band that was
+    computed before is read; one that takes seconds is computed now; for a larger one the answer is 409 and names the
+    command to run. Unknown figures are null, never 0.
+    """
+    return uncertainty.band_while_waiting(
+        store_of(request), request.app.state.settings, service_id, threshold, run_id=run, draws=draws, seed=seed
+    )
+
+
 @router.get("/services/{service_id}/surface", summary="Surface as GeoTIFF", response_class=FileResponse)
 def surface(service_id: str, request: Request, run: RunParameter = None) -> FileResponse:
     """Return the surface: band 1 minutes (or km), NaN = not reached; band 2 the nearest facility's id."""
@@ -102,7 +132,8 @@ def surface(service_id: str, request: Request, run: RunParameter = None) -> File
         clean()
         raise
     return FileResponse(target, media_type="image/tiff; application=geotiff",
-                        filename=f"{service_id}-{found}.tif", background=BackgroundTask(clean))
+                        filename=f"{service_id}-{found}.tif", headers={"ETag": f'"{found}"'},
+                        background=BackgroundTask(clean))
 
 
 @router.get("/services/{service_id}/isochrones", summary="Isochrones as GeoJSON")

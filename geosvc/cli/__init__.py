@@ -33,6 +33,7 @@ from geosvc.cli.common import (
     settings_of,
 )
 from geosvc.cli.imports import importer
+from geosvc.cli.uncertainty import band
 from geosvc.errors import GeosvcError, InvalidInput, InvalidParameter, NotFound, RefusedRows, StoreError, Unsolvable
 from geosvc.settings import Settings
 
@@ -138,10 +139,31 @@ def services(
 
 
 @app.command()
+def conditions(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """List the conditions of travel (winter, night, flood …) that measure --condition and a service's `conditions` know."""
+    from geosvc.workflows.conditions import list_conditions
+
+    with opened(workspace) as (store, _):
+        entries = list_conditions(store)
+    if as_json:
+        print_json(entries)
+        return
+    table = Table(Column("id", no_wrap=True), "condition", "factors of speed", "closed", "barriers", "source")
+    for entry in entries:
+        factors = "; ".join(
+            f"{kind}: " + ", ".join(f"{name} {value:g}" for name, value in entry[kind].items()) for kind in ("road", "ground") if entry[kind]
+        )
+        table.add_row(entry["id"], f"{entry['zh']} {entry['en']}", factors, ", ".join(entry["closed"]),
+                      str(entry["barriers"]), entry["source_en"])
+    out.print(table)
+
+
+@app.command()
 def measure(
     service: Annotated[Optional[list[str]], typer.Argument(help="Services to measure; all unless named.", show_default=False)] = None,
     workspace: WorkspaceOption = None,
     speed: Annotated[Optional[float], typer.Option(help="Try another pace on foot or by bicycle, km/h; the run is a trial, found by its id, and does not become the service's answer.")] = None,
+    condition: Annotated[Optional[list[str]], typer.Option("--condition", help="Try a condition of travel (geosvc conditions lists them), everywhere or in some areas: winter, flood@220622100,220622101; may be repeated. The run is a trial, too.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Answer services: travel time to the nearest facility, coverage by area, gaps with their people."""
@@ -151,12 +173,16 @@ def measure(
 
     with opened(workspace) as (store, settings):
         study = Study(store, settings)
-        wanted = service or [entry["id"] for entry in reading.list_services(store)]
+        wanted = service or [
+            entry["id"] for entry in reading.list_services(store)
+            if not condition or entry["method"] == "travel_time"  # the crow knows no winter
+        ]
         answers, failed = [], {}
         with progress_bar(quiet=as_json) as tell:
             for number, name in enumerate(wanted):
                 try:
-                    run = measure_service(study, name, speed_kmh=speed, progress=_part(tell, number, len(wanted), name))
+                    run = measure_service(
+                        study, name, speed_kmh=speed, conditions=condition or (), progress=_part(tell, number, len(wanted), name))
                     answers.append(reading.default_answer(store, name, run_id=run.id))
                 except Unsolvable as error:
                     if service:  # asked for by name: it is the answer
@@ -169,8 +195,9 @@ def measure(
         return
     for answer in answers:
         _print_answer(answer)
-    if speed is not None and answers:
-        out.print(f"[dim]a trial at {speed:g} km/h: see it with geosvc gaps or geosvc map and --run[/]")
+    if (speed is not None or condition) and answers:
+        tried = [*([f"at {speed:g} km/h"] if speed is not None else []), *([f"under {', '.join(condition)}"] if condition else [])]
+        out.print(f"[dim]a trial {' '.join(tried)}: see it with geosvc gaps or geosvc map and --run[/]")
     for name, reason in failed.items():
         out.print(f"[yellow]not computable[/] {name}: {escape(reason)}")
     if not answers:
@@ -200,6 +227,9 @@ def _print_notes(answer: dict[str, Any]) -> None:
     """Print what a reader of the numbers must know."""
     for note in answer["notes"]:
         out.print(f"  [dim]{escape(note['zh'])} · {escape(note['en'])}[/]")
+
+
+app.command()(band)
 
 
 @app.command()

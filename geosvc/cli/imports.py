@@ -65,13 +65,19 @@ def import_areas(
 def import_population(
     file: Annotated[Path, typer.Argument(help="Raster of people per cell, table of points, or table of figures by area.")],
     workspace: WorkspaceOption = None, datum: DatumOption = None,
-    year: Annotated[Optional[int], typer.Option(help="Year of the figures.")] = None, as_json: JsonOption = False,
+    year: Annotated[Optional[int], typer.Option(help="Year of all figures, where the file does not say it.")] = None,
+    kind: Annotated[Optional[str], typer.Option(help="Kind of all figures: resident (常住) or registered (户籍).")] = None,
+    status: Annotated[Optional[str], typer.Option(help="Status of all figures: census (普查), survey, estimate.")] = None,
+    source: Annotated[Optional[str], typer.Option(help="Source of all figures.")] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Register people. Totals are conserved through every step; unknown stays unknown and never becomes 0."""
+    from geosvc.registry.imports.areas import PeopleOptions
     from geosvc.workflows import importing
 
+    options = PeopleOptions(year=year, kind=kind, status=status, source=source)
     with opened(workspace) as (store, settings), pulse(file, quiet=as_json):
-        report = importing.import_population(store, file, settings, datum=datum, year=year)
+        report = importing.import_population(store, file, settings, datum=datum, options=options)
     print_report(report, as_json)
 
 
@@ -85,6 +91,21 @@ def import_roads(
 
     with opened(workspace) as (store, settings), pulse(file, quiet=as_json):
         report = importing.import_roads(store, file, settings, layer=layer, crs=crs)
+    print_report(report, as_json)
+
+
+@importer.command("barriers")
+def import_barriers(
+    file: Annotated[Path, typer.Argument(help="Lines and polygons with a class (waterway, railway, natural, barrier, 类型 …): OpenStreetMap extract, GeoPackage, Shapefile, GeoJSON.")],
+    workspace: WorkspaceOption = None, layer: LayerOption = None, crs: CrsOption = None,
+    without: Annotated[Optional[list[str]], typer.Option("--without", help="A class to leave out, such as fence; may be repeated.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put barriers in force (rivers, railways, lakes …): on foot they are crossed on roads only. A column condition (flood …) limits one to it."""
+    from geosvc.workflows import importing
+
+    with opened(workspace) as (store, settings), pulse(file, quiet=as_json):
+        report = importing.import_barriers(store, file, settings, layer=layer, crs=crs, without=without or [])
     print_report(report, as_json)
 
 

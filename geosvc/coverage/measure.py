@@ -84,7 +84,7 @@ def measure(
     states = states_of(surface, service.limit_of(threshold))
     by_area_km2 = _km2_by_area(states, area_of_cell, tree, zones, surface)
     entries = None if people is None else _Entries(people, states, surface, service)
-    members = {} if people is None else _members_by_area(people, tree, zones)
+    members = {} if people is None else members_by_area(people, tree, zones)
     nobody = np.array([], dtype=np.intp)
     rows = [_row(TOTAL_CODE, "", "total", entries, None, _sum_km2(states, area_of_cell, surface))]
     for position in tree.ordered():
@@ -96,7 +96,7 @@ def measure(
     return rows
 
 
-def _members_by_area(
+def members_by_area(
     people: People, tree: AreaTree, zones: dict[int, NDArray[np.bool_]]
 ) -> dict[int, NDArray[np.intp]]:
     """Return the entries of each area, those of the areas below it included."""

@@ -9,14 +9,16 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal
 
-from geosvc.errors import DefinitionError, ServiceNotFound
+from geosvc.errors import DefinitionError, InvalidParameter, ServiceNotFound
 from geosvc.measures import METRES_PER_KILOMETRE, SECONDS_PER_MINUTE
 from geosvc.registry.classes import facility_classes
 from geosvc.registry.moments import now
 from geosvc.store.services import ServiceRow, select_services
+from geosvc.travel.conditions import all_asked
 from geosvc.travel.profiles import travel_profiles
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from geosvc.geo.grid import Unit
@@ -75,6 +77,7 @@ class Service:
     delay_minutes: float = 0.0
     delay_origin_zh: str = ""
     delay_origin_en: str = ""
+    conditions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a definition that does not hold together."""
@@ -100,8 +103,8 @@ class Service:
 
     def _check_travel(self, where: str) -> None:
         if self.method == "straight_line":
-            if self.profile is not None or self.speed_kmh is not None or self.delay_minutes:
-                raise DefinitionError(f"{where}: straight_line takes no profile, speed_kmh or delay_minutes")
+            if self.profile is not None or self.speed_kmh is not None or self.delay_minutes or self.conditions:
+                raise DefinitionError(f"{where}: straight_line takes no profile, speed_kmh, delay_minutes or conditions")
             return
         if self.profile is None:
             raise DefinitionError(f"{where}: travel_time needs a profile ({', '.join(travel_profiles())})")
@@ -116,6 +119,10 @@ class Service:
             if self.speed_kmh == 0:
                 raise DefinitionError(f"{where}: speed_kmh must be above 0, got 0: nobody would get anywhere")
         _check_number("delay_minutes", self.delay_minutes, where, most=_LONGEST_DELAY_MINUTES)
+        try:
+            all_asked(self.conditions)
+        except InvalidParameter as error:
+            raise DefinitionError(f"{where}: conditions: {error}") from None
 
     @property
     def unit(self) -> Unit:
@@ -156,10 +163,20 @@ class Service:
         """Return the same service at another pace."""
         return self if speed_kmh is None else replace(self, speed_kmh=speed_kmh)
 
+    def under(self, conditions: Iterable[str]) -> Service:
+        """Return the same service under these conditions of travel and its own, in their order.
+
+        Raises
+        ------
+        InvalidParameter, DefinitionError
+        """
+        return replace(self, conditions=tuple(str(each) for each in all_asked([*self.conditions, *conditions])))
+
     def as_dict(self) -> dict[str, Any]:
         """Return the definition as JSON can hold it."""
         return asdict(self) | {
             "facility_classes": list(self.facility_classes),
+            "conditions": list(self.conditions),
             "thresholds": [asdict(each) for each in self.thresholds],
         }
 
@@ -198,13 +215,14 @@ def service_from(entry: dict[str, Any]) -> Service:
     """
     where = f"service {entry.get('id', '(without id)')}" if isinstance(entry, dict) else "service"
     _check_complete(Service, entry, where)
-    for name in ("thresholds", "facility_classes"):
+    for name in ("thresholds", "facility_classes", "conditions"):
         if not isinstance(entry.get(name, []), list | tuple):
             raise DefinitionError(f"{where}: {name} must be a list in square brackets, got {entry[name]!r}")
     for each in entry.get("thresholds", []):
         _check_complete(Threshold, each, f"{where}, threshold")
     thresholds = tuple(Threshold(**each) for each in entry.get("thresholds", []))
-    return Service(**{**entry, "thresholds": thresholds, "facility_classes": tuple(entry["facility_classes"])})
+    lists = {name: tuple(entry.get(name, ())) for name in ("facility_classes", "conditions")}
+    return Service(**{**entry, "thresholds": thresholds, **lists}).under(())
 
 
 def services_from_toml(text: str, *, source: str) -> list[Service]:
@@ -279,7 +297,7 @@ def save(session: Session, service: Service, *, author: str, shipped: bool = Fal
         )
         session.flush()
         return "new"
-    if row.definition == service.as_dict():
+    if service_from(row.definition) == service:  # a field that is new since then has its default
         return "unchanged"
     row.definition, row.shipped, row.recorded_at, row.author = service.as_dict(), shipped, now(), author
     return "changed"

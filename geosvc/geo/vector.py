@@ -55,11 +55,22 @@ def read_vector(
     if len(frame) == 0 or "geometry" not in frame or frame.geometry.isna().all():
         raise UnreadableFile(f"{path.name} has no features with a geometry; expected {expected}")
     told = _crs_in(path) if path.suffix in _GEOJSON and crs is None else True
+    frame = in_degrees(frame, path, crs)
+    frame.attrs[READ_AS] = "" if told else f"{path.name} names no CRS: read as CRS84, as RFC 7946 says"
+    return frame
+
+
+def in_degrees(frame: gpd.GeoDataFrame, path: Path, crs: str | None) -> gpd.GeoDataFrame:
+    """Return the features in CRS84, whatever they were in.
+
+    Raises
+    ------
+    MissingCRS, InvalidCoordinate
+    """
     frame = _with_crs(frame, path, crs)
     _check_numbers(frame, path)
     frame = frame.to_crs(CRS84)
     _check_on_earth(frame, path)
-    frame.attrs[READ_AS] = "" if told else f"{path.name} names no CRS: read as CRS84, as RFC 7946 says"
     return frame
 
 

@@ -124,6 +124,31 @@ def save(session: Session, area: Area, *, author: str, origin: str) -> str:
     return change
 
 
+def refuse_rings(session: Session) -> None:
+    """Refuse areas that lie, by their parent codes, inside themselves.
+
+    Raises
+    ------
+    InvalidInput
+        Naming the codes of one ring in order.
+    """
+    above = {area.code: area.parent_code for area in find(session, AreaQuery())}
+    cleared: set[str] = set()
+    for start in above:
+        way: list[str] = []
+        code: str | None = start
+        while code in above and code not in cleared:
+            if code in way:
+                ring = [*way[way.index(code) :], code]
+                raise InvalidInput(
+                    f"the parent codes go round in a ring: {' → '.join(map(str, ring))}; an area cannot lie inside itself, "
+                    "correct parent_code of one of them"
+                )
+            way.append(str(code))
+            code = above[str(code)]
+        cleared.update(way)
+
+
 def _same(one: Area, other: Area) -> bool:
     plain = [name for name in _CONTENT if name != "geometry"]
     if any(getattr(one, name) != getattr(other, name) for name in plain):

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from geosvc.store.engine import Session, Store
 
 ROADS, POPULATION, ELEVATION, LANDCOVER = "roads", "population", "elevation", "landcover"
+BARRIERS = "barriers"
+KINDS = (ROADS, POPULATION, ELEVATION, LANDCOVER, BARRIERS)
 _CHECKSUM_IN_NAME = 12
 
 

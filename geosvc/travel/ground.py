@@ -7,17 +7,18 @@ travel on the road graph instead (:mod:`geosvc.travel.hybrid`).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geosvc.travel.profiles import GAITS
+from geosvc.travel.profiles import GAITS, UNKNOWN_GROUND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
+    from geosvc.travel.conditions import Local
     from geosvc.travel.profiles import TravelProfile
 
 WATER = "permanentwater"
@@ -39,12 +40,18 @@ class Ground:
         OpenStreetMap words.
     cover : mapping of str to array of float32
         Percent of the cell by land-cover class; NaN = no data. Empty = land cover unknown.
+    barrier : array of bool or None
+        Cells that nobody crosses off a road: rivers, railways, flooded land. None = no barriers.
+    conditions : tuple of Local
+        What holds on top, such as winter; their factors multiply.
     """
 
     shape: tuple[int, int]
     road: NDArray[np.int32] | None = None
     road_classes: tuple[str, ...] = ()
     cover: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    barrier: NDArray[np.bool_] | None = None
+    conditions: tuple[Local, ...] = ()
 
     def has_data(self) -> NDArray[np.bool_]:
         """Return the cells of which land cover or a road is known; all where no layer was given."""
@@ -60,9 +67,9 @@ def pace_of(ground: Ground, profile: TravelProfile, *, speed_kmh: float | None =
     """Return the pace of every cell, seconds per metre; ``inf`` = cannot be crossed.
 
     A cell off the roads has the mean of the paces of its land cover, weighted by their share.
-    More than half permanent water cannot be crossed, nor can a cell of unknown cover where a
-    land-cover layer is given. A road passes over both; where walking is faster than the road
-    of a cell, the walk counts.
+    More than half permanent water cannot be crossed, nor can a barrier, nor a cell of unknown
+    cover where a land-cover layer is given. A road passes over all three; where walking is
+    faster than the road of a cell, the walk counts.
 
     Parameters
     ----------
@@ -74,8 +81,7 @@ def pace_of(ground: Ground, profile: TravelProfile, *, speed_kmh: float | None =
     pace: NDArray[np.float64] = _off_road(ground, profile, speed_kmh)
     if ground.road is None:
         return pace
-    by_class = _paces_of_roads(ground, profile, speed_kmh)
-    best: NDArray[np.float64] = np.minimum(pace, by_class[ground.road])
+    best: NDArray[np.float64] = np.minimum(pace, _on_road(ground, ground.road, profile, speed_kmh))
     return best
 
 
@@ -83,19 +89,43 @@ def gait_of(ground: Ground, profile: TravelProfile, *, speed_kmh: float | None =
     """Return how every cell is crossed: 0 motor, 1 on foot, 2 by bicycle; the faster of road and ground."""
     gait = np.full(ground.shape, GAITS["walk"], dtype=np.int8)
     if ground.road is not None:
-        by_class = _paces_of_roads(ground, profile, speed_kmh)
-        gait[by_class[ground.road] <= _off_road(ground, profile, speed_kmh)] = GAITS[profile.rides]
+        on_road = _on_road(ground, ground.road, profile, speed_kmh)
+        gait[on_road <= _off_road(ground, profile, speed_kmh)] = GAITS[profile.rides]
     return gait
 
 
-def _paces_of_roads(ground: Ground, profile: TravelProfile, speed_kmh: float | None) -> NDArray[np.float64]:
+def _on_road(
+    ground: Ground, road: NDArray[np.int32], profile: TravelProfile, speed_kmh: float | None
+) -> NDArray[np.float64]:
     # One more entry than classes: index -1 (no road) reads it.
-    return np.array([profile.road_pace(name, speed_kmh=speed_kmh) for name in ground.road_classes] + [np.inf])
+    by_class = np.array([profile.road_pace(name, speed_kmh=speed_kmh) for name in ground.road_classes] + [np.inf])
+    pace: NDArray[np.float64] = by_class[road]
+    for local in ground.conditions:
+        if profile.rides in local.condition.touches:
+            factors = np.array([local.condition.road_factor(name) for name in ground.road_classes] + [1.0])
+            pace = local.slowed(pace, factors[road])
+    return pace
 
 
 def _off_road(ground: Ground, profile: TravelProfile, speed_kmh: float | None) -> NDArray[np.float64]:
+    pace = _over_ground(ground, profile, speed_kmh)
+    if ground.barrier is not None:
+        pace[ground.barrier] = np.inf
+    return pace
+
+
+def _pace_over(cover: str, ground: Ground, profile: TravelProfile, speed_kmh: float | None) -> Any:
+    """Return seconds per metre over a land cover: one number, or one for each cell."""
+    pace: Any = profile.ground_pace(cover, speed_kmh=speed_kmh)
+    for local in ground.conditions:
+        if "walk" in local.condition.touches:  # off the roads everybody walks
+            pace = local.slowed(pace, local.condition.ground_factor(cover))
+    return pace
+
+
+def _over_ground(ground: Ground, profile: TravelProfile, speed_kmh: float | None) -> NDArray[np.float64]:
     if not ground.cover:
-        return np.full(ground.shape, profile.ground_pace("unknown", speed_kmh=speed_kmh))
+        return np.full(ground.shape, _pace_over(UNKNOWN_GROUND, ground, profile, speed_kmh))
     weighted = np.zeros(ground.shape)
     total = np.zeros(ground.shape)
     water = np.zeros(ground.shape)
@@ -104,7 +134,7 @@ def _off_road(ground: Ground, profile: TravelProfile, speed_kmh: float | None) -
         if name == WATER:
             water = share
             continue
-        weighted += share * profile.ground_pace(name, speed_kmh=speed_kmh)
+        weighted += share * _pace_over(name, ground, profile, speed_kmh)
         total += share
     with np.errstate(invalid="ignore", divide="ignore"):
         pace = np.where(total > 0, weighted / total, np.inf)

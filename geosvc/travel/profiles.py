@@ -23,6 +23,7 @@ class TravelProfile:
 
     A motor profile with ``on_foot`` rides once and walks before and after it; ``foot_only``
     roads carry no vehicle, ``one_way`` says whether one-way streets bind.
+    ``access`` whether the roads' access rules do (private, no motor vehicles).
     ``rides`` says how the roads are travelled: motor (slope does not matter), walk, cycle; off
     the roads everybody walks. ``closed`` classes may not be used. ``fixed_ground``: a speed set by a service changes the
     vehicle, not the people who walk from it.
@@ -40,6 +41,7 @@ class TravelProfile:
     on_foot: str | None = None
     foot_only: tuple[str, ...] = ()
     one_way: bool = True
+    access: bool = True
 
     def __post_init__(self) -> None:
         """Refuse a profile by which nobody can move."""

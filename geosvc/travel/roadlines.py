@@ -277,7 +277,11 @@ def thread(vertices: Vertices, access: Access) -> dict[str, Any]:
     _, place, shared = np.unique(place_keys(vertices), return_inverse=True, return_counts=True)
     own = vertices.x.size
     part = np.append(vertices.part, access.part)
-    order = np.lexsort((np.append(np.zeros(own), np.ones(access.part.size)), np.append(along, access.along), part))
+    # All parts one behind the other: two runs in order, which a stable sort only merges, the vertex first where both are.
+    last = np.flatnonzero(np.diff(vertices.part, append=-1))
+    room = np.zeros(vertices.line_of_part.size, np.int64)
+    room[vertices.part[last]] = along[last] + 1
+    order = np.argsort(np.append(along, access.along) + (np.cumsum(room) - room)[part], kind="stable")
     all_along = np.append(along, access.along)[order]
     part = part[order]
     # an access point at a vertex, or at the access point of the cell before, is that point

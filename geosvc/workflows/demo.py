@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geosvc.errors import Unsolvable, WorkspaceNotFound
+from geosvc.registry.imports.areas import PeopleOptions
 from geosvc.registry.imports.facilities import FacilityOptions
 from geosvc.workflows import importing, publishing
 from geosvc.workflows.measuring import measure_service
@@ -90,7 +91,7 @@ def _load(store: Store, settings: Settings, progress: Callable[[float, str], Non
         ("divisions", lambda: importing.import_areas(store, boundaries / "jingyu_divisions.csv", settings)),
         ("census", lambda: importing.import_population(store, boundaries / "jingyu_population.csv", settings)),
         ("people", lambda: importing.import_population(
-            store, boundaries / "jingyu_people_schematic.csv", settings, year=2020)),
+            store, boundaries / "jingyu_people_schematic.csv", settings, options=PeopleOptions(year=2020))),
         ("roads", lambda: importing.import_roads(store, boundaries / "jingyu_roads_schematic.geojson", settings)),
         ("facilities", lambda: importing.import_facilities(
             store, facilities / "jingyu_facilities.csv", options, settings)),

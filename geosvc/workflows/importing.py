@@ -15,12 +15,15 @@ from geosvc.geo.raster import RASTER_SUFFIXES
 from geosvc.registry import areas, layers
 from geosvc.registry.imports import areas as area_files
 from geosvc.registry.imports import layers as layer_files
+from geosvc.registry.imports.areas import PeopleOptions
+from geosvc.registry.imports.barriers import prepare_barriers
 from geosvc.registry.imports.facilities import FacilityOptions, read_facilities, store_facilities
 from geosvc.registry.imports.report import ImportReport
 from geosvc.registry.imports.tables import read_table
 from geosvc.registry.moments import now
 from geosvc.store.areas import AreaQuery
 from geosvc.store.study import ImportRow
+from geosvc.travel.conditions import condition_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,19 +75,21 @@ def import_areas(
 
 
 def import_population(
-    store: Store, path: Path, settings: Settings, *, datum: str | None = None, year: int | None = None
+    store: Store, path: Path, settings: Settings, *, datum: str | None = None,
+    options: PeopleOptions | None = None,
 ) -> ImportReport:
     """Register people: a raster, a table of points, or a table of figures by area."""
+    options = options or PeopleOptions()
     check_file(path, max_mb=settings.max_file_mb, expected="people as a raster (.tif) or a table")
     if path.suffix.lower() not in RASTER_SUFFIXES and not _has_positions(path, settings):
-        figures, report = area_files.read_people_table(path, max_mb=settings.max_file_mb)
+        figures, report = area_files.read_people_table(path, options, max_mb=settings.max_file_mb)
         with store.writing() as session:
             origin = _begin(session, report, [path], settings)
             area_files.store_people(session, figures, report, author=settings.author, origin=origin)
             _end(session, report, origin)
         return report
     prepared = layer_files.prepare_population(
-        path, max_mb=settings.max_file_mb, study_bbox=_study_bbox(store), datum=datum, year=year
+        path, max_mb=settings.max_file_mb, study_bbox=_study_bbox(store), datum=datum, year=options.year
     )
     return _store_layer(store, prepared, [path], settings)
 
@@ -100,6 +105,18 @@ def import_roads(
     """Put a road network in force."""
     prepared = layer_files.prepare_roads(
         path, max_mb=settings.max_file_mb, study_bbox=_study_bbox(store), layer=layer, crs=crs
+    )
+    return _store_layer(store, prepared, [path], settings)
+
+
+def import_barriers(
+    store: Store, path: Path, settings: Settings, *, layer: str | None = None, crs: str | None = None,
+    without: Sequence[str] = (),
+) -> ImportReport:
+    """Put barriers in force: what stops people on foot and by bicycle."""
+    prepared = prepare_barriers(
+        path, max_mb=settings.max_file_mb, study_bbox=_study_bbox(store), conditions=condition_words(), layer=layer,
+        crs=crs, without=without,
     )
     return _store_layer(store, prepared, [path], settings)
 

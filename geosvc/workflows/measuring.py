@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ from geosvc.registry.facilities import Registered
 from geosvc.registry.moments import now
 from geosvc.store.runs import TRIAL, CoverageRow, GapRow, RunRow, delete_run, latest_run, next_sequence
 from geosvc.travel.profiles import travel_profiles
+from geosvc.workflows.conditions import record_of
 from geosvc.workflows.notes import notes_of
 from geosvc.workflows.surfaces import NEIGHBOURS, RIDES, Sources, facilities_of, nobody, surface_of
 
@@ -39,14 +40,15 @@ Progress = Callable[[float, str], None]
 SURFACE_FILE, PEOPLE_FILE = "surface.tif", "people.tif"
 _ID_LENGTH = 12
 # Raise it with every change that changes a number: an old run must not answer for a new method.
-METHOD = 10
+METHOD = 12
 # The curve of people by distance goes this far beyond the largest threshold.
 _CURVE_STEPS = 240
 _CURVE_TIMES_LIMIT = 2.0
 
 
 def measure_service(
-    study: Study, service_id: str, *, speed_kmh: float | None = None, progress: Progress | None = None
+    study: Study, service_id: str, *, speed_kmh: float | None = None, conditions: Sequence[str] = (),
+    progress: Progress | None = None,
 ) -> RunRow:
     """Answer one service and store the run; the same question on the same data is not asked twice.
 
@@ -57,6 +59,9 @@ def measure_service(
     speed_kmh : float, optional
         In place of the service's own pace, on foot or by bicycle. The run is a trial: it is
         found by its id and never becomes the answer of the service.
+    conditions : sequence of str
+        Conditions of travel beside the service's own, such as ``winter`` or
+        ``flood@220622100``; such a run is a trial too.
     progress : callable, optional
         Called with the done share (0 to 1) and what is being done.
 
@@ -67,17 +72,20 @@ def measure_service(
         If no facility of the service has a usable position.
     NoStudyArea
         If nothing says where to look.
+    InvalidParameter, AreaNotFound, Unsolvable
+        If a condition is unknown, names no area of the study, or would change nothing.
     """
     tell = progress or (lambda _share, _text: None)
     with study.store.reading() as session:
-        service = services.get(session, service_id).at_speed(speed_kmh)
+        declared = services.get(session, service_id)
+        service = declared.at_speed(speed_kmh).under(conditions)
         located = facilities_of(session, service, located=True)
         missing = facilities_of(session, service, located=False)
     if not located:
         raise NoFacility(nobody(service, missing))
     inputs = _inputs(study, service, located, missing)
     checksum = hashlib.sha256(json.dumps(inputs, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
-    trial = speed_kmh is not None
+    trial = speed_kmh is not None or service.conditions != declared.conditions
     known = _reuse(study.store, checksum[:_ID_LENGTH], trial=trial)
     if known is not None:
         return known
@@ -99,7 +107,8 @@ def measure_service(
     tell(0.9, "store")
     run = RunRow(
         id=checksum[:_ID_LENGTH], sequence=0, service_id=service.id, created_at=now(), version=__version__,
-        checksum=checksum, parameters={"service": service.as_dict(), "neighbours": NEIGHBOURS, "rides": RIDES},
+        checksum=checksum, parameters={
+            "service": service.as_dict(), "neighbours": NEIGHBOURS, "rides": RIDES, "conditions": list(service.conditions)},
         inputs=inputs, notes=notes_of(study, service, sources),
         summary=_summary(study, service, surface, sources, tables, gaps, missing),
     )
@@ -117,6 +126,7 @@ def _inputs(study: Study, service: Service, located: list[Registered], missing: 
         "service": service.as_dict(),
         "profile": None if profile is None else asdict(profile),
         "on_foot": None if on_foot is None else asdict(on_foot),
+        "conditions": record_of(service.conditions),
         "facilities": [[each.id, each.revision] for each in located],
         "to_be_located": [each.id for each in missing],
         "title": study.title,

@@ -8,18 +8,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from geosvc.registry.facilities import PositionMethod
-from geosvc.registry.layers import ELEVATION, LANDCOVER, POPULATION, ROADS
+from geosvc.registry.layers import BARRIERS, ELEVATION, LANDCOVER, POPULATION, ROADS
+from geosvc.travel.conditions import all_asked
 from geosvc.travel.profiles import travel_profiles
+from geosvc.workflows.conditions import alongside, closed_in
 
 if TYPE_CHECKING:
     from geosvc.coverage.services import Service
     from geosvc.registry.layers import Layer
+    from geosvc.travel.profiles import TravelProfile
     from geosvc.workflows.study import Study
     from geosvc.workflows.surfaces import Sources
 
 Note = dict[str, str]
 _WORDS_LISTED = 5
+_TRAVELLERS = {"motor": ("机动车", "motor vehicles"), "walk": ("行人", "people on foot"), "cycle": ("自行车", "bicycles")}
 _ROUGH = (PositionMethod.SETTLEMENT_POINT, PositionMethod.AREA_CENTRE)
 
 
@@ -29,6 +35,7 @@ def notes_of(study: Study, service: Service, sources: Sources) -> list[Note]:
     return [
         *_people_notes(study),
         *_area_notes(study),
+        *(_condition_notes(study, service, sources) if service.conditions else []),
         *(_ground_notes(study, service) if travelled else []),
         *_facility_notes(sources),
     ]
@@ -58,8 +65,8 @@ def _people_notes(study: Study) -> list[Note]:
         count, metres = f"{moved.people:,.0f}", f"{moved.farthest_m:,.0f}"
         notes.append(_note(
             "people_moved",
-            f"{count} 人所在格网不可通行（如水面），已移至同一区域最近的可通行格网，最远 {metres} 米",
-            f"{count} people stood on cells that cannot be crossed (water) and were moved to the nearest cell of their "
+            f"{count} 人所在格网不可通行（如水面、阻隔要素），已移至同一区域最近的可通行格网，最远 {metres} 米",
+            f"{count} people stood on cells that cannot be crossed (water, barriers) and were moved to the nearest cell of their "
             f"area that can, at most {metres} m away",
         ))
     return notes
@@ -78,12 +85,16 @@ def _ground_notes(study: Study, service: Service) -> list[Note]:
         notes.append(_note("no_roads", "未导入道路：按无道路地面计算", "No roads were imported: travel is across open ground"))
     elif roads.schematic:
         notes.append(_note("schematic_roads", "道路为示意数据，非实测", "The roads are schematic, not surveyed"))
+    if roads is not None:
+        notes += _access_notes(study, travel_profiles()[str(service.profile)])
     if roads is not None and service.profile in ("drive", "emergency"):
-        notes += _driving_notes(study, service.profile, roads)
+        notes += _driving_notes(study, service, roads)
     if LANDCOVER not in study.layers:
+        free_zh, free_en = ("", "") if BARRIERS in study.layers else ("，水面不作障碍", ", and water is no barrier")
         notes.append(_note(
-            "no_landcover", "未导入土地覆盖：道路以外按统一步速计算，水面不作障碍",
-            "No land cover was imported: off the roads one walking speed holds, and water is no barrier"))
+            "no_landcover", f"未导入土地覆盖：道路以外按统一步速计算{free_zh}",
+            f"No land cover was imported: off the roads one walking speed holds{free_en}"))
+    notes += _barrier_notes(study, service)
     if ELEVATION not in study.layers:
         notes.append(_note("no_elevation", "未导入高程：按平地步行计算", "No elevation was imported: walking is as on level ground"))
     elif study.elevation_voids:
@@ -93,18 +104,68 @@ def _ground_notes(study: Study, service: Service) -> list[Note]:
     return notes
 
 
-def _driving_notes(study: Study, profile_id: str, roads: Layer) -> list[Note]:
+def _condition_notes(study: Study, service: Service, sources: Sources) -> list[Note]:
     notes = []
+    for asked in all_asked(service.conditions):
+        one = asked.condition
+        names = [study.tree.areas[study.tree.index[code]].name for code in asked.areas if code in study.tree.index]
+        where_zh, where_en = (f"（仅{'、'.join(names)}）", f" (only in {', '.join(names)})") if names else ("", "")
+        notes.append(_note(f"condition_{one.id}", f"按“{one.zh}”条件计算{where_zh}；系数来源：{one.source_zh}",
+                           f"Computed for the condition: {one.en}{where_en}; its factors: {one.source_en}"))
+    lon, lat = (np.array([getattr(each.facility, axis) for each in sources.placed], float) for axis in ("lon", "lat"))
+    if inside := closed_in(study, service.conditions, lon, lat):
+        notes.append(_note(
+            "facilities_closed_in", f"{inside} 个机构位于该条件下不可通行的地面，按可从最近的可通行格网到达计算，是否仍能服务须另行核实",
+            f"{inside} facilities stand on ground that these conditions close; they are taken to be reached from the nearest "
+            "open cell: whether they still serve is to be checked"))
+    return notes
+
+
+def _barrier_notes(study: Study, service: Service) -> list[Note]:
+    layer = study.layers.get(BARRIERS)
+    if layer is None:
+        return [_note("no_barriers", "未导入阻隔要素（河流、铁路等）：道路以外可随处横穿",
+                      "No barriers (rivers, railways …) were imported: off the roads they are crossed anywhere")]
+    notes = []
+    if layer.schematic:
+        notes.append(_note("schematic_barriers", "阻隔要素为示意数据，非实测", "The barriers are schematic, not surveyed"))
+    if unknown := layer.summary.get("unknown_classes"):
+        count, words = sum(unknown.values()), "、".join(sorted(unknown)[:_WORDS_LISTED])
+        notes.append(_note("unknown_barrier_classes", f"{count} 个阻隔要素的类别无法识别（{words}），未参与计算",
+                           f"{count} barriers are of unknown classes ({words}) and were not used"))
+    on_ground = travel_profiles()["cycle" if service.profile == "cycle" else "walk"]
+    if beside := alongside(study, on_ground, service.conditions):
+        size = f"{study.grid.cell_size_m:g}"
+        notes.append(_note(
+            "roads_along_barriers",
+            f"{beside:,} 个格网内道路与阻隔要素（如河流）并行而不相交，格网边长 {size} 米，无法区分，按可通行计算，人可能由此“过河”；"
+            "改用更小的格网可消除：geosvc init --cell-size",
+            f"On {beside:,} cells a road runs beside a barrier (such as a river) without crossing it; with cells of {size} m they "
+            "cannot be told apart, so people may cross there; smaller cells cure it: geosvc init --cell-size"))
+    return notes
+
+
+def _access_notes(study: Study, profile: TravelProfile) -> list[Note]:
+    barred = int(study.barred(profile).sum())
+    if not barred:
+        return []
+    zh, en = _TRAVELLERS[profile.rides]
+    return [_note("barred_roads", f"{barred} 条道路按通行规定不对{zh}开放，未使用",
+                  f"{barred} roads are closed to {en} by their access rules and were not used")]
+
+
+def _driving_notes(study: Study, service: Service, roads: Layer) -> list[Note]:
+    notes = []
+    profile = travel_profiles()[str(service.profile)]
     if unknown := roads.summary.get("unknown_classes"):
         count, words = sum(unknown.values()), "、".join(sorted(unknown)[:_WORDS_LISTED])
         notes.append(_note(
             "unknown_road_classes",
             f"{count} 条道路的等级无法识别（{words}），按最低车速计算",
             f"{count} roads are of unknown classes ({words}) and are driven at the slowest speed"))
-    network, profile = study.network, travel_profiles()[profile_id]
+    network = study.network_of(profile, service.speed_kmh, service.conditions)
     if network is not None:
-        by_class = {name: profile.road_pace(name) for name in network.classes}
-        parts = network.with_pace(by_class, one_way=profile.one_way).components.count
+        parts = network.components.count
         if parts > 1:
             notes.append(_note("roads_in_parts", f"道路网分为 {parts} 个互不相连的部分",
                                f"The roads form {parts} parts that do not connect"))
@@ -121,6 +182,10 @@ def _facility_notes(sources: Sources) -> list[Note]:
     if rough:
         notes.append(_note("rough_positions", f"{rough} 个机构的坐标为居民点坐标，并非建筑位置",
                            f"{rough} facilities stand at the point of their settlement, not at their building"))
+    if off := len(sources.report.get("off_network", ())):
+        notes.append(_note("off_network", f"{off} 个机构附近没有主路网：步行范围内无可用道路，或最近的道路与主路网不相连",
+                           f"{off} facilities do not stand at the main road network: no usable road is near, or the nearest "
+                           "does not connect"))
     stranded, outside = len(sources.report["stranded"]), len(sources.report["outside"])
     if stranded:
         notes.append(_note("stranded", f"{stranded} 个机构附近无可通行地面，未参与计算",

@@ -19,7 +19,7 @@ from geosvc.maps.picture import PICTURE_FILE, PICTURE_RECORD
 from geosvc.registry import layers
 from geosvc.store.areas import newest_area
 from geosvc.store.populations import newest_population
-from geosvc.store.runs import CoverageRow, RunRow, latest_run, select_coverage
+from geosvc.store.runs import TRIAL, CoverageRow, RunRow, latest_run, select_coverage
 from geosvc.workflows import workspace
 from geosvc.workflows.measuring import PEOPLE_FILE, SURFACE_FILE
 from geosvc.workflows.surfaces import facilities_of, nobody
@@ -53,7 +53,8 @@ def changed_since(store: Store, session: Session, run: RunRow) -> list[str]:
         "layers": in_force != run.inputs["layers"],
         "areas": newest_area(session) > run.created_at,
         "population": newest_population(session) > run.created_at,
-        "service": declared.at_speed(used.speed_kmh) != used,
+        # A trial differs from its service on purpose: by its pace, and by conditions on top.
+        "service": (declared if run.sequence != TRIAL else declared.at_speed(used.speed_kmh).under(used.conditions)) != used,
     }
     return [name for name, changed in found.items() if changed]
 
@@ -136,7 +137,7 @@ def coverage_table(
     wanted = [row for row in rows if level is None or row.level == level]
     return {
         "service": service.id, "run": run.id, "created_at": run.created_at, "unit": service.shown_unit,
-        "threshold": _threshold(service, threshold.id), "notes": run.notes,
+        "threshold": threshold_entry(service, threshold.id), "notes": run.notes,
         "schematic": is_schematic(run.notes), "changed_since": changed, "rows": [coverage_row(row) for row in wanted],
     }
 
@@ -148,7 +149,8 @@ def run_notes(store: Store, service_id: str | None, run_id: str | None) -> dict[
     return {"service": run.service_id, "run": run.id, "schematic": is_schematic(run.notes), "notes": run.notes}
 
 
-def _threshold(service: Service, threshold_id: str) -> dict[str, Any]:
+def threshold_entry(service: Service, threshold_id: str) -> dict[str, Any]:
+    """Return a threshold as every answer shows it: the limit, its unit, and whose it is."""
     one = service.threshold(threshold_id)
     return {"id": one.id, "value": one.value, "unit": service.shown_unit, "origin": one.origin,
             "applies_to": one.applies_to, "source_zh": one.source_zh, "source_en": one.source_en}
@@ -179,7 +181,7 @@ def default_answer(store: Store, service_id: str | None = None, *, run_id: str |
     found = run.summary["thresholds"][threshold.id]
     return {
         "service": service.id, "zh": service.zh, "en": service.en, "run": run.id,
-        "threshold": _threshold(service, threshold.id),
+        "threshold": threshold_entry(service, threshold.id),
         "people_total": run.summary["people_total"],
         "people_covered": None if found["people"] is None else found["people"]["covered"],
         "people_in_gaps": found["people_in_gaps"], "gaps": found["gaps"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +21,19 @@ from geosvc.geo.vector import read_vector
 from geosvc.measures import metres_from_km
 from geosvc.registry import areas, facilities, layers, populations
 from geosvc.registry.imports.layers import POINTS_FILE, ROADS_FILE, WORLDCOVER, landcover_class_of
-from geosvc.registry.layers import ELEVATION, LANDCOVER, ROADS, Layer
+from geosvc.registry.layers import BARRIERS, ELEVATION, LANDCOVER, ROADS, Layer
+from geosvc.registry.road_access import BARRED
 from geosvc.store.areas import AreaQuery
 from geosvc.store.facilities import FacilityQuery
 from geosvc.travel.ground import Ground, pace_of
 from geosvc.travel.profiles import travel_profiles
+from geosvc.workflows.barriers import blocked_cells, read_barriers, under
+from geosvc.workflows.conditions import ground_under, network_under
 from geosvc.workflows.workspace import StudySettings, study_settings, title_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import geopandas as gpd
     from numpy.typing import NDArray
 
@@ -36,9 +42,12 @@ if TYPE_CHECKING:
     from geosvc.settings import Settings
     from geosvc.store.engine import Store
     from geosvc.travel import Network
+    from geosvc.travel.profiles import TravelProfile
 
 _PIECES_OF_A_CELL = 4
 _HIGHEST_M = 9000.0
+# How a profile rides, and the word of the access rules for it.
+_TRAVELLERS = {"motor": "motor", "walk": "foot", "cycle": "bicycle"}
 _BEST_STATUS = ("census", "survey", "estimate", "schematic")
 
 
@@ -56,6 +65,9 @@ class Study:
             self.layers: dict[str, Layer] = {layer.kind: layer for layer in layers.find(store, session)}
             self.populations: list[Population] = populations.find(session)
             self.to_be_located = facilities.count(session, FacilityQuery(located=False))
+        self._ridden: tuple[Any, Network | None] = (None, None)
+        self._grounds: dict[tuple[bool, tuple[str, ...]], Ground] = {}
+        self._networks: dict[tuple[str, tuple[str, ...]], Network] = {}
 
     @cached_property
     def bbox(self) -> BBox:
@@ -111,13 +123,44 @@ class Study:
 
     @cached_property
     def ground(self) -> Ground:
-        """Roads and land cover of every cell."""
-        road, classes = self._roads()
-        return Ground(shape=self.grid.shape, road=road, road_classes=classes, cover=self._cover())
+        """Land cover of every cell, and the best road that people on foot may use."""
+        road, classes = self._roads(travel_profiles()["walk"])
+        blocked = None if self.barriers is None else blocked_cells(under(self.barriers, ()), self.grid)
+        return Ground(shape=self.grid.shape, road=road, road_classes=classes, cover=self._cover(), barrier=blocked)
+
+    @cached_property
+    def barriers(self) -> gpd.GeoDataFrame | None:
+        """The barriers in the grid's CRS, with barrier_class and condition ("" = always); None without barriers."""
+        layer = self.layers.get(BARRIERS)
+        return None if layer is None else read_barriers(layer, self.grid)
+
+    @cached_property
+    def _cycled_ground(self) -> Ground:
+        """The same with the roads that bicycles may use."""
+        walk, cycle = (travel_profiles()[name] for name in ("walk", "cycle"))
+        if self.road_lines is None or np.array_equal(self._usable(walk), self._usable(cycle)):
+            return self.ground
+        road, classes = self._roads(cycle)
+        return replace(self.ground, road=road, road_classes=classes)
+
+    def ground_of(self, profile: TravelProfile, conditions: Sequence[str] = ()) -> Ground:
+        """Return the ground as it is for those who travel by a profile; who leaves a vehicle is on foot.
+
+        ``conditions`` are those of travel, such as ``winter`` or ``flood@220622100``.
+        """
+        cycled = profile.rides == "cycle"
+        usual = self._cycled_ground if cycled else self.ground
+        if not conditions:
+            return usual
+        key = (cycled, tuple(conditions))
+        if key not in self._grounds:  # two threads may make it: it is the same
+            by = travel_profiles()["cycle" if cycled else "walk"]
+            self._grounds[key] = ground_under(self, usual, by, conditions)
+        return self._grounds[key]
 
     @cached_property
     def road_lines(self) -> gpd.GeoDataFrame | None:
-        """The roads in the grid's CRS, with road_class, bridge, tunnel, oneway; None without roads."""
+        """The roads in the grid's CRS, with road_class, bridge, tunnel, oneway, and whom they bar; None without roads."""
         layer = self.layers.get(ROADS)
         if layer is None:
             return None
@@ -134,16 +177,57 @@ class Study:
             return None
         grid = self.grid
         return build_network(
-            list(frame.geometry), list(frame["road_class"]), pace_by_class=dict.fromkeys(frame["road_class"], 1.0),
+            frame.geometry.to_numpy(), frame["road_class"].tolist(),
+            pace_by_class=dict.fromkeys(frame["road_class"].unique(), 1.0),
             west_m=grid.west_m, north_m=grid.north_m, cell_size_m=grid.cell_size_m, rows=grid.rows, cols=grid.cols,
             oneway=frame["oneway"].to_numpy() if "oneway" in frame else None,
             bridge=frame["bridge"].to_numpy(dtype=bool), tunnel=frame["tunnel"].to_numpy(dtype=bool),
         )
 
-    def _roads(self) -> tuple[NDArray[np.int32] | None, tuple[str, ...]]:
+    def network_of(
+        self, profile: TravelProfile, speed_kmh: float | None, conditions: Sequence[str] = ()
+    ) -> Network | None:
+        """Return the roads as a graph for a vehicle: its paces, and its roads only; None without roads."""
+        network = self.network
+        if network is None:
+            return None
+        if conditions:
+            network = self._network_under(network, profile.rides, tuple(conditions))
+        by_class = {name: profile.road_pace(name, speed_kmh=speed_kmh) for name in network.classes}
+        asked = (by_class, profile.one_way, profile.access, tuple(conditions))
+        known = self._ridden
+        if known[0] != asked:  # asked again for the notes, which count its parts
+            paced = network.with_pace(by_class, one_way=profile.one_way)
+            barred = np.flatnonzero(self.barred(profile))
+            # Kept and returned as one: the draws of a band ask from several threads.
+            known = self._ridden = asked, paced.closed(network.edges_of(barred)) if barred.size else paced
+        return known[1]
+
+    def _network_under(self, network: Network, rides: str, conditions: tuple[str, ...]) -> Network:
+        key = (rides, conditions)
+        if key not in self._networks:
+            self._networks[key] = network_under(self, network, conditions, rides=rides)
+        return self._networks[key]
+
+    def barred(self, profile: TravelProfile) -> NDArray[np.bool_]:
+        """Return which of the roads the access rules close to a profile; none where the rules do not bind it."""
+        frame, column = self.road_lines, BARRED[_TRAVELLERS[profile.rides]]
+        if frame is None or column not in frame or not profile.access:  # roads stored before the rules were read
+            return np.zeros(0 if frame is None else len(frame), dtype=bool)
+        found: NDArray[np.bool_] = frame[column].to_numpy(dtype=bool)
+        return found
+
+    def _usable(self, profile: TravelProfile) -> NDArray[np.bool_]:
+        """Return which of the roads those who travel over the ground may use."""
+        assert self.road_lines is not None  # the caller looked
+        usable: NDArray[np.bool_] = ~self.barred(profile) & ~self.road_lines["road_class"].isin(profile.closed).to_numpy()
+        return usable
+
+    def _roads(self, profile: TravelProfile) -> tuple[NDArray[np.int32] | None, tuple[str, ...]]:
         frame = self.road_lines
         if frame is None:
             return None, ()
+        frame = frame[self._usable(profile)]
         # The fastest class of a cell is burnt last and stays: it is the one that would be taken.
         drive = travel_profiles()["drive"]
         slowest_first = sorted(set(frame["road_class"]), key=lambda name: (-drive.road_pace(name), name))
@@ -205,9 +289,12 @@ class Study:
                 return figure.people
         return None
 
-    def pace(self, profile_id: str, speed_kmh: float | None) -> NDArray[np.float64]:
-        """Return the pace of every cell for a profile, seconds per metre."""
-        return pace_of(self.ground, travel_profiles()[profile_id], speed_kmh=speed_kmh)
+    def pace(
+        self, profile: str | TravelProfile, speed_kmh: float | None, conditions: Sequence[str] = ()
+    ) -> NDArray[np.float64]:
+        """Return the pace of every cell for a shipped profile or one of the caller's, seconds per metre."""
+        chosen = travel_profiles()[profile] if isinstance(profile, str) else profile
+        return pace_of(self.ground_of(chosen, conditions), chosen, speed_kmh=speed_kmh)
 
     @cached_property
     def people(self) -> People | None:

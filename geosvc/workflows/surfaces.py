@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +22,33 @@ from geosvc.travel.profiles import travel_profiles
 if TYPE_CHECKING:
     from geosvc.coverage.services import Service
     from geosvc.store.engine import Session
-    from geosvc.travel import Field, HybridField
+    from geosvc.travel import Field, HybridField, Network
     from geosvc.travel.profiles import TravelProfile
     from geosvc.workflows.study import Study
 
-_SNAP_WITHIN_M = 1000.0
+SNAP_WITHIN_M = 1000.0
 NEIGHBOURS = 16
+# A part of the roads that does not connect is a network of its own from this share of the longest part on.
+_PROPER_PART = 0.05
 # A vehicle is left once: there is no second one behind the hill.
 RIDES = "one"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variation:
+    """In what a trial differs from what is declared and registered; None = in nothing.
+
+    ``profiles`` are all travel profiles by id, ``lon`` and ``lat`` the position of every located
+    facility, degrees; ``limit`` is how far to look, in the unit of the surface.
+    """
+
+    profiles: Mapping[str, TravelProfile] | None = None
+    lon: np.ndarray[Any, Any] | None = None
+    lat: np.ndarray[Any, Any] | None = None
+    limit: float = math.inf
+
+
+AS_DECLARED = Variation()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +88,16 @@ def nobody(service: Service, missing: list[Registered]) -> str:
     )
 
 
-def surface_of(study: Study, service: Service, located: list[Registered]) -> tuple[Surface, Sources]:
+def positions_of(located: list[Registered]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Return the longitude and latitude of located facilities, degrees."""
+    lon = np.array([each.facility.lon for each in located], dtype=float)
+    lat = np.array([each.facility.lat for each in located], dtype=float)
+    return lon, lat
+
+
+def surface_of(
+    study: Study, service: Service, located: list[Registered], varied: Variation = AS_DECLARED
+) -> tuple[Surface, Sources]:
     """Return the surface of a service and what became of its facilities.
 
     Raises
@@ -75,69 +105,115 @@ def surface_of(study: Study, service: Service, located: list[Registered]) -> tup
     NoFacility
         If every facility is outside the grid or stranded.
     """
-    lon = np.array([each.facility.lon for each in located], dtype=float)
-    lat = np.array([each.facility.lat for each in located], dtype=float)
+    lon, lat = positions_of(located)
+    lon, lat = (lon if varied.lon is None else varied.lon), (lat if varied.lat is None else varied.lat)
     if service.method == "straight_line":
         report = {"used": len(located), "snapped": [], "stranded": [], "outside": []}
         rows = cols = [0] * len(located)
         placed = Sources(placed=located, rows=rows, cols=cols, extra_seconds=[0.0] * len(located), report=report)
-        return straight_line_surface(lon, lat, study.grid), placed
-    return _travel_surface(study, service, located, lon, lat)
+        return straight_line_surface(lon, lat, study.grid, limit_m=varied.limit), placed
+    return _travel_surface(study, service, located, lon, lat, varied)
+
+
+def travels(study: Study, service: Service, varied: Variation = AS_DECLARED) -> tuple[TravelProfile, TravelProfile | None]:
+    """Return the profile by which people travel, and that of their walk to and from a vehicle (None = no ride)."""
+    profiles = varied.profiles or travel_profiles()
+    profile = profiles[str(service.profile)]
+    rides = profile.on_foot is not None and study.network is not None
+    return profile, profiles[str(profile.on_foot)] if rides else None
+
+
+def start_pace(study: Study, service: Service, varied: Variation = AS_DECLARED) -> np.ndarray[Any, Any]:
+    """Return the pace of every cell at which people come to a facility or leave it."""
+    profile, walk = travels(study, service, varied)
+    chosen, kmh = (profile, service.speed_kmh) if walk is None else (walk, None)
+    return study.pace(chosen, kmh, service.conditions)
 
 
 def _travel_surface(
-    study: Study, service: Service, located: list[Registered], lon: np.ndarray[Any, Any], lat: np.ndarray[Any, Any]
+    study: Study, service: Service, located: list[Registered], lon: np.ndarray[Any, Any], lat: np.ndarray[Any, Any],
+    varied: Variation,
 ) -> tuple[Surface, Sources]:
-    profile = travel_profiles()[str(service.profile)]
-    ridden = profile.on_foot is not None and study.network is not None
-    pace = study.pace(profile.on_foot, None) if ridden and profile.on_foot else study.pace(profile.id, service.speed_kmh)
+    profile, walk = travels(study, service, varied)
+    pace = start_pace(study, service, varied)
     sources = _sources(study, located, lon, lat, pace)
     if not sources.placed:
         raise NoFacility(
             f"service {service.id}: every one of its {len(located)} facilities lies outside the study area or "
-            f"farther than {_SNAP_WITHIN_M:g} m from ground that can be crossed"
+            f"farther than {SNAP_WITHIN_M:g} m from ground that can be crossed"
         )
+    if walk is not None and varied.profiles is None:  # of the facilities as registered: a draw of a band needs no report
+        network = study.network_of(profile, service.speed_kmh, service.conditions)
+        sources.report["off_network"] = _off_network(study, network, sources)
     delay = seconds_from_minutes(service.delay_minutes)
     starts = [
         (row, col, delay + extra)
         for row, col, extra in zip(sources.rows, sources.cols, sources.extra_seconds, strict=True)
     ]
-    field = _ride(study, service, profile, pace, starts) if ridden else _go(study, service, profile, pace, starts)
+    travel = _go if walk is None else _ride
+    field = travel(study, service, profile, pace, starts, varied.limit)
     surface = Surface(
-        grid=study.grid, micro=field.microseconds, nearest=field.nearest, unit="s", looked=study.ground.has_data()
+        grid=study.grid, micro=field.microseconds, nearest=field.nearest, unit="s", horizon=varied.limit,
+        looked=study.ground_of(walk or profile).has_data(),
     )
     return surface, sources
 
 
 def _go(
     study: Study, service: Service, profile: TravelProfile, pace: np.ndarray[Any, Any],
-    starts: list[tuple[int, int, float]],
+    starts: list[tuple[int, int, float]], limit_seconds: float,
 ) -> Field:
     """Travel over the ground, the roads being part of it."""
     from geosvc.travel import solve  # noqa: PLC0415  brings the compiled kernels
 
     elevation = study.elevation
-    gait = None if elevation is None else gait_of(study.ground, profile, speed_kmh=service.speed_kmh)
+    ground = study.ground_of(profile, service.conditions)
+    gait = None if elevation is None else gait_of(ground, profile, speed_kmh=service.speed_kmh)
     return solve(
         pace, starts, cell_size_m=study.grid.cell_size_m, neighbours=NEIGHBOURS, direction=service.direction,
-        elevation=elevation, gait=gait,
+        elevation=elevation, gait=gait, limit_seconds=limit_seconds,
     )
 
 
 def _ride(
     study: Study, service: Service, profile: TravelProfile, foot_pace: np.ndarray[Any, Any],
-    starts: list[tuple[int, int, float]],
+    starts: list[tuple[int, int, float]], limit_seconds: float,
 ) -> HybridField:
     """Walk to the road, ride once, walk the rest."""
     from geosvc.travel import solve_hybrid  # noqa: PLC0415  brings the compiled kernels
 
-    network = study.network
+    network = study.network_of(profile, service.speed_kmh, service.conditions)
     assert network is not None  # the caller looked
-    by_class = {name: profile.road_pace(name, speed_kmh=service.speed_kmh) for name in network.classes}
     return solve_hybrid(
-        foot_pace, network.with_pace(by_class, one_way=profile.one_way), starts, cell_size_m=study.grid.cell_size_m,
+        foot_pace, network, starts, cell_size_m=study.grid.cell_size_m,
         neighbours=NEIGHBOURS, elevation=study.elevation, direction=service.direction, rides=RIDES,
+        limit_seconds=limit_seconds,
     )
+
+
+def _off_network(study: Study, network: Network | None, sources: Sources) -> list[int]:
+    """Return the facilities (ids) that do not stand at the road network proper.
+
+    Either no road that the vehicle uses lies within reach on foot, or the nearest is a stray one: a
+    part that does not connect and is short beside the longest (an island's own roads are not).
+    Within a cell nobody can say which road is the nearer.
+    """
+    from scipy.spatial import KDTree  # noqa: PLC0415  slow to import
+
+    assert network is not None  # the caller looked
+    parts, usable = network.components, network.transfer_usable
+    longest = parts.metres[0] if parts.count else 0.0
+    node = network.transfer_node[usable]
+    proper = parts.metres[parts.of_node[node]] >= _PROPER_PART * longest
+    places = np.column_stack([network.node_x[node], network.node_y[node]])
+    grid = study.grid
+    here = np.column_stack([grid.west_m + (np.array(sources.cols) + 0.5) * grid.cell_size_m,
+                            grid.north_m - (np.array(sources.rows) + 0.5) * grid.cell_size_m])
+    nearest, nearest_proper = (
+        KDTree(each).query(here, distance_upper_bound=SNAP_WITHIN_M)[0] for each in (places, places[proper]))
+    # inf = none within reach
+    off = np.isinf(nearest_proper) | (nearest_proper > nearest + grid.cell_size_m)
+    return [each.id for each, away in zip(sources.placed, off, strict=True) if away]
 
 
 def _sources(
@@ -150,7 +226,7 @@ def _sources(
     inside = [i for i in range(len(located)) if row[i] >= 0]
     outside = [located[i].id for i in range(len(located)) if row[i] < 0]
     points = [(int(row[i]), int(col[i])) for i in inside]
-    snapped, report = snap_sources(pace, points, max_distance_m=_SNAP_WITHIN_M, cell_size_m=study.grid.cell_size_m)
+    snapped, report = snap_sources(pace, points, max_distance_m=SNAP_WITHIN_M, cell_size_m=study.grid.cell_size_m)
     placed, rows, cols, extra, moved, stranded = [], [], [], [], [], []
     for i, source, told in zip(inside, snapped, report.snaps, strict=True):
         if source is None:

@@ -119,7 +119,8 @@ def test_the_described_filters_are_those_that_work(demo_client: TestClient, docu
     values = {"bbox": "126,42,128,43", "limit": "5", "datetime": "2026-01-01", "recorded": "2999-01-01", "q": "医",
               "state": "operating", "located": "true", "illustrative": "true", "has_polygon": "true", "level": "county",
               "min_people": "1", "service": "hospital-drive", "threshold": "30min", "f": "csv", "language": "en",
-              "limits": "15,30", "crs": CRS84_URI, "bbox-crs": CRS84_URI, "class_code": "A", "area": "22", "parent": "220622"}
+              "limits": "15,30", "crs": CRS84_URI, "bbox-crs": CRS84_URI, "class_code": "A", "area": "22", "parent": "220622",
+              "draws": "20", "seed": "2"}
     tried = 0
     for path, _, operation in operations(document):
         if "{" in path.replace("{service_id}", ""):

@@ -97,11 +97,12 @@ def test_every_code_has_its_word(prefix: str):
     from geosvc.registry.areas import LEVELS
     from geosvc.registry.classes import facility_classes
     from geosvc.registry.facilities import PositionMethod, State
+    from geosvc.registry.layers import KINDS
 
     codes = {
         "state": set(State), "method": set(PositionMethod), "level": {*LEVELS, "total", "outside"}, "origin": set(ORIGINS),
         "applies": set(APPLIES_TO), "kind": {"resident", "registered"}, "status": {"census", "survey", "estimate", "schematic"},
         "group": {each.group for each in facility_classes().values()} | {each.group for each in shipped_services()},
-        "layer": {"roads", "population", "elevation", "landcover"},
+        "layer": set(KINDS),
     }[prefix]
     assert {f"{prefix}_{code}" for code in codes} - set(words("en")) == set()

@@ -14,6 +14,7 @@ import pytest
 import rasterio
 
 from geosvc.registry.areas import OUTSIDE
+from geosvc.registry.imports.areas import PeopleOptions
 from geosvc.registry.imports.facilities import FacilityOptions
 from geosvc.registry.imports.report import ImportReport
 from geosvc.settings import Settings
@@ -74,7 +75,7 @@ def import_everything(store: Store, settings: Settings, data: Path, services: Pa
     """Bring in every file of the islands, areas first, as a user would."""
     return {
         "areas": importing.import_areas(store, data / "gadm.gpkg", settings, level="province"),
-        "population": importing.import_population(store, data / "com_ppp_2020_UNadj.tif", settings, year=2020),
+        "population": importing.import_population(store, data / "com_ppp_2020_UNadj.tif", settings, options=PeopleOptions(year=2020)),
         "roads": importing.import_roads(store, data / "comores-200622.osm.pbf", settings),
         "elevation": importing.import_elevation(store, sorted(data.glob("*.hgt.zip")), settings),
         "landcover": importing.import_landcover(store, [data / "landcover"], settings),

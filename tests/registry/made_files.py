@@ -127,3 +127,15 @@ def snapshot(workspace: Path) -> dict[str, Any]:
         for path in sorted(workspace.rglob("*")) if not path.name.startswith("registry.sqlite")
     }
     return {"tables": tables, "files": files}
+
+
+def write_osm(path: Path, nodes: dict[int, tuple[float, float]], ways: list[tuple[list[int], dict[str, str]]]) -> Path:
+    """Write a file of OpenStreetMap (.osm.pbf or .osm, by its name): places of nodes, and ways with their tags."""
+    import osmium
+
+    with osmium.SimpleWriter(str(path), overwrite=True) as writer:
+        for number, place in nodes.items():
+            writer.add_node(osmium.osm.mutable.Node(id=number, location=place, version=1))
+        for number, (refs, tags) in enumerate(ways, start=1):
+            writer.add_way(osmium.osm.mutable.Way(id=number, nodes=refs, tags=tags, version=1))
+    return path

@@ -6,13 +6,16 @@ from dataclasses import replace
 
 import pytest
 import shapely
+from registry.made_files import write_csv
 
 from geosvc.errors import AreaNotFound, InvalidInput
 from geosvc.registry import areas, populations
 from geosvc.registry.areas import Area
 from geosvc.registry.classes import class_of, facility_classes
+from geosvc.registry.imports.areas import PeopleOptions
 from geosvc.registry.populations import Population
 from geosvc.store.areas import AreaQuery
+from geosvc.workflows import importing
 
 TOWN = Area(code="990001100", name="西镇", level="township", parent_code="990001", geometry=shapely.box(126, 42, 127, 43))
 CENSUS = Population(
@@ -149,3 +152,32 @@ def test_an_unknown_class_is_refused_with_a_way_out():
     """The list never guesses: the message gives an example and the unclassified code."""
     with pytest.raises(InvalidInput, match="X999"):
         class_of("魔法屋")
+
+
+def test_what_a_table_of_people_does_not_say_can_be_said_for_all_rows(store, settings, tmp_path):
+    """A plain table of code and people, and year, kind, status and source beside it; a row's own word stands."""
+    path = write_csv(tmp_path / "p.csv", [["area_code", "people", "year"], ["990001", "1,200", ""], ["990002", "80", "2021"]])
+    options = PeopleOptions(year=2020, kind="常住", status="普查", source="公报")
+    importing.import_population(store, path, settings, options=options)
+    with store.reading() as session:
+        found = populations.find(session)
+    assert [(each.area_code, each.people, each.year) for each in found] == [("990001", 1200.0, 2020), ("990002", 80.0, 2021)]
+    assert {(each.kind, each.status, each.source) for each in found} == {("resident", "census", "公报")}
+
+
+def test_parents_in_a_row_are_no_ring(store, settings, tmp_path):
+    """Village, township, county, and a parent that is not registered: accepted, twice over."""
+    path = write_csv(tmp_path / "a.csv", [["code", "name", "level", "parent_code"], ["3", "村", "village", "2"],
+                                          ["2", "乡", "township", "1"], ["1", "县", "county", "0"], ["4", "村", "village", "2"]])
+    importing.import_areas(store, path, settings)
+    assert importing.import_areas(store, path, settings).changes["unchanged"] == 4
+
+
+def test_a_ring_made_by_two_files_is_refused_as_a_whole(store, settings, tmp_path):
+    """The second file closes the ring: nothing of it is stored."""
+    header = ["code", "name", "level", "parent_code"]
+    importing.import_areas(store, write_csv(tmp_path / "a.csv", [header, ["2", "乡", "township", "1"]]), settings)
+    with pytest.raises(InvalidInput, match="ring"):
+        importing.import_areas(store, write_csv(tmp_path / "b.csv", [header, ["1", "县", "county", "2"]]), settings)
+    with store.reading() as session:
+        assert [area.code for area in areas.find(session, AreaQuery())] == ["2"]

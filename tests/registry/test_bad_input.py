@@ -251,9 +251,15 @@ CASES = [
          ("row 2", "约521", "number")),
     Case("unknown settlement class", "areas", table([*AREAS, "城乡"], ["1", "甲", "county", "镇"]), RefusedRows, ("row 2", "urban, rural or empty")),
     # figures of people
-    Case("people without status", "population", table([*PEOPLE[:4], "source"], [*GOOD_PEOPLE[:4], "公报"]), RefusedRows,
-         ("row 2", "status is not said", "census", "add a column status")),
-    Case("people without source", "population", table(PEOPLE[:5], GOOD_PEOPLE[:5]), RefusedRows, ("row 2", "source", "来源")),
+    Case("people without status", "population", table([*PEOPLE[:4], "source"], [*GOOD_PEOPLE[:4], "公报"]), InvalidInput,
+         ("no column for status", "--status", "census")),
+    Case("people without a source in one row", "population", table(PEOPLE, GOOD_PEOPLE, [*GOOD_PEOPLE[:5], ""]), RefusedRows,
+         ("row 3", "source is empty", "area_code, year, kind, people, status, source")),
+    Case("people with nothing said of them", "population", table(["area_code", "people"], ["990001", "5"]), InvalidInput,
+         ("no column for year, kind, status, source", "--year, --kind, --status, --source", "raster")),
+    Case("areas that lie inside each other", "areas",
+         table([*AREAS, "parent_code"], ["1", "甲", "township", "2"], ["2", "乙", "township", "1"], ["3", "丙", "village", "2"]),
+         InvalidInput, ("ring", "1 → 2 → 1", "parent_code")),
     Case("negative people", "population", table(PEOPLE, GOOD_PEOPLE, ["990001100", "2020", "常住", "-5", "普查", "公报"]), RefusedRows,
          ("row 3", "people must be 0 or more", "'-5'")),
     Case("people in words", "population", table(PEOPLE, ["1", "2020", "常住", "约一千", "普查", "公报"]), RefusedRows, ("row 2", "people must be a number", "约一千")),
@@ -263,12 +269,10 @@ CASES = [
     Case("endless year", "population", table(PEOPLE, ["1", "inf", "常住", "5", "普查", "公报"]), RefusedRows, ("row 2", "year")),
     Case("endless people", "population", table(PEOPLE, ["1", "2020", "常住", "inf", "普查", "公报"]), RefusedRows, ("row 2", "people")),
     Case("people of no area", "population", table(PEOPLE, ["", *GOOD_PEOPLE[1:]]), RefusedRows, ("row 2", "area_code")),
-    Case("a row that ends before the people", "population", table(["area_code", "year", "status", "source", "people"], ["1", "2020", "普查", "公报"]),
+    Case("a row that ends before the people", "population", table(["area_code", "year", "kind", "status", "source", "people"], ["1", "2020", "常住", "普查", "公报"]),
          RefusedRows, ("row 2", "people")),
-    Case("a row that ends before the year", "population", table(["area_code", "status", "source", "people", "year"], ["1", "普查", "公报", "5"]),
+    Case("a row that ends before the year", "population", table(["area_code", "kind", "status", "source", "people", "year"], ["1", "常住", "普查", "公报", "5"]),
          RefusedRows, ("row 2", "year")),
-    Case("people without year column", "population", table(["area_code", "people"], ["1", "5"]), InvalidInput,
-         ("no column for year", "area_code, year, kind, people", ".tif")),
     Case("more old people than people", "population", table([*PEOPLE, "people_65_plus"], [*GOOD_PEOPLE, "1001"]), RefusedRows,
          ("row 2", "65_plus", "more than the 1000")),
     # points of people
@@ -346,7 +350,7 @@ def _gbk(path):
 
 
 KINDS = {
-    **dict.fromkeys(TABLES, (".csv", ".xlsx", ".geojson", ".gpkg", ".shp")), "roads": (".geojson", ".gpkg", ".shp", ".pbf"),
+    **dict.fromkeys(TABLES, (".csv", ".xlsx", ".geojson", ".gpkg", ".shp")), "roads": (".geojson", ".gpkg", ".shp", ".pbf", ".osm"),
     "elevation": (".tif", ".hgt"), "landcover": (".tif",), "services": (".toml",),
 }
 KINDS["population"] += (".tif",)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -59,6 +62,21 @@ def test_the_shipped_conditions_are_there_and_each_names_its_source():
     assert winter.road_factor("track") < winter.road_factor("primary") < 1
     assert winter.ground_factor("grass") < 1
     assert not conditions()["flood"].changes_speeds
+
+
+def test_the_factors_of_the_page_are_those_of_the_program():
+    """The table of docs/conditions.md has a row for each condition with its factors; the example on it is a condition."""
+    page = (Path(__file__).resolve().parents[2] / "docs/conditions.md").read_text("utf-8")
+    rows = {name: cells for name, *cells in re.findall(r"^\| (\w+) [^|]*\| ([^|]+) \| ([^|]+) \|$", page, flags=re.MULTILINE)}
+
+    def written(factors):
+        return ", ".join(f"{name} {factor:g}" for name, factor in factors.items()) or "as ever"
+
+    for one in conditions().values():
+        assert rows[one.id] == [written(one.road), written(one.ground)], one.id
+    (example,) = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
+    ((name, entry),) = tomllib.loads(example).items()
+    assert condition_from(name, entry).road_factor("motorway_link") == 0
 
 
 @pytest.mark.parametrize("factor", [0, -0.5, 1.6, math.nan, math.inf, True, "half"], ids=str)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from registry.made_files import EAST, HEADER, NORTH, SOUTH, WEST, county_files, write_csv, write_raster
 
+from geosvc.registry.imports.areas import PeopleOptions
 from geosvc.registry.imports.facilities import FacilityOptions
 from geosvc.store.engine import Store
 from geosvc.workflows import importing
@@ -54,7 +55,7 @@ def furnish(settings, folder: Path, *, leave_out: tuple[str, ...] = (), cell_siz
         "areas": lambda path: importing.import_areas(store, path, settings),
         "roads": lambda path: importing.import_roads(store, path, settings),
         "facilities": lambda path: importing.import_facilities(store, path, FacilityOptions(), settings),
-        "people": lambda path: importing.import_population(store, path, settings, year=2020),
+        "people": lambda path: importing.import_population(store, path, settings, options=PeopleOptions(year=2020)),
         "landcover": lambda path: importing.import_landcover(store, [path], settings),
     }
     for name, step in steps.items():

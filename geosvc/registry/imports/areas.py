@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from geosvc.errors import InvalidInput, Refusal, RefusedRows
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from geosvc.store.engine import Session
 
 EXPECTED_AREAS = "a boundary file (GeoJSON, GeoPackage, Shapefile) or a table of divisions (code, name, level)"
-EXPECTED_PEOPLE = "a table of people by area (area_code, year, kind, people, status, source)"
+EXPECTED_PEOPLE = "a table of people by area (area_code, year, kind: resident or registered, people, status: census, survey or estimate, source)"
 _LEVEL_OF_CODE_LENGTH = {2: "province", 4: "prefecture", 6: "county", 9: "township", 12: "village"}
+_PEOPLE_COLUMNS = ("area_code", "year", "kind", "people", "status", "source")
 _STATUS_WORDS = {"普查": "census", "推算": "estimate", "抽样": "survey", "示意": "schematic"}
 _KIND_WORDS = {"常住": "resident", "户籍": "registered", "常住人口": "resident", "户籍人口": "registered"}
 _SETTLEMENT_WORDS = {"城市": "urban", "城镇": "urban", "农村": "rural", "乡村": "rural"}
@@ -119,6 +120,7 @@ def store_areas(session: Session, areas: list[Area], report: ImportReport, *, au
                 kept += 1
                 area = _with_polygon_of(area, known[0])  # noqa: PLW2901
         report.changes[registry.save(session, area, author=author, origin=origin)] += 1
+    registry.refuse_rings(session)
     if kept:
         report.notes.append(f"{kept} areas keep the polygon that they had: the table has none")
 
@@ -131,7 +133,21 @@ def _with_polygon_of(area: Area, known: Area) -> Area:
     )
 
 
-def read_people_table(path: Path, *, max_mb: int) -> tuple[list[Population], ImportReport]:
+@dataclass(frozen=True, kw_only=True)
+class PeopleOptions:
+    """What holds for all figures of a table that does not say it itself: year, kind, status, source."""
+
+    year: int | None = None
+    kind: str | None = None
+    status: str | None = None
+    source: str | None = None
+
+    def as_cells(self) -> dict[str, str]:
+        """Return what was said, by the name of its column."""
+        return {name: str(value) for name, value in asdict(self).items() if value}
+
+
+def read_people_table(path: Path, options: PeopleOptions, *, max_mb: int) -> tuple[list[Population], ImportReport]:
     """Return the figures of a table of people by area; nothing is stored.
 
     Raises
@@ -139,18 +155,20 @@ def read_people_table(path: Path, *, max_mb: int) -> tuple[list[Population], Imp
     RefusedRows, InvalidInput, UnreadableFile
     """
     table = read_table(path, max_mb=max_mb, expected=EXPECTED_PEOPLE)
-    missing = [name for name in ("area_code", "year", "people") if name not in table.columns]
+    told = {name: str(value) for name, value in sidecar_of(path).items() if name in _PEOPLE_COLUMNS} | options.as_cells()
+    missing = [name for name in _PEOPLE_COLUMNS if name not in table.columns and name not in told]
     if missing:
+        cures = [f"--{name}" for name in missing if name in options.__dataclass_fields__]
         raise InvalidInput(
-            f"{path.name} has no column for {', '.join(missing)}; expected {EXPECTED_PEOPLE}; a raster of "
-            "people is a .tif, a list of points needs longitude and latitude"
+            f"{path.name} has no column for {', '.join(missing)}; expected {EXPECTED_PEOPLE}"
+            + (f"; what holds for all rows can be said with {', '.join(cures)}" if cures else "")
+            + "; a raster of people is a .tif, a list of points needs longitude and latitude"
         )
-    told = sidecar_of(path)
     report = ImportReport(kind="population", file_name=path.name)
     found = []
     for row in table.rows:
         try:
-            found.append(_population(row.cells, told))
+            found.append(_population({**told, **{name: text for name, text in row.cells.items() if text}}))
         except InvalidInput as error:
             report.refusals.append(Refusal(row.number, None, None, str(error)))
     if report.refusals:
@@ -158,16 +176,11 @@ def read_people_table(path: Path, *, max_mb: int) -> tuple[list[Population], Imp
     return found, report
 
 
-def _population(cells: dict[str, str], told: dict[str, Any]) -> Population:
-    for needed in ("area_code", "year", "people"):
-        if not cells.get(needed):
-            raise InvalidInput(f"{needed} is empty; every figure of people needs one")
-    kind, status = cells.get("kind", ""), cells.get("status", "")
-    source = cells.get("source") or told.get("source")
-    if not source:
-        raise InvalidInput("the source of the figure is not said; add a column source/来源")
-    if not status:
-        raise InvalidInput("the status is not said (census, survey or estimate); add a column status")
+def _population(cells: dict[str, str]) -> Population:
+    empty = [name for name in _PEOPLE_COLUMNS if not cells.get(name)]
+    if empty:
+        raise InvalidInput(f"{', '.join(empty)} is empty; every figure of people needs {', '.join(_PEOPLE_COLUMNS)}")
+    kind, status = cells["kind"], cells["status"]
     groups = {
         name.removeprefix("people_"): count_of(text, name)
         for name, text in cells.items() if name.startswith("people_") and text
@@ -175,7 +188,7 @@ def _population(cells: dict[str, str], told: dict[str, Any]) -> Population:
     return Population(
         area_code=plain(cells["area_code"]), year=int(count_of(cells["year"], "year")),
         kind=_KIND_WORDS.get(kind, kind), people=count_of(cells["people"], "people"),
-        status=_STATUS_WORDS.get(status, status), source=str(source), groups=groups,
+        status=_STATUS_WORDS.get(status, status), source=cells["source"], groups=groups,
         note=cells.get("note") or None,
     )
 

@@ -206,7 +206,7 @@ def _beds(cells: dict[str, str]) -> list[dict[str, object]]:
              "beds_planned_2025": ("planned", 2025)}
     beds: list[dict[str, object]] = []
     for column, (kind, year) in kinds.items():
-        text = plain(cells.get(column, ""))
+        text = plain(cells.get(column, "")).replace(",", "")
         if not text:
             continue
         if not text.isdigit():

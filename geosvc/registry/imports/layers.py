@@ -13,13 +13,14 @@ from shapely import Point
 
 from geosvc.errors import InvalidGeometry, InvalidInput, Refusal, RefusedRows
 from geosvc.geo.files import sidecar_of
+from geosvc.geo.osm import OSM_SUFFIXES, read_roads
 from geosvc.geo.raster import RASTER_SUFFIXES, codes_of, read_header, read_people
 from geosvc.geo.vector import READ_AS, read_vector
 from geosvc.registry.imports.positions import count_of, datum_of, position_of
 from geosvc.registry.imports.report import ImportReport
+from geosvc.registry.imports.road_lines import OSM_TAGS, normalised_roads
 from geosvc.registry.imports.tables import Row, plain, read_table
 from geosvc.registry.layers import ELEVATION, LANDCOVER, POPULATION, ROADS, Layer
-from geosvc.registry.road_classes import road_class_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,14 +30,6 @@ if TYPE_CHECKING:
     from geosvc.geo.crs import BBox
 
 EXPECTED_ROADS = "roads as lines (.osm.pbf, GeoPackage, Shapefile, GeoJSON)"
-# The first of these that a file has. A technical grade says more about speed than an administrative one.
-_ROAD_CLASS_COLUMNS = (
-    "road_class", "highway", "fclass", "技术等级", "道路等级", "公路等级", "行政等级", "道路类型", "道路类别", "等级",
-    "class", "type",
-)
-# A line without a class is taken for the slowest kind of public road, and counted.
-UNKNOWN_ROAD_CLASS = "unclassified"
-_UNKNOWN_LISTED = 20
 ROADS_FILE, POINTS_FILE = "roads.fgb", "people.csv"
 # ESA WorldCover's class codes and what they mean for a traveller.
 WORLDCOVER = {10: "tree", 20: "shrub", 30: "grass", 40: "crops", 50: "builtup", 60: "bare", 70: "snow",
@@ -57,7 +50,7 @@ class Prepared:
 def prepare_roads(
     path: Path, *, max_mb: int, study_bbox: BBox | None, layer: str | None = None, crs: str | None = None
 ) -> Prepared:
-    """Read roads from a line layer.
+    """Read roads from a file of OpenStreetMap or from any line layer.
 
     Raises
     ------
@@ -65,19 +58,9 @@ def prepare_roads(
     InvalidInput
         If no road lies in the study area.
     """
-    if layer is None and path.suffix in (".pbf", ".osm"):
-        layer = "lines"
-    frame = read_vector(path, max_mb=max_mb, expected=EXPECTED_ROADS, layer=layer, crs=crs)
-    read_as = frame.attrs.get(READ_AS)
-    frame = frame[frame.geometry.geom_type.isin(["LineString", "MultiLineString"])]
-    if "highway" in frame.columns:
-        frame = frame[frame["highway"].notna()]
-    if len(frame) == 0:
-        raise InvalidGeometry(f"{path.name} has no roads (no lines); expected {EXPECTED_ROADS}")
     report = ImportReport(kind=ROADS, file_name=path.name)
-    if read_as:
-        report.notes.append(read_as)
-    roads = _normalised_roads(frame, report)
+    read = _osm_roads if path.suffix.lower() in OSM_SUFFIXES else _layer_roads
+    roads = normalised_roads(read(path, report, max_mb=max_mb, layer=layer, crs=crs), report)
     if study_bbox is not None:
         inside = int(roads.cx[study_bbox[0] : study_bbox[2], study_bbox[1] : study_bbox[3]].shape[0])
         if inside == 0:
@@ -98,61 +81,29 @@ def prepare_roads(
     return _prepared(ROADS, path, told, report, write)
 
 
-def _normalised_roads(frame: gpd.GeoDataFrame, report: ImportReport) -> gpd.GeoDataFrame:
-    import geopandas as gpd  # noqa: PLC0415
-
-    classes = _road_classes(frame, report)
-    tags = frame["other_tags"].fillna("") if "other_tags" in frame.columns else None
-
-    def flag(name: str) -> Any:
-        if name in frame.columns:
-            return frame[name].notna() & ~frame[name].astype(str).str.lower().isin(["", "no", "0", "false", "f"])
-        return tags.str.contains(f'"{name}"=>"(?!no")', regex=True) if tags is not None else False
-
-    names = frame["name"].fillna("").astype(str).to_numpy() if "name" in frame.columns else ""
-    return gpd.GeoDataFrame(
-        {"road_class": classes, "name": names, "bridge": flag("bridge"), "tunnel": flag("tunnel"),
-         "oneway": _one_way(frame, tags)},
-        geometry=frame.geometry.to_numpy(), crs=frame.crs,
-    )
-
-
-def _road_classes(frame: gpd.GeoDataFrame, report: ImportReport) -> Any:
-    """Return OpenStreetMap's word for each road; a word that nobody knows stays, and is reported."""
-    column = next((name for name in _ROAD_CLASS_COLUMNS if name in frame.columns), None)
-    if column is None:
-        report.notes.append(f"no column for the road class: all {len(frame)} taken as {UNKNOWN_ROAD_CLASS}")
-        return [UNKNOWN_ROAD_CLASS] * len(frame)
-    told = frame[column].fillna("").astype(str).str.strip()
-    if missing := int((told == "").sum()):
-        report.notes.append(f"{missing} roads without a class: taken as {UNKNOWN_ROAD_CLASS}")
-    told = told.mask(told == "", UNKNOWN_ROAD_CLASS)
-    counts = told.value_counts()
-    meant = {word: road_class_of(word) for word in counts.index}
-    read = {word: known.code for word, known in meant.items() if known is not None and known.code != word}
-    if read:
-        report.notes.append("road classes read as OpenStreetMap's: " + ", ".join(
-            f"{word} = {code} ({counts[word]})" for word, code in sorted(read.items())))
-    if unknown := {word: int(counts[word]) for word, known in meant.items() if known is None}:
-        listed = ", ".join(f"{word} ({count})" for word, count in sorted(unknown.items())[:_UNKNOWN_LISTED])
+def _osm_roads(
+    path: Path, report: ImportReport, *, max_mb: int, layer: str | None, crs: str | None
+) -> gpd.GeoDataFrame:
+    frame, cut, lost = read_roads(path, OSM_TAGS, max_mb=max_mb, expected=EXPECTED_ROADS, layer=layer, crs=crs)
+    if cut or lost:
         report.notes.append(
-            f"{sum(unknown.values())} roads of {len(unknown)} unknown classes are travelled at the profiles' slowest "
-            f"speed, 'other': {listed}; name them as OpenStreetMap does (column road_class) and import again"
-        )
-    report.figures["unknown_classes"] = unknown
-    return told.map(lambda word: read.get(word, word)).to_numpy()
+            f"{cut} roads are read in part and {lost} not at all: the file does not place all of their nodes (it was clipped), "
+            "or they have no length")
+    return frame
 
 
-def _one_way(frame: gpd.GeoDataFrame, tags: Any) -> Any:
-    """Return 1 along the line, -1 against it, 0 both ways."""
-    if "oneway" in frame.columns:
-        words = frame["oneway"].fillna("").astype(str).str.lower()
-    elif tags is not None:
-        words = tags.str.extract(r'"oneway"=>"([^"]*)"', expand=False).fillna("")
-        words = words.mask((words == "") & tags.str.contains('"junction"=>"roundabout"', regex=False), "yes")
-    else:
-        return 0
-    return words.map({"yes": 1, "true": 1, "1": 1, "t": 1, "-1": -1, "reverse": -1}).fillna(0).astype("int8").to_numpy()
+def _layer_roads(
+    path: Path, report: ImportReport, *, max_mb: int, layer: str | None, crs: str | None
+) -> gpd.GeoDataFrame:
+    frame = read_vector(path, max_mb=max_mb, expected=EXPECTED_ROADS, layer=layer, crs=crs)
+    if read_as := frame.attrs.get(READ_AS):
+        report.notes.append(read_as)
+    frame = frame[frame.geometry.geom_type.isin(["LineString", "MultiLineString"])]
+    if "highway" in frame.columns:
+        frame = frame[frame["highway"].notna()]
+    if len(frame) == 0:
+        raise InvalidGeometry(f"{path.name} has no roads (no lines); expected {EXPECTED_ROADS}")
+    return frame
 
 
 def prepare_population(
