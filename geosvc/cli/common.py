@@ -28,7 +28,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts
 LayerOption = Annotated[Optional[str], typer.Option("--layer", help="Layer (or sheet) of a file that has several.")]
 CrsOption = Annotated[Optional[str], typer.Option("--crs", help="CRS of a map file that does not say it, such as EPSG:4551.")]
 DatumOption = Annotated[
-    Optional[str], typer.Option("--datum", help="Datum of the coordinates in a table: WGS84 or CGCS2000. Never guessed.")
+    Optional[str], typer.Option("--datum", help="Datum of the coordinates in a table: WGS84, CGCS2000 (degrees, or metres with their zone), GCJ02 (高德), BD09 (百度). Never guessed.")
 ]
 
 

@@ -17,6 +17,8 @@ from registry.made_files import (
 from shapely.geometry import Point, box
 
 from geosvc.errors import InvalidInput, MissingCRS, RefusedRows, UnreadableFile
+from geosvc.geo.crs import to_degrees
+from geosvc.geo.datums import datum_named, from_wgs84
 from geosvc.geo.files import sha256_of
 from geosvc.registry.imports.facilities import FacilityOptions, read_facilities
 from geosvc.registry.imports.tables import read_table
@@ -226,12 +228,25 @@ def test_the_datum_is_never_guessed(tmp_path):
     assert one.raw_datum == "CGCS2000"
 
 
-@pytest.mark.parametrize("datum", ["GCJ02", "gcj-02", "BD09", "bd-09"])
-def test_shifted_datums_are_refused_and_not_drawn_500_metres_off(tmp_path, datum):
-    """GCJ-02 and BD-09 are not taken for WGS 84."""
-    path = write_csv(tmp_path / "a.csv", [HEADER, [*GOOD_ROW[:4], datum]])
-    with pytest.raises(RefusedRows, match="shifted.*convert"):
-        read(path)
+@pytest.mark.parametrize("datum", ["GCJ02", "gcj-02", "高德", "BD09", "bd-09", "百度坐标"])
+def test_shifted_datums_are_converted_and_what_the_file_said_is_kept(tmp_path, datum):
+    """A pick on 高德 or 百度 stands where it was taken, not 500 metres off; its own numbers stay beside it."""
+    x, y = (float(each) for each in from_wgs84(126.85, 42.35, datum=datum))
+    path = write_csv(tmp_path / "a.csv", [HEADER, [*GOOD_ROW[:2], repr(x), repr(y), datum]])
+    (one,), report = read(path)
+    assert (one.lon, one.lat) == pytest.approx((126.85, 42.35), abs=1e-9)
+    assert (one.raw_x, one.raw_y, one.raw_datum) == (repr(x), repr(y), datum_named(datum))
+    assert any("1 positions converted" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_metres_of_a_zone_are_read_in_either_order(tmp_path, turned):
+    """Surveyors put the northing first; the zone before the easting tells which is which."""
+    pair = ["42484300.0", "4694500.0"]
+    path = write_csv(tmp_path / "a.csv", [HEADER, [*GOOD_ROW[:2], *(pair[::-1] if turned else pair), "CGCS2000"]])
+    (one,), _ = read(path)
+    assert [one.lon, one.lat] == pytest.approx([float(each) for each in to_degrees(484300.0, 4694500.0, crs="EPSG:4551")], abs=1e-9)
+    assert one.raw_datum == "CGCS2000"
 
 
 def test_classes_that_the_list_does_not_know_are_unclassified_and_counted(tmp_path):

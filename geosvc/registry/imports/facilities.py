@@ -14,7 +14,7 @@ from geosvc.geo.files import sidecar_of
 from geosvc.registry import facilities as registry
 from geosvc.registry.classes import class_of, facility_classes
 from geosvc.registry.facilities import Facility, PositionMethod, State
-from geosvc.registry.imports.positions import datum_of, position_of
+from geosvc.registry.imports.positions import number_of, position_of
 from geosvc.registry.imports.report import ImportReport
 from geosvc.registry.imports.tables import Row, Table, plain, read_table
 from geosvc.store.facilities import FacilityQuery
@@ -114,6 +114,7 @@ class _RowReader:
         self._datum = "WGS84" if table.has_geometry else (options.datum or told_crs)
         self._source = source
         self._unknown_words: Counter[str] = Counter()
+        self._converted: Counter[str] = Counter()
         self._nameless = 0
 
     def facility(self, row: Row) -> Facility:
@@ -174,19 +175,24 @@ class _RowReader:
                 raw_datum="WGS84", position_method=method or PositionMethod.UNKNOWN,
                 position_source=cells.get("coordinate_source") or self._source,
             )
-        position = position_of(cells)
+        position = position_of(cells, self._datum)
         if position is None:
             return facility
+        if (position.lon, position.lat) != (number_of(cells["longitude"], ""), number_of(cells["latitude"], "")):
+            self._converted[position.datum] += 1
         return replace(
-            facility, lon=position[0], lat=position[1], raw_x=cells["longitude"], raw_y=cells["latitude"],
-            raw_datum=datum_of(cells.get("datum") or self._datum),
+            facility, lon=position.lon, lat=position.lat, raw_x=cells["longitude"], raw_y=cells["latitude"],
+            raw_datum=position.datum,
             position_method=method or PositionMethod.UNKNOWN,
             position_source=cells.get("coordinate_source") or None,
         )
 
     def notes(self) -> list[str]:
         """Return what was counted on the way, as sentences."""
-        notes = []
+        notes = [
+            f"{count} positions converted from {datum} to degrees of WGS 84; the file's own numbers are kept beside them"
+            for datum, count in sorted(self._converted.items())
+        ]
         for word, count in sorted(self._unknown_words.items()):
             notes.append(f"{count} of class {word!r}, which the code list does not know: registered as {UNCLASSIFIED} 未分类")
         if self._nameless:

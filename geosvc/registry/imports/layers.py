@@ -16,7 +16,7 @@ from geosvc.geo.files import sidecar_of
 from geosvc.geo.osm import OSM_SUFFIXES, read_roads
 from geosvc.geo.raster import RASTER_SUFFIXES, codes_of, read_header, read_people
 from geosvc.geo.vector import READ_AS, read_vector
-from geosvc.registry.imports.positions import count_of, datum_of, position_of
+from geosvc.registry.imports.positions import count_of, position_of
 from geosvc.registry.imports.report import ImportReport
 from geosvc.registry.imports.road_lines import OSM_TAGS, normalised_roads
 from geosvc.registry.imports.tables import Row, plain, read_table
@@ -178,11 +178,10 @@ def _point_of(row: Row, datum: str | None) -> tuple[float, float]:
         if not isinstance(row.geometry, Point):
             raise InvalidInput(f"people must stand at one point each, got a {row.geometry.geom_type}")
         return float(row.geometry.x), float(row.geometry.y)
-    position = position_of(row.cells)
+    position = position_of(row.cells, datum)
     if position is None:
         raise InvalidInput("longitude and latitude are empty; people without a place belong into a table by area")
-    datum_of(row.cells.get("datum") or datum)
-    return position
+    return position.lon, position.lat
 
 
 def prepare_elevation(paths: Sequence[Path], *, max_mb: int, study_bbox: BBox | None) -> Prepared:

@@ -3,29 +3,50 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from geosvc.errors import InvalidInput
 from geosvc.geo.crs import check_position
+from geosvc.geo.datums import CGCS2000, DATUMS, datum_named, degrees_of_zone, to_wgs84
 from geosvc.registry.imports.tables import plain
 
-# CGCS2000 and WGS 84 agree within centimetres. The shifted datums of web maps follow with
-# their conversion; until then they are refused rather than drawn 500 m off.
-DATUMS = {"WGS84": "WGS84", "EPSG:4326": "WGS84", "CRS84": "WGS84", "CGCS2000": "CGCS2000", "EPSG:4490": "CGCS2000"}
-_SHIFTED = ("GCJ02", "GCJ-02", "BD09", "BD-09")
+_LARGEST_DEGREES = 1000.0
 
 
-def position_of(cells: dict[str, str]) -> tuple[float, float] | None:
-    """Return (lon, lat) of a row; None if both cells are empty.
+class Position(NamedTuple):
+    """A place in degrees (WGS 84), and the datum in which a row told it."""
+
+    lon: float
+    lat: float
+    datum: str
+
+
+def position_of(cells: dict[str, str], told: str | None) -> Position | None:
+    """Return the position of a row; None if both its cells are empty.
+
+    Degrees in GCJ-02 and BD-09 are converted; so are metres in a CGCS2000 zone, in either order,
+    whose easting begins with the number of the zone.
+
+    Parameters
+    ----------
+    cells : dict
+    told : str or None
+        The datum of the whole file; a column ``datum`` goes before it.
 
     Raises
     ------
     InvalidInput
-        If one of the two is missing, is no number, or they are not degrees on Earth.
+        If one of the two is missing or no number, they are not on Earth, or no datum is named.
     """
     x, y = cells.get("longitude", ""), cells.get("latitude", "")
     if not x and not y:
         return None
-    return check_position(number_of(x, "longitude"), number_of(y, "latitude"))
+    first, second = number_of(x, "longitude"), number_of(y, "latitude")
+    datum = datum_of(cells.get("datum") or told)
+    if datum == CGCS2000 and min(abs(first), abs(second)) > _LARGEST_DEGREES:
+        return Position(*check_position(*degrees_of_zone(first, second)), datum)
+    lon, lat = to_wgs84(*check_position(first, second), datum=datum)
+    return Position(float(lon), float(lat), datum)
 
 
 def number_of(text: str, what: str) -> float:
@@ -48,21 +69,15 @@ def datum_of(told: str | None) -> str:
     Raises
     ------
     InvalidInput
-        If none is named, or one that is not converted.
+        If none is named, or one that is not known.
     """
-    word = plain(told or "").upper()
+    word = plain(told or "")
     if not word:
         raise InvalidInput(
-            "the datum of the coordinates is not said (column datum/坐标系, or --datum WGS84 | CGCS2000)"
+            f"the datum of the coordinates is not said (column datum/坐标系, or --datum {' | '.join(DATUMS)}); "
+            "高德 and 腾讯 give GCJ02, 百度 gives BD09, a GPS gives WGS84"
         )
-    if word in _SHIFTED:
-        raise InvalidInput(
-            f"coordinates in {word} are shifted by some hundred metres and are not converted yet; "
-            "convert them to WGS84 or CGCS2000 first"
-        )
-    if word not in DATUMS:
-        raise InvalidInput(f"datum {word!r} is not known; expected WGS84 or CGCS2000")
-    return DATUMS[word]
+    return datum_named(word)
 
 
 def count_of(text: str, what: str) -> float:
