@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from geosvc.geo.grid import Grid
 
 OUTSIDE = -1
+# How far the data of ground and people may miss each other at the edge of what is known.
+_EDGE_M = 1000.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,13 +205,16 @@ def at_home(people: People, area_of_cell: NDArray[np.int32], tree: AreaTree, gri
 
 
 def off_uncrossable(
-    people: People, crossable: NDArray[np.bool_], area_of_cell: NDArray[np.int32], grid: Grid
+    people: People, crossable: NDArray[np.bool_], area_of_cell: NDArray[np.int32], grid: Grid,
+    *, known: NDArray[np.bool_] | None = None,
 ) -> People:
     """Move people who stand on uncrossable cells to the nearest crossable cell of the same area.
 
     A raster of people and a raster of water never agree along a shore. Nobody is lost: where an
     area has no crossable cell at all, its people stay where they are and ``moved.left`` counts
-    them.
+    them. Land cover and people never end on the same cells either: who lives on ground that is not
+    ``known`` is moved to known ground within a kilometre; beyond that nobody can say anything, so
+    they stay, without data.
     """
     here = people.on_grid
     stuck = here.copy()
@@ -223,12 +228,17 @@ def off_uncrossable(
     cell_area[stuck] = area_of_cell[row[stuck], col[stuck]]
     for index in np.unique(cell_area[stuck]):
         entries = np.nonzero(stuck & (cell_area == index))[0]
-        found = cells.nearest([int(index)], row[entries], col[entries])
+        # Who lives in no area belongs to none wherever they are put.
+        here_too = [int(index)] if index != OUTSIDE else np.unique(area_of_cell[crossable]).tolist()
+        found = cells.nearest(here_too, row[entries], col[entries])
         if found is None:
             left += float(people.count[entries].sum())
             continue
-        row[entries], col[entries] = found[0], found[1]
-        farthest = max(farthest, float(found[2].max()) * grid.cell_size_m)
+        away = found[2] * grid.cell_size_m
+        near = np.ones(len(entries), dtype=bool) if known is None else known[row[entries], col[entries]] | (away <= _EDGE_M)
+        stuck[entries[~near]] = False
+        row[entries[near]], col[entries[near]] = found[0][near], found[1][near]
+        farthest = max(farthest, float(away[near].max(initial=0.0)))
     moved = Moved(people=float(people.count[stuck].sum()) - left, farthest_m=farthest, left=left)
     return replace(_added_up(row, col, people.count, people.area, grid), moved=moved)
 

@@ -78,6 +78,8 @@ class Service:
     delay_origin_zh: str = ""
     delay_origin_en: str = ""
     conditions: tuple[str, ...] = ()
+    then: str | None = None
+    between_minutes: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse a definition that does not hold together."""
@@ -103,8 +105,8 @@ class Service:
 
     def _check_travel(self, where: str) -> None:
         if self.method == "straight_line":
-            if self.profile is not None or self.speed_kmh is not None or self.delay_minutes or self.conditions:
-                raise DefinitionError(f"{where}: straight_line takes no profile, speed_kmh, delay_minutes or conditions")
+            if self.profile is not None or self.speed_kmh is not None or self.delay_minutes or self.conditions or self.then:
+                raise DefinitionError(f"{where}: straight_line takes no profile, speed_kmh, delay_minutes, conditions or then")
             return
         if self.profile is None:
             raise DefinitionError(f"{where}: travel_time needs a profile ({', '.join(travel_profiles())})")
@@ -119,6 +121,11 @@ class Service:
             if self.speed_kmh == 0:
                 raise DefinitionError(f"{where}: speed_kmh must be above 0, got 0: nobody would get anywhere")
         _check_number("delay_minutes", self.delay_minutes, where, most=_LONGEST_DELAY_MINUTES)
+        _check_number("between_minutes", self.between_minutes, where, most=_LONGEST_DELAY_MINUTES)
+        if self.then == self.id or (self.between_minutes and not self.then):
+            raise DefinitionError(
+                f"{where}: then must name another service, the journey that follows at each place; between_minutes belongs to it"
+            )
         try:
             all_asked(self.conditions)
         except InvalidParameter as error:
@@ -279,6 +286,27 @@ def get(session: Session, service_id: str) -> Service:
         known = ", ".join(each.id for each in select_services(session))
         raise ServiceNotFound(f"no service has the id {service_id!r}; there are: {known}")
     return service_from(row.definition)
+
+
+def following(session: Session, service: Service) -> Service | None:
+    """Return the service of the journey that follows at each place, under the same conditions; None without one.
+
+    Raises
+    ------
+    ServiceNotFound
+    DefinitionError
+        If that service is no journey, or has a journey after it itself.
+    """
+    if service.then is None:
+        return None
+    after = get(session, service.then)
+    if after.method != "travel_time" or after.then is not None:
+        raise DefinitionError(
+            f"service {service.id}: then names {after.id}, which "
+            + ("is measured as the crow flies" if after.method != "travel_time" else "is followed by another itself")
+            + "; expected a service of travel_time without then"
+        )
+    return after.under(service.conditions)
 
 
 def save(session: Session, service: Service, *, author: str, shipped: bool = False) -> str:

@@ -13,6 +13,8 @@ from geosvc.travel import checks
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    Whole = npt.NDArray[np.int64]
+
     from geosvc.travel.times import Times
 
 
@@ -62,10 +64,11 @@ def chain(first: Times, second: Times, *, between_seconds: float = 0.0) -> Chain
     """
     if first.packed.shape != second.packed.shape:
         raise GroundError(f"the two fields lie on different grids: {first.packed.shape} and {second.packed.shape}")
-    between = checks.checked_delay(between_seconds)
-    there, on = first.microseconds, second.microseconds
-    both = (there >= 0) & (on >= 0)
-    return Chain(
-        np.where(both, there + between + on, -1),
-        np.where(both, first.nearest, np.int32(-1)), np.where(both, second.nearest, np.int32(-1)),
-    )
+    whole = sum_of_journeys(first.microseconds, second.microseconds, checks.checked_delay(between_seconds))
+    there = [np.where(whole >= 0, each.nearest, np.int32(-1)) for each in (first, second)]
+    return Chain(whole, *there)
+
+
+def sum_of_journeys(first: Whole, second: Whole, between_microseconds: int) -> Whole:
+    """Return the microseconds of two journeys and the time between them; -1 where one cannot be made."""
+    return np.where((first >= 0) & (second >= 0), first + between_microseconds + second, -1)

@@ -47,11 +47,16 @@ class TravelProfile:
         """Refuse a profile by which nobody can move."""
         if self.rides not in GAITS:
             raise DefinitionError(f"profile {self.id}: rides must be one of {', '.join(GAITS)}; got {self.rides!r}")
+        for name in ("closed", "foot_only"):
+            if isinstance(getattr(self, name), str):
+                raise DefinitionError(f"profile {self.id}: {name} must be a list in square brackets, got {getattr(self, name)!r}")
+        if not 0 < self.base_kmh < float("inf"):
+            raise DefinitionError(f"profile {self.id}: base_kmh must be a speed above 0 km/h, got {self.base_kmh}")
         for table, needed in ((self.road_kmh, OTHER_ROAD), (self.ground_kmh, UNKNOWN_GROUND)):
             if needed not in table:
                 raise DefinitionError(f"profile {self.id}: a speed for {needed!r} is missing")
             for name, speed in table.items():
-                if not speed > 0:
+                if not 0 < speed < float("inf"):
                     raise DefinitionError(
                         f"profile {self.id}: the speed of {name!r} must be above 0 km/h, got {speed}; "
                         "a road that may not be used belongs under 'closed'"
@@ -90,7 +95,8 @@ def profile_from(profile_id: str, entry: dict[str, Any]) -> TravelProfile:
     DefinitionError
     """
     try:
-        lists = {name: tuple(entry.get(name, ())) for name in ("closed", "foot_only")}
+        given = {name: entry.get(name, ()) for name in ("closed", "foot_only")}
+        lists = {name: told if isinstance(told, str) else tuple(told) for name, told in given.items()}
         return TravelProfile(id=profile_id, **{**entry, **lists})
     except TypeError as error:
         raise DefinitionError(f"profile {profile_id}: {error}") from None

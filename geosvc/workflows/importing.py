@@ -6,6 +6,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from geosvc.coverage import services
 from geosvc.coverage.services import read_services
 from geosvc.coverage.services import save as save_service
 from geosvc.coverage.tree import study_bbox
@@ -155,6 +156,8 @@ def import_services(store: Store, path: Path, settings: Settings) -> ImportRepor
         origin = _begin(session, report, [path], settings)
         for service in declared:
             report.changes[save_service(session, service, author=settings.author)] += 1
+        for service in declared:
+            services.following(session, service)  # refuses a journey after it that cannot be made
         _end(session, report, origin)
     return report
 

@@ -26,10 +26,18 @@ from geosvc.maps.picture import write_picture
 from geosvc.registry.facilities import Registered
 from geosvc.registry.moments import now
 from geosvc.store.runs import TRIAL, CoverageRow, GapRow, RunRow, delete_run, latest_run, next_sequence
-from geosvc.travel.profiles import travel_profiles
 from geosvc.workflows.conditions import record_of
 from geosvc.workflows.notes import notes_of
-from geosvc.workflows.surfaces import NEIGHBOURS, RIDES, Sources, facilities_of, nobody, surface_of
+from geosvc.workflows.surfaces import (
+    NEIGHBOURS,
+    RIDES,
+    Sources,
+    facilities_of,
+    nobody,
+    onward_inputs,
+    profiles_of,
+    surface_of,
+)
 
 if TYPE_CHECKING:
     from geosvc.coverage.services import Service
@@ -40,7 +48,7 @@ Progress = Callable[[float, str], None]
 SURFACE_FILE, PEOPLE_FILE = "surface.tif", "people.tif"
 _ID_LENGTH = 12
 # Raise it with every change that changes a number: an old run must not answer for a new method.
-METHOD = 12
+METHOD = 13
 # The curve of people by distance goes this far beyond the largest threshold.
 _CURVE_STEPS = 240
 _CURVE_TIMES_LIMIT = 2.0
@@ -81,9 +89,10 @@ def measure_service(
         service = declared.at_speed(speed_kmh).under(conditions)
         located = facilities_of(session, service, located=True)
         missing = facilities_of(session, service, located=False)
+        after = onward_inputs(session, service)
     if not located:
         raise NoFacility(nobody(service, missing))
-    inputs = _inputs(study, service, located, missing)
+    inputs = _inputs(study, service, located, missing) | ({} if after is None else {"then": after})
     checksum = hashlib.sha256(json.dumps(inputs, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
     trial = speed_kmh is not None or service.conditions != declared.conditions
     known = _reuse(study.store, checksum[:_ID_LENGTH], trial=trial)
@@ -118,14 +127,11 @@ def measure_service(
 
 
 def _inputs(study: Study, service: Service, located: list[Registered], missing: list[Registered]) -> dict[str, Any]:
-    profile = None if service.profile is None else travel_profiles()[service.profile]
-    on_foot = None if profile is None or profile.on_foot is None else travel_profiles()[profile.on_foot]
     return {
         "version": __version__,
         "method": METHOD,
         "service": service.as_dict(),
-        "profile": None if profile is None else asdict(profile),
-        "on_foot": None if on_foot is None else asdict(on_foot),
+        **profiles_of(service),
         "conditions": record_of(service.conditions),
         "facilities": [[each.id, each.revision] for each in located],
         "to_be_located": [each.id for each in missing],

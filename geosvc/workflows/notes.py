@@ -38,6 +38,7 @@ def notes_of(study: Study, service: Service, sources: Sources) -> list[Note]:
         *(_condition_notes(study, service, sources) if service.conditions else []),
         *(_ground_notes(study, service) if travelled else []),
         *_facility_notes(sources),
+        *(_then_notes(service, sources.after) if sources.after is not None else []),
     ]
 
 
@@ -170,6 +171,18 @@ def _driving_notes(study: Study, service: Service, roads: Layer) -> list[Note]:
             notes.append(_note("roads_in_parts", f"道路网分为 {parts} 个互不相连的部分",
                                f"The roads form {parts} parts that do not connect"))
     return notes
+
+
+def _then_notes(service: Service, after: Sources) -> list[Note]:
+    """Return the notes of the journey that follows, told apart from those of the first."""
+    count, between = len(after.placed), f"{service.between_minutes:g}"
+    return [
+        _note("then", f"全程 = 到达现场 + 现场 {between} 分钟 + 送往最近的机构（{service.then}，{count} 个）",
+              f"The whole is the way to the place, {between} minutes there, and the way on to the nearest facility of "
+              f"{service.then} ({count})"),
+        *({**note, "code": f"then_{note['code']}" if not note["code"].startswith("illustrative") else note["code"],
+           "zh": f"后一程：{note['zh']}", "en": f"Onward journey: {note['en']}"} for note in _facility_notes(after)),
+    ]
 
 
 def _facility_notes(sources: Sources) -> list[Note]:

@@ -22,7 +22,7 @@ from geosvc.store.populations import newest_population
 from geosvc.store.runs import TRIAL, CoverageRow, RunRow, latest_run, select_coverage
 from geosvc.workflows import workspace
 from geosvc.workflows.measuring import PEOPLE_FILE, SURFACE_FILE
-from geosvc.workflows.surfaces import facilities_of, nobody
+from geosvc.workflows.surfaces import facilities_of, nobody, onward_inputs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +49,8 @@ def changed_since(store: Store, session: Session, run: RunRow) -> list[str]:
     missing = [each.id for each in facilities_of(session, declared, located=False)]
     in_force = {layer.kind: layer.sha256 for layer in layers.find(store, session)}
     found = {
-        "facilities": located != run.inputs["facilities"] or missing != run.inputs["to_be_located"],
+        "facilities": located != run.inputs["facilities"] or missing != run.inputs["to_be_located"]
+        or onward_inputs(session, used) != run.inputs.get("then"),
         "layers": in_force != run.inputs["layers"],
         "areas": newest_area(session) > run.created_at,
         "population": newest_population(session) > run.created_at,
@@ -61,11 +62,12 @@ def changed_since(store: Store, session: Session, run: RunRow) -> list[str]:
 
 def _service_entry(store: Store, session: Session, service: Service) -> dict[str, Any]:
     run = latest_run(session, service.id)
+    after = onward_inputs(session, service)
     located = len(facilities_of(session, service, located=True))
     missing = len(facilities_of(session, service, located=False))
     return {
         **service.as_dict(), "unit": service.shown_unit, "facilities": located, "to_be_located": missing,
-        "computable": located > 0, "run": None if run is None else run.id,
+        "computable": located > 0 and (after is None or bool(after["facilities"])), "run": None if run is None else run.id,
         "measured_at": None if run is None else run.created_at,
         "changed_since": [] if run is None else changed_since(store, session, run),
         "is_default": service.id == workspace.default_service(session),

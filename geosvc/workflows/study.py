@@ -304,7 +304,7 @@ class Study:
             return None
         found = at_home(found, self.area_of_cell, self.tree, self.grid)
         crossable = np.isfinite(self.pace("walk", None))
-        return off_uncrossable(found, crossable, self.area_of_cell, self.grid)
+        return off_uncrossable(found, crossable, self.area_of_cell, self.grid, known=self.ground.has_data())
 
     def _people_from_layer(self) -> People | None:
         layer = self.layers.get("population")

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from geosvc.coverage import services
 from geosvc.coverage.straight_line import straight_line_surface
 from geosvc.errors import NoFacility
-from geosvc.geo.grid import Surface
-from geosvc.measures import seconds_from_minutes
+from geosvc.geo.grid import NOT_REACHED, Surface
+from geosvc.measures import microseconds_from_seconds, seconds_from_minutes
 from geosvc.registry import facilities
 from geosvc.registry.facilities import Registered, State
 from geosvc.store.facilities import FacilityQuery
+from geosvc.travel.chain import sum_of_journeys
 from geosvc.travel.ground import gait_of
 from geosvc.travel.profiles import travel_profiles
 
@@ -56,7 +59,8 @@ class Sources:
     """The facilities of a service and what became of each on the grid.
 
     ``placed`` are those that start a journey, in the order of their id; ``rows``, ``cols`` and
-    ``extra_seconds`` (the walk to ground that can be crossed) belong to them.
+    ``extra_seconds`` (the walk to ground that can be crossed) belong to them. ``after`` are those
+    of the journey that follows, None without one.
     """
 
     placed: list[Registered]
@@ -64,6 +68,7 @@ class Sources:
     cols: list[int]
     extra_seconds: list[float]
     report: dict[str, Any]
+    after: Sources | None = None
 
 
 def facilities_of(session: Session, service: Service, *, located: bool | None) -> list[Registered]:
@@ -72,6 +77,24 @@ def facilities_of(session: Session, service: Service, *, located: bool | None) -
         session,
         FacilityQuery(class_prefixes=list(service.facility_classes), states=[State.OPERATING], located=located),
     )
+
+
+def profiles_of(service: Service) -> dict[str, Any]:
+    """Return what a run's record keeps of how people travel: the profile, and that of their walk to a vehicle."""
+    profile = None if service.profile is None else travel_profiles()[service.profile]
+    on_foot = None if profile is None or profile.on_foot is None else travel_profiles()[profile.on_foot]
+    return {"profile": None if profile is None else asdict(profile), "on_foot": None if on_foot is None else asdict(on_foot)}
+
+
+def onward_inputs(session: Session, service: Service) -> dict[str, Any] | None:
+    """Return what a run's record keeps of the journey that follows; None without one."""
+    after = services.following(session, service)
+    if after is None:
+        return None
+    there = facilities_of(session, after, located=True)
+    record = {"service": after.as_dict(), **profiles_of(after), "facilities": [[each.id, each.revision] for each in there]}
+    kept: dict[str, Any] = json.loads(json.dumps(record))  # as the store gives it back, to be compared with
+    return kept
 
 
 def nobody(service: Service, missing: list[Registered]) -> str:
@@ -100,11 +123,32 @@ def surface_of(
 ) -> tuple[Surface, Sources]:
     """Return the surface of a service and what became of its facilities.
 
+    Where another service follows, it is the time of both journeys, with the nearest facility of
+    the first.
+
     Raises
     ------
     NoFacility
         If every facility is outside the grid or stranded.
     """
+    surface, sources = _one_journey(study, service, located, varied)
+    with study.store.reading() as session:
+        after = services.following(session, service)
+        if after is None:
+            return surface, sources
+        there = facilities_of(session, after, located=True)
+        if not there:
+            raise NoFacility(nobody(after, facilities_of(session, after, located=False)))
+    onward, reached = _one_journey(study, after, there, replace(varied, lon=None, lat=None))
+    whole = sum_of_journeys(surface.micro, onward.micro, microseconds_from_seconds(seconds_from_minutes(service.between_minutes)))
+    nearest = np.where(whole == NOT_REACHED, np.int32(-1), surface.nearest)
+    report = {**sources.report, "then": {"service": after.id, "ids": [each.id for each in reached.placed], **reached.report}}
+    return replace(surface, micro=whole, nearest=nearest), replace(sources, report=report, after=reached)
+
+
+def _one_journey(
+    study: Study, service: Service, located: list[Registered], varied: Variation
+) -> tuple[Surface, Sources]:
     lon, lat = positions_of(located)
     lon, lat = (lon if varied.lon is None else varied.lon), (lat if varied.lat is None else varied.lat)
     if service.method == "straight_line":

@@ -4,6 +4,7 @@ import csv
 import json
 from pathlib import Path
 
+from geosvc.registry.imports.areas import PeopleOptions
 from geosvc.registry.imports.facilities import FacilityOptions
 from geosvc.settings import Settings
 from geosvc.workflows import importing
@@ -73,7 +74,8 @@ def make_hostile_workspace(folder: Path) -> Settings:
         folder / "divisions.csv", ["code", "name", "level", "parent_code"], divisions), settings)
     people = [[100.09 + 0.003 * i, 40.06, 100 + i, f"99000000100{i}", "WGS84"] for i in range(len(NAMES))]
     importing.import_population(store, _write_table(
-        folder / "people.csv", ["longitude", "latitude", "people", "area_code", "datum"], people), settings, year=2020)
+        folder / "people.csv", ["longitude", "latitude", "people", "area_code", "datum"], people), settings,
+        options=PeopleOptions(year=2020))
     facilities = [
         [f"所{name}", "D200", 100.02 + 0.01 * (i % 3), 40.01 + 0.01 * (i // 3), "WGS84", TELEPHONE, f"路{name}", name, name]
         for i, name in enumerate(NAMES)

@@ -19,7 +19,7 @@ from geosvc.workflows.workspace import overview
 CENSUS_2020 = 108_478
 COMPUTED = {"hospital-drive", "emergency-2h", "basic-radius", "township-centre-drive", "blood-drive", "fitness-15-walk",
             "fitness-15-walk-elderly", "fitness-10-walk", "fitness-15-cycle"}
-NOT_COMPUTABLE = {"ems-radius", "village-clinic-walk"}
+NOT_COMPUTABLE = {"emergency-chain", "ems-radius", "village-clinic-walk"}
 
 
 def entries(store):
