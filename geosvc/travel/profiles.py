@@ -81,10 +81,21 @@ class TravelProfile:
 @cache
 def travel_profiles() -> dict[str, TravelProfile]:
     """Return the shipped profiles by id."""
-    text = files("geosvc.travel").joinpath("profiles.toml").read_text("utf-8")
-    return {
-        name: profile_from(name, entry) for name, entry in tomllib.loads(text).items() if isinstance(entry, dict)
-    }
+    return profiles_from_toml(files("geosvc.travel").joinpath("profiles.toml").read_text("utf-8"))
+
+
+def profiles_from_toml(text: str) -> dict[str, TravelProfile]:
+    """Return the profiles that a TOML text declares, by id.
+
+    Raises
+    ------
+    DefinitionError
+    """
+    found = {name: profile_from(name, entry) for name, entry in tomllib.loads(text).items() if isinstance(entry, dict)}
+    for each in found.values():
+        if each.on_foot is not None and each.on_foot not in found:
+            raise DefinitionError(f"profile {each.id}: on_foot must be one of {', '.join(found)}; got {each.on_foot!r}")
+    return found
 
 
 def profile_from(profile_id: str, entry: dict[str, Any]) -> TravelProfile:

@@ -101,7 +101,7 @@ def solve(
     kept = checks.checked_pace(pace)
     checks.checked_choice(neighbours, "neighbours", (8, 16))
     checks.checked_choice(direction, "direction", ("to_facility", "from_facility"))
-    options = _Options(
+    options = Options(
         checks.checked_length(cell_size_m),
         int(neighbours) == 16,
         bool(diagonal_leak),
@@ -112,10 +112,10 @@ def solve(
     heights = None if elevation is None else checks.checked_elevation(elevation, kept)
     gaits = None if gait is None else checks.checked_gait(gait, kept)
     places = checks.checked_sources(sources, kept)
-    return Field(_ground(kept, heights, gaits), kept.dtype, places, options, limit)
+    return Field(kernel_ground(kept, heights, gaits), kept.dtype, places, options, limit)
 
 
-class _Options(NamedTuple):
+class Options(NamedTuple):
     """The same fields as ``moves.Rules``, which cannot be imported without numba."""
 
     cell_size_m: float
@@ -125,7 +125,7 @@ class _Options(NamedTuple):
     outwards: bool
 
 
-def _ground(
+def kernel_ground(
     pace: checks.Floats,
     elevation: checks.Floats | None,
     gait: npt.NDArray[np.int8] | None,
@@ -157,7 +157,7 @@ class Field(Times):
         ground: tuple[checks.Floats, checks.Floats, npt.NDArray[np.int8]],
         pace_type: np.dtype[Any],
         places: list[checks.Source | None],
-        options: _Options,
+        options: Options,
         limit: int,
     ) -> None:
         """Seed the sources and settle the grid; the arguments are checked by ``solve``."""

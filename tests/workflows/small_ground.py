@@ -200,3 +200,8 @@ def _cover(folder: Path, cover: Any, grid: Any) -> list[Path]:
 def _raster(path: Path, values: np.ndarray, grid: Any, *, nodata: float | None = None) -> Path:
     assert values.shape == grid.shape, f"{path.name} is drawn with {values.shape} cells, the grid has {grid.shape}"
     return write_raster(path, values, west=grid.west_m, north=grid.north_m, cell=CELL_M, crs=CRS, nodata=nodata)
+
+
+def same(seconds, expected):
+    """Compare seconds to a hundred-thousandth; inf only equals inf."""
+    np.testing.assert_allclose(np.squeeze(seconds), expected, rtol=0, atol=1e-5)

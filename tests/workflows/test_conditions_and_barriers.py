@@ -16,11 +16,10 @@ from workflows.small_ground import (
     ON_AND_OFF,
     STREET,
     barrier,
-    draw,
-    empty_workspace,
     flooded,
     place,
     road,
+    same,
 )
 
 from geosvc.errors import AreaNotFound, DefinitionError, InvalidParameter, Unsolvable
@@ -34,28 +33,6 @@ from geosvc.workflows.study import Study
 
 NO = math.inf
 WINTER = conditions()["winter"]
-
-
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory):
-    """Draw grounds in workspaces of their own; the same drawing is made once, and every test asks services of its own."""
-    made = {}
-    empty = empty_workspace(tmp_path_factory.mktemp("empty"))
-
-    def one(**what):
-        key = json.dumps(what, sort_keys=True, default=lambda shape: shape.wkt)
-        if key not in made:
-            made[key] = draw(tmp_path_factory.mktemp("ground"), empty, **what)
-        return made[key]
-
-    yield one
-    for each in made.values():
-        each.study.store.close()
-
-
-def same(seconds, expected):
-    """Compare seconds to a hundred-thousandth; inf only equals inf."""
-    np.testing.assert_allclose(np.squeeze(seconds), expected, rtol=0, atol=1e-5)
 
 
 def codes(answer):

@@ -12,13 +12,13 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from workflows.small_ground import CELL_M, CYCLED, FOOT_ROAD, GROUND, ON_AND_OFF, STREET, draw, empty_workspace, road
+from workflows.small_ground import CELL_M, CYCLED, FOOT_ROAD, GROUND, ON_AND_OFF, STREET, road, same
 
 from geosvc.coverage.states import STATE_WORDS
 from geosvc.errors import DefinitionError, NoFacility
 from geosvc.travel import build_network, solve, solve_hybrid
 from geosvc.travel.ground import Ground, gait_of, pace_of
-from geosvc.travel.profiles import profile_from, travel_profiles
+from geosvc.travel.profiles import profile_from, profiles_from_toml, travel_profiles
 from geosvc.workflows import reading
 from geosvc.workflows.surfaces import NEIGHBOURS, RIDES
 
@@ -27,28 +27,6 @@ NO = math.inf
 # Slopes of the drawings, and what they do on foot (Tobler against the flat) and by bicycle.
 STEEP, GENTLE = 0.05, 0.02
 UP_ON_FOOT, DOWN_ON_FOOT = math.exp(3.5 * STEEP), math.exp(-3.5 * STEEP)
-
-
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory):
-    """Draw grounds in workspaces of their own; the same drawing is made once, and every test asks services of its own."""
-    made = {}
-    empty = empty_workspace(tmp_path_factory.mktemp("empty"))
-
-    def one(**what):
-        key = json.dumps(what, sort_keys=True, default=lambda shape: shape.wkt)
-        if key not in made:
-            made[key] = draw(tmp_path_factory.mktemp("ground"), empty, **what)
-        return made[key]
-
-    yield one
-    for each in made.values():
-        each.study.store.close()
-
-
-def same(seconds, expected):
-    """Compare seconds to a hundred-thousandth; inf only equals inf."""
-    np.testing.assert_allclose(np.squeeze(seconds), expected, rtol=0, atol=1e-5)
 
 
 def states(answer, kind):
@@ -524,6 +502,13 @@ def test_a_profile_that_breaks_later_is_refused_at_once(changes):
     """A base of 0 km/h, an endless speed, and a class without its brackets are faults of the table, not of a run."""
     with pytest.raises(DefinitionError):
         plain(**changes)
+
+
+def test_a_walk_that_no_profile_describes_is_refused_at_once():
+    """Who leaves the vehicle must be known to walk somehow."""
+    text = '[van]\nzh = "车"\nen = "Van"\nbase_kmh = 50\nroad_kmh = { other = 50 }\nground_kmh = { unknown = 4 }\non_foot = "hike"\n'
+    with pytest.raises(DefinitionError, match="on_foot.*van.*hike"):
+        profiles_from_toml(text)
 
 
 def test_the_shipped_profiles_are_there_with_what_they_say():
