@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from geosvc.registry.moments import now
 from geosvc.store.areas import AreaQuery, AreaRow, count_areas, select_areas
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from shapely.geometry.base import BaseGeometry
 
     from geosvc.geo.crs import BBox
@@ -147,6 +150,16 @@ def refuse_rings(session: Session) -> None:
             way.append(str(code))
             code = above[str(code)]
         cleared.update(way)
+
+
+def checksum_of(areas: Iterable[Area]) -> str:
+    """Return the SHA-256 of what computing and drawing read of areas, in their order."""
+    digest = hashlib.sha256()
+    for area in areas:
+        shape = b"" if area.geometry is None else shapely.to_wkb(area.geometry)
+        parts = (area.code, area.name, area.level, area.parent_code, area.settlement_class, area.schematic)
+        digest.update(repr(parts).encode() + shape)
+    return digest.hexdigest()
 
 
 def _same(one: Area, other: Area) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ from geosvc.registry.moments import now
 from geosvc.store.populations import PopulationRow, select_population, select_populations
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from geosvc.store.engine import Session
 
 KINDS = ("resident", "registered")  # 常住, 户籍
@@ -47,6 +50,11 @@ class Population:
                 raise InvalidInput(
                     f"{name} of {self.area_code} is {part:g}, more than the {self.people:g} people it is part of"
                 )
+
+
+def checksum_of(figures: Sequence[Population]) -> str:
+    """Return the SHA-256 of figures, in their order."""
+    return hashlib.sha256(repr(list(figures)).encode()).hexdigest()
 
 
 def find(session: Session, area_code: str | None = None) -> list[Population]:

@@ -16,7 +16,7 @@ from geosvc.maps.numbers import stands_apart
 from geosvc.registry import areas, facilities, layers, populations
 from geosvc.registry.imports.layers import ROADS_FILE
 from geosvc.registry.layers import POPULATION, ROADS
-from geosvc.store.areas import AreaQuery, newest_area
+from geosvc.store.areas import AreaQuery
 from geosvc.store.populations import newest_population
 from geosvc.store.runs import GapQuery, select_gaps
 from geosvc.workflows import features, reading
@@ -203,7 +203,8 @@ def _fingerprint(
     """Return what decides every byte of a map: its run, and the version and scripts that draw it."""
     _path, record = reading.picture_files(store, service_id, run_id)
     with store.reading() as session:
-        outlines = newest_area(session)  # the boundary that is drawn is today's
-        people = newest_population(session)  # and so is what is said of the people
+        # The boundary that is drawn is today's, and so is what is said of the people.
+        outlines = areas.checksum_of(areas.find(session, AreaQuery(has_geometry=True)))
+        people = populations.checksum_of(populations.find(session))
     parts = [record["run"], threshold_id or "", language, __version__, str(_DRAWING), assets_checksum(), outlines, people]
     return hashlib.sha256("|".join(parts).encode()).hexdigest()

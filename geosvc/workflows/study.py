@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import shapely
 
 from geosvc.coverage.people import People, at_home, off_uncrossable, people_from_counts, people_from_points
 from geosvc.coverage.tree import AreaTree, study_bbox
@@ -375,16 +373,10 @@ class Study:
 
     def inputs(self) -> dict[str, Any]:
         """Return checksums of all that a surface or a count depends on, but for the facilities."""
-        shapes = hashlib.sha256()
-        for area in self.tree.areas:
-            shape = b"" if area.geometry is None else shapely.to_wkb(area.geometry)
-            parts = (area.code, area.name, area.level, area.parent_code, area.settlement_class, area.schematic)
-            shapes.update(repr(parts).encode() + shape)
-        people = hashlib.sha256(repr(self.populations).encode()).hexdigest()
         return {
             "grid": self.grid.as_dict(),
-            "areas": {"count": len(self.tree.areas), "sha256": shapes.hexdigest()},
-            "populations": {"count": len(self.populations), "sha256": people},
+            "areas": {"count": len(self.tree.areas), "sha256": areas.checksum_of(self.tree.areas)},
+            "populations": {"count": len(self.populations), "sha256": populations.checksum_of(self.populations)},
             "layers": {kind: layer.sha256 for kind, layer in sorted(self.layers.items())},
             "schematic_layers": sorted(kind for kind, layer in self.layers.items() if layer.schematic),
         }
