@@ -47,6 +47,7 @@ check: $(VENV)/.installed-dev ## lint, types, import direction
 bench: $(VENV)/.installed-bench ## times as ratios to peers, in one run
 	$(BIN)/python benchmarks/bench_raster.py
 	$(BIN)/python benchmarks/bench_graph.py
+	$(BIN)/python benchmarks/bench_edits.py
 	$(BIN)/python benchmarks/bench_osm.py
 
 RESOLVE = $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group build pyproject.toml
