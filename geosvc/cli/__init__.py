@@ -210,17 +210,28 @@ def _part(tell: Callable[[float, str], None], number: int, of: int, name: str) -
 
 
 def _print_answer(answer: dict[str, Any]) -> None:
+    from geosvc.maps.numbers import verdict_sentence
+
+    apart = answer["verdict"] is not None
+    for one in answer["limits"] if apart else answer["limits"][:1]:
+        limit = one["threshold"]
+        whom = f", {limit['applies_to']}" if apart else ""
+        out.print(f"{answer['service']} ({limit['value']:g} {limit['unit']}{whom}): {_people_within(one, answer['people_total'])}  "
+                  f"[dim]run {answer['run']}[/]")
+    if apart:
+        told = {"summary": {"verdict": answer["verdict"]}}
+        out.print(f"  {escape(verdict_sentence(told, 'zh'))} · {escape(verdict_sentence(told, 'en'))}")
+    _print_notes(answer)
+
+
+def _people_within(limit: dict[str, Any], total: float | None) -> str:
     from geosvc.maps.document import percent
 
-    limit = f"{answer['threshold']['value']:g} {answer['threshold']['unit']}"
-    if answer["people_total"] is None:
-        people = "people unknown (no population was imported)"
-    else:
-        share = percent(answer["people_covered"] / answer["people_total"] if answer["people_total"] else None, "en")
-        people = (f"{answer['people_covered']:,.0f} of {answer['people_total']:,.0f} people covered ({share}), "
-                  f"{answer['people_in_gaps']:,.0f} in {answer['gaps']} gaps")
-    out.print(f"{answer['service']} ({limit}): {people}  [dim]run {answer['run']}[/]")
-    _print_notes(answer)
+    if total is None:
+        return "people unknown (no population was imported)"
+    share = percent(limit["people_covered"] / total if total else None, "en")
+    return (f"{limit['people_covered']:,.0f} of {total:,.0f} people covered ({share}), "
+            f"{limit['people_in_gaps']:,.0f} in {limit['gaps']} gap{'' if limit['gaps'] == 1 else 's'}")
 
 
 def _print_notes(answer: dict[str, Any]) -> None:

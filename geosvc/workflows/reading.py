@@ -175,18 +175,23 @@ def coverage_row(row: CoverageRow) -> dict[str, Any]:
 
 
 def default_answer(store: Store, service_id: str | None = None, *, run_id: str | None = None) -> dict[str, Any]:
-    """Return the three numbers of a service: people covered, people in gaps, facilities to be located."""
+    """Return the three numbers of a service: people covered, people in gaps, facilities to be located.
+
+    They are of its first limit. Where ``verdict`` is not None the limits are for different people
+    (urban, rural) and none of them speaks for all: read ``limits``, side by side.
+    """
     with store.reading() as session:
         run = run_of(session, service_id, run_id)
         service = services.service_from(run.parameters["service"])
-    threshold = service.thresholds[0]
-    found = run.summary["thresholds"][threshold.id]
+    limits = [
+        {"threshold": threshold_entry(service, name),
+         "people_covered": None if found["people"] is None else found["people"]["covered"],
+         "people_in_gaps": found["people_in_gaps"], "gaps": found["gaps"]}
+        for name, found in ((each.id, run.summary["thresholds"][each.id]) for each in service.thresholds)
+    ]
     return {
         "service": service.id, "zh": service.zh, "en": service.en, "run": run.id,
-        "threshold": threshold_entry(service, threshold.id),
-        "people_total": run.summary["people_total"],
-        "people_covered": None if found["people"] is None else found["people"]["covered"],
-        "people_in_gaps": found["people_in_gaps"], "gaps": found["gaps"],
+        "people_total": run.summary["people_total"], **limits[0], "limits": limits, "verdict": run.summary["verdict"],
         "to_be_located": run.summary["facilities"]["to_be_located_in_registry"],
         "notes": run.notes,
     }

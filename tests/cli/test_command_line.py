@@ -420,3 +420,12 @@ def test_at_least_so_many_people_is_a_number_from_0_up(county, least):
     told = county("gaps", "hospital-drive", "--min-people", least)
     assert told.code == 3
     assert "0 or more" in told.err
+
+
+def test_limits_for_different_people_are_printed_side_by_side(county):
+    """Nobody knows who is urban: three radii, and why none of them is the answer."""
+    told = county("measure", "basic-radius").out
+    for limit in ("(5 km, urban)", "(10 km, rural)", "(20 km, rural)"):
+        assert limit in told
+    assert "不作达标判定" in told
+    assert "verdict" in told
