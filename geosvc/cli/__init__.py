@@ -20,6 +20,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from geosvc import __version__
+from geosvc.cli.backup import backup, restore
 from geosvc.cli.common import (
     ROWS_SHOWN,
     JsonOption,
@@ -241,6 +242,8 @@ def _print_notes(answer: dict[str, Any]) -> None:
 
 
 app.command()(band)
+app.command()(backup)
+app.command()(restore)
 
 
 @app.command()
