@@ -20,6 +20,7 @@ from geosvc.store.facilities import (
     count_revisions,
     select_by_revision,
     select_class_codes,
+    select_marks,
     select_revisions,
 )
 
@@ -160,6 +161,11 @@ def at_revisions(session: Session, revisions: Sequence[int]) -> list[Registered]
 def count(session: Session, query: FacilityQuery) -> int:
     """Return how many facilities a query matches."""
     return count_revisions(session, query)
+
+
+def marks(session: Session, query: FacilityQuery) -> list[tuple[int, int]]:
+    """Return (id, revision) of the facilities that a query matches, without reading what they are."""
+    return select_marks(session, query)
 
 
 def classes_in_use(session: Session) -> list[str]:

@@ -22,7 +22,7 @@ from geosvc.store.populations import newest_population
 from geosvc.store.runs import TRIAL, CoverageRow, RunRow, latest_run, select_coverage
 from geosvc.workflows import workspace
 from geosvc.workflows.measuring import PEOPLE_FILE, SURFACE_FILE
-from geosvc.workflows.surfaces import facilities_of, nobody, onward_inputs
+from geosvc.workflows.surfaces import count_of, facilities_of, marks_of, nobody, onward_inputs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,8 +45,8 @@ def changed_since(store: Store, session: Session, run: RunRow) -> list[str]:
     """Return what a run was computed on that is no longer so: facilities, layers, areas, population, service."""
     used = services.service_from(run.parameters["service"])
     declared = services.get(session, run.service_id)
-    located = [[each.id, each.revision] for each in facilities_of(session, declared, located=True)]
-    missing = [each.id for each in facilities_of(session, declared, located=False)]
+    located = [list(each) for each in marks_of(session, declared, located=True)]
+    missing = [one for one, _revision in marks_of(session, declared, located=False)]
     in_force = {layer.kind: layer.sha256 for layer in layers.find(store, session)}
     found = {
         "facilities": located != run.inputs["facilities"] or missing != run.inputs["to_be_located"]
@@ -63,8 +63,8 @@ def changed_since(store: Store, session: Session, run: RunRow) -> list[str]:
 def _service_entry(store: Store, session: Session, service: Service) -> dict[str, Any]:
     run = latest_run(session, service.id)
     after = onward_inputs(session, service)
-    located = len(facilities_of(session, service, located=True))
-    missing = len(facilities_of(session, service, located=False))
+    located = count_of(session, service, located=True)
+    missing = count_of(session, service, located=False)
     return {
         **service.as_dict(), "unit": service.shown_unit, "facilities": located, "to_be_located": missing,
         "computable": located > 0 and (after is None or bool(after["facilities"])), "run": None if run is None else run.id,
@@ -98,7 +98,7 @@ def run_of(session: Session, service_id: str | None, run_id: str | None = None) 
     service = services.get(session, wanted)
     newest = latest_run(session, wanted)
     if newest is None:
-        if not facilities_of(session, service, located=True):
+        if not count_of(session, service, located=True):
             raise NoFacility(nobody(service, facilities_of(session, service, located=False)))
         raise RunNotFound(f"service {wanted} has not been measured yet; run: geosvc measure {wanted}")
     return newest

@@ -73,10 +73,21 @@ class Sources:
 
 def facilities_of(session: Session, service: Service, *, located: bool | None) -> list[Registered]:
     """Return the operating facilities that a service counts."""
-    return facilities.find(
-        session,
-        FacilityQuery(class_prefixes=list(service.facility_classes), states=[State.OPERATING], located=located),
-    )
+    return facilities.find(session, _counted(service, located))
+
+
+def marks_of(session: Session, service: Service, *, located: bool) -> list[tuple[int, int]]:
+    """Return (id, revision) of the operating facilities that a service counts: for comparing and counting many."""
+    return facilities.marks(session, _counted(service, located))
+
+
+def count_of(session: Session, service: Service, *, located: bool) -> int:
+    """Return how many operating facilities a service counts."""
+    return facilities.count(session, _counted(service, located))
+
+
+def _counted(service: Service, located: bool | None) -> FacilityQuery:
+    return FacilityQuery(class_prefixes=list(service.facility_classes), states=[State.OPERATING], located=located)
 
 
 def profiles_of(service: Service) -> dict[str, Any]:
@@ -91,8 +102,7 @@ def onward_inputs(session: Session, service: Service) -> dict[str, Any] | None:
     after = services.following(session, service)
     if after is None:
         return None
-    there = facilities_of(session, after, located=True)
-    record = {"service": after.as_dict(), **profiles_of(after), "facilities": [[each.id, each.revision] for each in there]}
+    record = {"service": after.as_dict(), **profiles_of(after), "facilities": marks_of(session, after, located=True)}
     kept: dict[str, Any] = json.loads(json.dumps(record))  # as the store gives it back, to be compared with
     return kept
 
