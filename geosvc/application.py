@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 from geosvc import __version__
-from geosvc.api import collections, landing, services
+from geosvc.api import audit, collections, duplicates, exports, landing, services
 from geosvc.api.openapi import add_openapi
 from geosvc.api.problems import answer_error, handled
 from geosvc.web.head import HeadAsGet
@@ -52,7 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_TO_COMPRESS)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(HeadAsGet)
-    for router in (landing.router, collections.router, services.router):
+    for router in (landing.router, audit.router, collections.router, duplicates.router, exports.router, services.router):
         app.include_router(router)
     add_openapi(app)
     add_pages(app)

@@ -23,6 +23,7 @@
     │   ├── NoFacility                 no facility of the service has a usable position
     │   ├── NoStudyArea                nothing says where to look
     │   └── UnreachableSource          a source on ground that cannot be crossed
+    ├── Conflict (RuntimeError)        somebody else changed it meanwhile; exit code 7, HTTP 412
     └── StoreError (OSError)           the workspace cannot be read or written; exit code 6, HTTP 503
         ├── WorkspaceNotFound
         └── SchemaMismatch             the workspace was written by another version
@@ -146,6 +147,19 @@ class NoStudyArea(Unsolvable):
 
 class UnreachableSource(Unsolvable):
     """A source stands on ground that cannot be crossed."""
+
+
+class Conflict(GeosvcError, RuntimeError):
+    """Somebody else changed it meanwhile; ``changed`` says what: field, then (as it was, as it is)."""
+
+    def __init__(self, message: str, changed: dict[str, tuple[object, object]] | None = None) -> None:
+        """Keep what the other one changed."""
+        self.changed = changed or {}
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[type[Conflict], tuple[str, dict[str, tuple[object, object]]]]:
+        """Survive pickling with what was changed."""
+        return (type(self), (str(self), self.changed))
 
 
 class StoreError(GeosvcError, OSError):

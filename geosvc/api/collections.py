@@ -23,7 +23,6 @@ from geosvc.api.parameters import (
     bbox_of,
     check_crs84,
     check_level,
-    instant_of,
 )
 from geosvc.errors import CollectionNotFound
 from geosvc.registry.areas import LEVELS
@@ -32,7 +31,7 @@ from geosvc.registry.moments import now
 from geosvc.store.areas import AreaQuery
 from geosvc.store.engine import Store
 from geosvc.store.facilities import FacilityQuery
-from geosvc.workflows import features, reading
+from geosvc.workflows import features, history, reading
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["features"])
 GEOJSON = "application/geo+json"
@@ -145,8 +144,8 @@ def facilities(
     query = FacilityQuery(
         name_contains=q, class_prefixes=None if class_code is None else [class_code],
         states=None if state is None else [state], area_prefix=area, bbox=bbox_of(bbox), located=located,
-        illustrative=illustrative, valid_at=instant_of(at, name="datetime"),
-        recorded_at=instant_of(recorded, name="recorded"),
+        illustrative=illustrative, valid_at=history.day_asked(at),
+        recorded_at=history.known_asked(recorded),
     )
     return _page(request, features.facilities_page(store_of(request), query, cursor=cursor, limit=limit))
 
@@ -158,9 +157,26 @@ def facility(
     """Return one facility."""
     check_crs84(crs)
     times = FacilityQuery(
-        valid_at=instant_of(at, name="datetime"), recorded_at=instant_of(recorded, name="recorded")
+        valid_at=history.day_asked(at), recorded_at=history.known_asked(recorded)
     )
     return _item(request, "facilities", features.facility_item(store_of(request), facility_id, times))
+
+
+@router.get("/collections/facilities/items/{facility_id}/versions", summary="The history of one facility")
+def facility_versions(
+    facility_id: str, request: Request, limit: LimitParameter = DEFAULT_ITEMS, cursor: CursorParameter = None
+) -> dict[str, Any]:
+    """Return all revisions of a facility, newest first, with what each changed; of a deleted one too.
+
+    ``superseded_at`` null is believed still. Contacts are personal data: only that they changed is said.
+    """
+    versions, following = history.versions_page(store_of(request), facility_id, cursor=cursor, limit=limit)
+    item = f"{_base(request)}/api/collections/facilities/items/{facility_id}"
+    links = [{"href": str(request.url), "rel": "self", "type": "application/json"}, {"href": item, "rel": "item", "type": GEOJSON}]
+    if following is not None:
+        query = urlencode([("limit", limit), ("cursor", following)])
+        links.append({"href": f"{item}/versions?{query}", "rel": "next", "type": "application/json"})
+    return {"facility": int(facility_id), "numberReturned": len(versions), "links": links, "versions": versions}
 
 
 @router.get("/collections/areas/items", summary="Areas")
@@ -180,7 +196,7 @@ def areas(
     """Return areas in the order of their code. They carry no time yet: datetime does not restrict."""
     check_crs84(crs, bbox_crs)
     check_level(level)
-    instant_of(at, name="datetime")
+    history.day_asked(at)
     query = AreaQuery(
         levels=None if level is None else [level], parent_code=parent, name_contains=q, has_geometry=has_polygon,
         bbox=bbox_of(bbox),
@@ -212,7 +228,7 @@ def gaps(
 ) -> Response:
     """Return the gaps of one run, most people first. Runs carry no valid time yet: datetime does not restrict."""
     check_crs84(crs, bbox_crs)
-    instant_of(at, name="datetime")
+    history.day_asked(at)
     store = store_of(request)
     page = features.gaps_page(
         store, service_id=service, run_id=run, threshold_id=threshold, area_code=area_code, min_people=min_people,

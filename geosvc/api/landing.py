@@ -28,6 +28,8 @@ def landing(request: Request) -> dict[str, Any]:
         ("conformance", "/conformance", "application/json", "What the API conforms to"),
         ("data", "/collections", "application/json", "The collections of features"),
         ("related", "/services", "application/json", "The services and their coverage"),
+        ("related", "/changes", "application/json", "What changed since"),
+        ("related", "/audit", "application/json", "The audit log"),
     ]
     return {
         "title": "geosvc",

@@ -44,7 +44,7 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
 
 def _correct(path: str, responses: dict[str, Any]) -> None:
     responses.pop("422", None)  # refusals are problems, see below
-    if path.endswith(_FEATURES) or "/items/" in path:
+    if path.endswith(_FEATURES) or ("/items/" in path and not path.endswith("/versions")):
         content = responses["200"].pop("content", {}).get("application/json", {})
         responses["200"]["content"] = {_GEOJSON: content or {"schema": {"type": "object"}}}
     for status, description in _REFUSALS.items():

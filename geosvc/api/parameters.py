@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
@@ -16,7 +14,6 @@ from geosvc.registry.areas import LEVELS
 
 MOST_ITEMS = 10_000
 DEFAULT_ITEMS = 100
-_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})?)?")
 
 BBoxParameter = Annotated[
     str | None,
@@ -26,11 +23,11 @@ BBoxParameter = Annotated[
 LimitParameter = Annotated[int, Query(ge=1, le=MOST_ITEMS, description="How many features to return at most.")]
 CursorParameter = Annotated[str | None, Query(description="Where the next page begins; taken from a next link, not made up.")]
 DatetimeParameter = Annotated[
-    str | None, Query(alias="datetime", description="An instant (RFC 3339): the state that was true then. '..' is now."),
+    str | None, Query(alias="datetime", description="A day or an instant (RFC 3339; its day in China): the state that was true then. '..' is now."),
 ]
 CrsParameter = Annotated[str | None, Query(description="CRS of the answer; only CRS84.")]
 BBoxCrsParameter = Annotated[str | None, Query(alias="bbox-crs", description="CRS of bbox; only CRS84.")]
-RecordedParameter = Annotated[str | None, Query(description="An instant (RFC 3339): as the registry knew it then.")]
+RecordedParameter = Annotated[str | None, Query(description="An instant (RFC 3339) or a day (its end in China): as the registry knew it then.")]
 
 
 CRS84_URI = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
@@ -109,24 +106,3 @@ def bbox_of(text: str | None) -> BBox | None:
     if south > north:
         raise InvalidParameter(f"bbox {text!r}: south {south} lies north of north {north}")
     return (west, south, east, north)
-
-
-def instant_of(text: str | None, *, name: str) -> str | None:
-    """Return an instant as the store compares it; None for now.
-
-    Raises
-    ------
-    InvalidParameter
-        If it is neither an instant nor ``..``; intervals come with histories.
-    """
-    if text is None or text in ("..", "../.."):
-        return None
-    if not _INSTANT.fullmatch(text):
-        raise InvalidParameter(f"{name} must be one instant such as 2026-01-31 or 2026-01-31T08:00:00Z, got {text!r}")
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InvalidParameter(f"{name} {text!r}: {error}") from None
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(UTC)
-    return moment.isoformat()[:19] + ("Z" if len(text) > 10 else "")

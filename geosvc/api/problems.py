@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from geosvc.errors import GeosvcError, InvalidInput, InvalidParameter, NotFound, StoreError, Unsolvable
+from geosvc.errors import Conflict, GeosvcError, InvalidInput, InvalidParameter, NotFound, StoreError, Unsolvable
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -22,6 +22,7 @@ STATUS: dict[type[GeosvcError], int] = {
     InvalidInput: 422,
     NotFound: 404,
     Unsolvable: 409,
+    Conflict: 412,
     StoreError: 503,
 }
 _log = logging.getLogger("geosvc")
@@ -40,6 +41,8 @@ def problem(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
 
 async def answer_error(_request: Request, error: Exception) -> JSONResponse:
     """Answer an error of ours with its sentence, any other with an id and nothing of its inside."""
+    if isinstance(error, Conflict):
+        return problem(status_of(type(error)), type(error).__name__, str(error), changed=error.changed)
     if isinstance(error, GeosvcError):
         return problem(status_of(type(error)), type(error).__name__, str(error))
     if isinstance(error, RequestValidationError):

@@ -2,7 +2,7 @@
 
 Exit codes: 0 done, 2 the command was not understood, 3 the input was refused, 4 nothing has
 that name, 5 the question has no answer with what the workspace holds, 6 the workspace cannot
-be read or written.
+be read or written, 7 somebody else changed it meanwhile, or the audit log does not hold.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from geosvc import __version__
+from geosvc.cli.audit import audit
 from geosvc.cli.backup import backup, restore
 from geosvc.cli.common import (
     ROWS_SHOWN,
@@ -33,12 +34,23 @@ from geosvc.cli.common import (
     progress_bar,
     settings_of,
 )
+from geosvc.cli.duplicates import duplicates
+from geosvc.cli.exports import exporter
 from geosvc.cli.imports import importer
 from geosvc.cli.uncertainty import band
-from geosvc.errors import GeosvcError, InvalidInput, InvalidParameter, NotFound, RefusedRows, StoreError, Unsolvable
+from geosvc.errors import (
+    Conflict,
+    GeosvcError,
+    InvalidInput,
+    InvalidParameter,
+    NotFound,
+    RefusedRows,
+    StoreError,
+    Unsolvable,
+)
 from geosvc.settings import Settings
 
-EXIT_CODES: dict[type[GeosvcError], int] = {InvalidInput: 3, NotFound: 4, Unsolvable: 5, StoreError: 6}
+EXIT_CODES: dict[type[GeosvcError], int] = {InvalidInput: 3, NotFound: 4, Unsolvable: 5, StoreError: 6, Conflict: 7}
 
 app = typer.Typer(
     name="geosvc", no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False,
@@ -47,9 +59,10 @@ app = typer.Typer(
          "`--workspace`, else from `GEOSVC_WORKSPACE`, else `./workspace`.\n\n"
          "Begin with `geosvc demo`, or with your own county: `init`, `import …`, `measure`, `gaps`, `map`, `serve`.",
     epilog="Exit codes: 0 done · 2 command not understood · 3 input refused · 4 no such thing · 5 no answer "
-           "with this data · 6 workspace cannot be read or written",
+           "with this data · 6 workspace cannot be read or written · 7 changed by somebody meanwhile, or an audit log that does not hold",
 )
 app.add_typer(importer, name="import")
+app.add_typer(exporter, name="export")
 
 
 def main() -> None:
@@ -242,6 +255,8 @@ def _print_notes(answer: dict[str, Any]) -> None:
 
 
 app.command()(band)
+app.command()(duplicates)
+app.command()(audit)
 app.command()(backup)
 app.command()(restore)
 

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
+from rich.markup import escape
 
 from geosvc.cli.common import (
+    ROWS_SHOWN,
     CrsOption,
     DatumOption,
     JsonOption,
     LayerOption,
     WorkspaceOption,
     opened,
+    out,
     print_report,
     pulse,
 )
+from geosvc.cli.duplicates import print_pairs
+
+if TYPE_CHECKING:
+    from geosvc.registry.imports.report import ImportReport
 
 importer = typer.Typer(
     no_args_is_help=True, rich_markup_mode="markdown",
@@ -31,6 +38,8 @@ def import_facilities(
     klass: Annotated[Optional[str], typer.Option("--class", help="Class of all rows that do not say one, such as D600.")] = None,
     without_positions: Annotated[bool, typer.Option(help="The file has no coordinates; list its facilities as to be located.")] = False,
     skip_bad: Annotated[bool, typer.Option(help="Take the good rows and report the others.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be new, changed, refused and suspected to be there twice; nothing is stored.")] = False,
+    refused_to: Annotated[Optional[Path], typer.Option("--refused-to", help="Write the refused rows with their reasons, to be corrected and imported (.csv, or .xlsx with the faulty cells marked).")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Register facilities. Headers are understood in Chinese and English (机构名称/name, 经度/longitude …)."""
@@ -42,8 +51,20 @@ def import_facilities(
             datum=datum, layer=layer, crs=crs, default_class=klass, without_positions=without_positions,
             skip_bad=skip_bad, max_mb=settings.max_file_mb,
         )
-        report = importing.import_facilities(store, file, options, settings)
+        import_or_preview = importing.preview_facilities if dry_run else importing.import_facilities
+        report = import_or_preview(store, file, options, settings, refused_to=refused_to)
     print_report(report, as_json)
+    if dry_run and not as_json:
+        _print_preview(report)
+
+
+def _print_preview(report: ImportReport) -> None:
+    for each in report.differences:
+        told = "; ".join(f"{name}: {was!r} → {will!r}" for name, (was, will) in each["fields"].items())
+        out.print(f"  changed {each['id']} {escape(each['name'])}: {escape(told)}")
+    if report.duplicates:
+        print_pairs(report.duplicates[:ROWS_SHOWN])
+    out.print("[bold]dry run:[/] nothing was stored")
 
 
 @importer.command("areas")

@@ -16,6 +16,8 @@ from geosvc.geo.crs import CRS84, check_known, check_position
 from geosvc.geo.files import check_file
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import geopandas as gpd
 
 VECTOR_SUFFIXES = frozenset({".geojson", ".json", ".gpkg", ".shp", ".pbf", ".osm", ".fgb", ".parquet", ".gml", ".kml"})
@@ -30,7 +32,8 @@ warnings.filterwarnings("ignore", category=RuntimeWarning, module="pyogrio")
 
 
 def read_vector(
-    path: Path, *, max_mb: int, expected: str, layer: str | None = None, crs: str | None = None
+    path: Path, *, max_mb: int, expected: str, layer: str | None = None, crs: str | None = None,
+    placeless_with: str | None = None,
 ) -> gpd.GeoDataFrame:
     """Return the features of a file in degrees (CRS84).
 
@@ -45,6 +48,8 @@ def read_vector(
         The layer of a file that has several; OpenStreetMap files have ``lines`` and ``points``.
     crs : str, optional
         The CRS when the file does not say; refused where the file says another.
+    placeless_with : str, optional
+        A file with this column may hold features of which none has a geometry.
 
     Raises
     ------
@@ -52,12 +57,21 @@ def read_vector(
     """
     check_file(path, max_mb=max_mb, expected=expected)
     frame = _read(path, layer, expected)
+    if placeless_with in frame and len(frame) and ("geometry" not in frame or frame.geometry.isna().all()):
+        return _without_places(frame)
     if len(frame) == 0 or "geometry" not in frame or frame.geometry.isna().all():
         raise UnreadableFile(f"{path.name} has no features with a geometry; expected {expected}")
     told = _crs_in(path) if path.suffix in _GEOJSON and crs is None else True
     frame = in_degrees(frame, path, crs)
     frame.attrs[READ_AS] = "" if told else f"{path.name} names no CRS: read as CRS84, as RFC 7946 says"
     return frame
+
+
+def _without_places(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    import geopandas as gpd  # noqa: PLC0415
+
+    attributes = frame[[column for column in frame.columns if column != "geometry"]]
+    return gpd.GeoDataFrame(attributes, geometry=gpd.GeoSeries([None] * len(frame), crs=CRS84))
 
 
 def in_degrees(frame: gpd.GeoDataFrame, path: Path, crs: str | None) -> gpd.GeoDataFrame:
@@ -90,7 +104,9 @@ def _read(path: Path, layer: str | None, expected: str) -> gpd.GeoDataFrame:
             return gpd.read_parquet(path)
         layers = [str(each) for each in pyogrio.list_layers(name)[:, 0]]
         chosen = _choose_layer(layers, layer, path)
-        return gpd.read_file(name, layer=chosen, engine="pyogrio")
+        # A day written as text stays the text that it is.
+        options = {"DATE_AS_STRING": "YES"} if path.suffix.lower() in _GEOJSON else {}
+        return gpd.read_file(name, layer=chosen, engine="pyogrio", **options)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError, OSError) as error:
         if isinstance(error, UnreadableFile):
             raise
@@ -192,3 +208,42 @@ def check_valid_shapes(frame: gpd.GeoDataFrame, path: Path, *, label: str) -> No
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+# A shifted datum has no code: its own name keeps any program from taking it for WGS 84.
+_SHIFTED_CRS = (
+    'GEOGCS["{name}",DATUM["{name} (shifted, not surveyed)",SPHEROID["WGS 84",6378137,298.257223563]],'
+    'PRIMEM["Greenwich",0],UNIT["degree",0.0174532925199433],AXIS["Longitude",EAST],AXIS["Latitude",NORTH]]'
+)
+_CRS_OF_DATUM = {"WGS84": "EPSG:4326", "CGCS2000": "EPSG:4490"}
+
+
+def write_points(
+    path: Path, columns: Sequence[str], rows: Sequence[Sequence[str | None]], places: Sequence[tuple[float, float] | None],
+    *, layer: str, datum: str, told: dict[str, str],
+) -> None:
+    """Write a GeoPackage with one layer of points, text attributes and metadata.
+
+    Parameters
+    ----------
+    path : Path
+    columns, rows
+        Names and values of the attributes, row by row.
+    places : sequence of (lon, lat) or None
+        Degrees in ``datum``; None has no geometry.
+    layer, datum : str
+    told : dict
+        What a reader must know, as metadata of the layer.
+    """
+    import geopandas as gpd  # noqa: PLC0415
+    import pandas as pd  # noqa: PLC0415
+    import pyogrio  # noqa: PLC0415
+    import shapely  # noqa: PLC0415
+
+    frame = pd.DataFrame(list(rows), columns=list(columns), dtype="object")
+    shapes = [None if place is None else shapely.Point(place) for place in places]
+    crs = _CRS_OF_DATUM.get(datum) or _SHIFTED_CRS.format(name=datum)
+    points = gpd.GeoDataFrame(frame, geometry=gpd.GeoSeries(shapes, crs=crs), crs=crs)
+    pyogrio.write_dataframe(
+        points, path, layer=layer, driver="GPKG", geometry_type="Point", layer_metadata=told,
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 import unicodedata
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from geosvc.errors import InvalidInput
@@ -40,6 +40,7 @@ def _words() -> dict[str, str]:
     return words | {unicodedata.normalize("NFKC", word): str(code) for word, code in _document()["synonyms"].items()}
 
 
+@lru_cache(maxsize=4096)
 def class_of(text: str) -> FacilityClass:
     """Return the class that a code or a word of a source means.
 

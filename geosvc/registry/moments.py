@@ -1,10 +1,55 @@
-"""The clock of the registry."""
+"""Times of the registry: *recorded* in moments (UTC), *valid* in days (of China)."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import datetime, timedelta
+
+from geosvc.store.moments import CHINA, after, now, opening_day, text_of, today
+
+__all__ = ["CHINA", "after", "day_of", "known_at", "now", "opening_day", "today"]
+
+_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})?)?", re.ASCII)
+_DAY_LETTERS = 10
 
 
-def now() -> str:
-    """Return the present moment as ISO 8601 text, UTC, to the microsecond."""
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+def _moment(text: str) -> datetime:
+    if not _INSTANT.fullmatch(text):
+        raise ValueError(f"expected one instant such as 2026-01-31 or 2026-01-31T08:00:00Z, got {text!r}")
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=CHINA) if moment.tzinfo is None else moment
+
+
+def day_of(text: str) -> str:
+    """Return the day in China of a day or an instant.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+
+    Examples
+    --------
+    >>> day_of("2026-01-31"), day_of("2026-01-31T20:00:00Z")
+    ('2026-01-31', '2026-02-01')
+    """
+    return _moment(text).astimezone(CHINA).date().isoformat() if len(text) > _DAY_LETTERS else _moment(text).date().isoformat()
+
+
+def known_at(text: str) -> str:
+    """Return the moment meant by an instant, or by a day: its end in China.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+
+    Examples
+    --------
+    >>> known_at("2026-01-31T08:00:00+08:00"), known_at("2026-01-31")
+    ('2026-01-31T00:00:00.000000Z', '2026-01-31T15:59:59.999999Z')
+    """
+    moment = _moment(text)
+    if len(text) == _DAY_LETTERS:
+        moment += timedelta(days=1) - timedelta(microseconds=1)
+    return text_of(moment)

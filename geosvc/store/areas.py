@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import Index, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from geosvc.store.base import Base
+from geosvc.store.base import Audited, Base
 from geosvc.store.boxes import overlapping
 
 if TYPE_CHECKING:
@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from geosvc.geo.crs import BBox
 
 
-class AreaRow(Base):
+class AreaRow(Audited, Base):
     """One area; its geometry is WKB in degrees, its box stands beside it."""
 
     __tablename__ = "area"
+    subject_kind = "area"
+    subject_key: ClassVar = ("code",)
+    outside_content: ClassVar = Audited.outside_content | {"west", "south", "east", "north"}
     __table_args__ = (Index("ix_area_box", "west", "east", "south", "north"),)
 
     code: Mapped[str] = mapped_column(primary_key=True)

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DatabaseError, DBAPIError
 from sqlalchemy.orm import Session
 
 from geosvc.errors import SchemaMismatch, StoreError, WorkspaceNotFound
+from geosvc.store.audit import Trail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,7 @@ __all__ = ["DATABASE_NAME", "SCHEMA", "Session", "Store", "create_store", "open_
 
 DATABASE_NAME = "registry.sqlite"
 # The newest migration under migrations/versions; a test holds the two together.
-SCHEMA = "0001"
+SCHEMA = "0002"
 _BUSY_SECONDS = 30
 
 
@@ -62,7 +63,9 @@ class Store:
         with Session(self._engine, expire_on_commit=False) as session:
             try:
                 session.connection(execution_options={"geosvc_write": True})
+                trail = Trail(session)
                 yield session
+                trail.write()
                 session.commit()
             except DBAPIError as error:
                 session.rollback()

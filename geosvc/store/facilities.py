@@ -1,23 +1,26 @@
 """Facilities and their revisions.
 
 A revision is one whole state of a facility. Two times belong to it: *valid* (from when it is
-true) and *recorded* (when the registry learned it). Nothing is overwritten: a revision that is
-no longer believed keeps its row and gets ``superseded_at``.
+true; in days) and *recorded* (when the registry learned it; in moments). Nothing is overwritten:
+a revision that is no longer believed keeps its row and gets ``superseded_at``. The believed
+revisions of a facility never overlap in valid time: ``valid_from`` is in, ``valid_to`` is not.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import ForeignKey, Index, and_, func, or_, select
+from sqlalchemy import JSON, ForeignKey, Index, String, and_, func, insert, or_, select, type_coerce
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from geosvc.store.base import Base
+from geosvc.store.base import Audited, Base
 from geosvc.store.boxes import containing
+from geosvc.store.moments import today
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from geosvc.geo.crs import BBox
 
@@ -32,10 +35,19 @@ class FacilityRow(Base):
     created_at: Mapped[str]
 
 
-class FacilityRevisionRow(Base):
-    """One state of a facility; times are ISO 8601 text, UTC."""
+class FacilityRevisionRow(Audited, Base):
+    """One state of a facility; moments are ISO 8601 text, UTC, days are ISO 8601 days.
+
+    ``replaces`` is the revision in whose place it stands, ``same_as`` the first one with the
+    same content (None: it is the first itself), which runs name.
+    """
 
     __tablename__ = "facility_revision"
+    subject_kind = "facility"
+    subject_key: ClassVar = ("facility_id",)
+    # Contacts are personal data: not even their checksum is in the log.
+    outside_content: ClassVar = frozenset({"id", "author", "reason", "origin", "superseded_at", "contact"})
+    only_added = True
     __table_args__ = (
         Index("ix_facility_revision_current", "superseded_at", "facility_id"),
         Index("ix_facility_revision_class", "superseded_at", "class_code"),
@@ -54,6 +66,8 @@ class FacilityRevisionRow(Base):
     author: Mapped[str]
     reason: Mapped[str | None]
     origin: Mapped[str]
+    replaces: Mapped[int | None]
+    same_as: Mapped[int | None]
     # what
     name: Mapped[str]
     short_name: Mapped[str | None]
@@ -91,13 +105,17 @@ class FacilityRevisionRow(Base):
     source: Mapped[str | None]
     note: Mapped[str | None]
 
+    def action(self, *, new: bool) -> str:
+        """Return what was done: the kind of the revision."""
+        return self.kind if new else "change"
+
 
 @dataclass(frozen=True, kw_only=True)
 class FacilityQuery:
     """Which facilities; every part that is None does not restrict.
 
-    ``class_prefixes`` match from the left ("A" is every hospital); ``valid_at`` and
-    ``recorded_at`` are ISO 8601 and mean "as it was true then" and "as it was known then".
+    ``class_prefixes`` match from the left ("A" is every hospital); ``valid_at`` (a day, today
+    unless given) and ``recorded_at`` (a moment) mean "as it was true then" and "as it was known then".
     """
 
     ids: Sequence[int] | None = None
@@ -122,13 +140,11 @@ def _believed(query: FacilityQuery) -> list[Any]:
             row.recorded_at <= query.recorded_at,
             or_(row.superseded_at.is_(None), row.superseded_at > query.recorded_at),
         ]
-    if query.valid_at is None:
-        clauses.append(row.valid_to.is_(None))
-    else:
-        clauses += [
-            or_(row.valid_from.is_(None), row.valid_from <= query.valid_at),
-            or_(row.valid_to.is_(None), row.valid_to > query.valid_at),
-        ]
+    day = query.valid_at or today()
+    clauses += [
+        or_(row.valid_from.is_(None), row.valid_from <= day),
+        or_(row.valid_to.is_(None), row.valid_to > day),
+    ]
     return [*clauses, row.deleted.is_(False)]
 
 
@@ -177,6 +193,23 @@ def select_revisions(
     return list(session.scalars(statement))
 
 
+def select_values(session: Session, query: FacilityQuery, names: Sequence[str]) -> Iterator[list[Any]]:
+    """Return named columns of revisions in the order of facility id, without making rows of them.
+
+    Most groups are empty, and an empty one needs no parser of JSON.
+    """
+    columns = [FacilityRevisionRow.__table__.c[name] for name in names]
+    places = [place for place, column in enumerate(columns) if isinstance(column.type, JSON)]
+    texts = [type_coerce(column, String) if isinstance(column.type, JSON) else column for column in columns]
+    statement = select(*texts).where(*_clauses(query)).order_by(FacilityRevisionRow.facility_id)
+    for found in session.execute(statement):
+        values = list(found)
+        for place in places:
+            text = values[place]
+            values[place] = [] if text == "[]" else json.loads(text)
+        yield values
+
+
 def select_by_revision(session: Session, revisions: Sequence[int]) -> list[FacilityRevisionRow]:
     """Return named revisions, believed still or not, in the order of facility id."""
     row = FacilityRevisionRow
@@ -190,9 +223,9 @@ def count_revisions(session: Session, query: FacilityQuery) -> int:
 
 
 def select_marks(session: Session, query: FacilityQuery) -> list[tuple[int, int]]:
-    """Return (facility id, revision) in the order of facility id: enough to compare, and quick for many."""
+    """Return (facility id, first revision of its content) in the order of facility id: enough to compare, quick for many."""
     row = FacilityRevisionRow
-    found = session.execute(select(row.facility_id, row.id).where(*_clauses(query)).order_by(row.facility_id))
+    found = session.execute(select(row.facility_id, func.coalesce(row.same_as, row.id)).where(*_clauses(query)).order_by(row.facility_id))
     return [(int(one), int(revision)) for one, revision in found]
 
 
@@ -202,9 +235,39 @@ def select_class_codes(session: Session, query: FacilityQuery) -> list[str]:
     return list(session.scalars(select(code).where(*_clauses(query)).distinct().order_by(code)))
 
 
+def select_believed(session: Session, facility_id: int | None = None) -> list[FacilityRevisionRow]:
+    """Return the revisions that are believed now of one facility, or of all, in the order of valid time."""
+    row = FacilityRevisionRow
+    statement = select(row).where(row.superseded_at.is_(None)).order_by(row.facility_id, row.valid_from)
+    if facility_id is not None:
+        statement = statement.where(row.facility_id == facility_id)
+    return list(session.scalars(statement))  # an unknown beginning (NULL) sorts first
+
+
+def select_history(
+    session: Session, facility_id: int, *, before: int | None = None, limit: int | None = None
+) -> list[FacilityRevisionRow]:
+    """Return all revisions of a facility, believed still or not, newest first, those before one only."""
+    row = FacilityRevisionRow
+    statement = select(row).where(row.facility_id == facility_id).order_by(row.id.desc())
+    if before is not None:
+        statement = statement.where(row.id < before)
+    return list(session.scalars(statement if limit is None else statement.limit(limit)))
+
+
+def select_revisions_by_id(session: Session, ids: Sequence[int]) -> dict[int, FacilityRevisionRow]:
+    """Return revisions by their id."""
+    row = FacilityRevisionRow
+    return {each.id: each for each in session.scalars(select(row).where(row.id.in_(ids)))}
+
+
 def add_facility(session: Session, *, created_at: str) -> int:
     """Give out a new identity and return it."""
-    row = FacilityRow(created_at=created_at)
-    session.add(row)
-    session.flush()
-    return row.id
+    # Past the session's list of new rows: revisions of an import are then written together, not one by one.
+    statement = insert(FacilityRow).values(created_at=created_at).returning(FacilityRow.id)
+    return int(session.connection().execute(statement).scalar_one())
+
+
+def first_registered_at(session: Session) -> str | None:
+    """Return the moment at which the first facility got its identity; None in an empty registry."""
+    return session.scalar(select(FacilityRow.created_at).order_by(FacilityRow.id).limit(1))

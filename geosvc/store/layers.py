@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from geosvc.store.base import Base
+from geosvc.store.base import Audited, Base
 
 
-class LayerRow(Base):
+class LayerRow(Audited, Base):
     """One layer; its file lies in the workspace under a name made of its checksum.
 
     A newer layer of the same kind replaces the older one, which keeps its row (``replaced_at``)
@@ -18,6 +18,10 @@ class LayerRow(Base):
     """
 
     __tablename__ = "layer"
+    subject_kind = "layer"
+    subject_key: ClassVar = ("kind", "id")
+    outside_content: ClassVar = Audited.outside_content | {"replaced_at"}
+    only_added = True
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(index=True)

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 
-def upgrade(engine: Engine) -> None:
-    """Apply every migration that the database has not seen, all or none."""
+def upgrade(engine: Engine, to: str = "head") -> None:
+    """Apply every migration that the database has not seen, up to one, all or none."""
     config = Config()
     config.set_main_option("script_location", "geosvc:store/migrations")
     config.set_main_option("path_separator", "os")
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, to)

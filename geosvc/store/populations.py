@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from geosvc.store.base import Base
+from geosvc.store.base import Audited, Base
 
 
-class PopulationRow(Base):
+class PopulationRow(Audited, Base):
     """How many people an area had; several figures for one area and year are kept side by side."""
 
     __tablename__ = "population"
+    subject_kind = "population"
+    subject_key: ClassVar = ("area_code", "year", "kind", "status", "id")
     __table_args__ = (UniqueConstraint("area_code", "year", "kind", "status", "source"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)

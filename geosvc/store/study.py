@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import JSON, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from geosvc.store.base import Base
+from geosvc.store.base import Audited, Base
 
 
 class StudyRow(Base):
@@ -19,10 +19,14 @@ class StudyRow(Base):
     value: Mapped[Any] = mapped_column(JSON)
 
 
-class ImportRow(Base):
+class ImportRow(Audited, Base):
     """One file that was imported, with the counts of what it changed."""
 
     __tablename__ = "import_batch"
+    subject_kind = "import"
+    subject_key: ClassVar = ("id",)
+    outside_content: ClassVar = frozenset({"at", "author"})
+    said_at_the_end = True
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str]
@@ -31,6 +35,10 @@ class ImportRow(Base):
     at: Mapped[str]
     author: Mapped[str]
     report: Mapped[dict[str, Any]]
+
+    def action(self, *, new: bool) -> str:
+        """Return what was done: a file came in, or its batch changed later."""
+        return "import" if new else "change"
 
 
 def read_study(session: Session) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from geosvc import __version__
 from geosvc.errors import NotFound
 from geosvc.language import LANGUAGES, words
 from geosvc.maps.figure import page_parts
-from geosvc.web import refusals, views
+from geosvc.web import facility_views, refusals, views
 from geosvc.workflows import publishing
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ _YEAR_SECONDS = 365 * 24 * 3600
 _PER_PAGE = 50
 
 LanguageParameter = Annotated[str | None, Query(alias="lang")]
+DatetimeParameter = Annotated[str | None, Query(alias="datetime")]
 
 
 def add_pages(app: FastAPI) -> None:
@@ -129,15 +130,26 @@ def gaps_page(
 @router.get("/facilities", response_class=HTMLResponse)
 def facilities_page(
     request: Request, q: str | None = None, class_code: str | None = None, located: str | None = None,
-    cursor: str | None = None, lang: LanguageParameter = None,
+    at: DatetimeParameter = None, recorded: str | None = None, cursor: str | None = None, lang: LanguageParameter = None,
 ) -> HTMLResponse:
-    """List the facilities."""
+    """List the facilities, as they are or as they were on a day."""
     del lang
-    page = views.facilities_view(
-        _store(request), q=q or None, class_code=class_code or None,
+    page = facility_views.facilities_view(
+        _store(request), q=q or None, class_code=class_code or None, at=at, recorded=recorded,
         located={"true": True, "false": False}.get(located or ""), cursor=cursor or None, limit=_PER_PAGE,
     )
     return _render(request, "facilities.html", active="facilities", **page)
+
+
+@router.get("/facilities/{facility_id}", response_class=HTMLResponse)
+def facility_page(
+    request: Request, facility_id: str, at: DatetimeParameter = None, recorded: str | None = None,
+    lang: LanguageParameter = None,
+) -> HTMLResponse:
+    """Show one facility and how it came to be so."""
+    del lang
+    page = facility_views.facility_view(_store(request), facility_id, language_of(request), at=at, recorded=recorded)
+    return _render(request, "facility.html", active="facilities", **page)
 
 
 @router.get("/about", response_class=HTMLResponse)

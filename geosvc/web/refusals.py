@@ -6,6 +6,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from geosvc.errors import (
+    Conflict,
     GeosvcError,
     InvalidInput,
     NotFound,
@@ -29,6 +30,7 @@ _KINDS: tuple[tuple[type[Exception], str, int], ...] = (
     (InvalidInput, "parameter", 400),
     (RequestValidationError, "parameter", 400),
     (Unsolvable, "unsolvable", 409),
+    (Conflict, "conflict", 412),
 )
 _METHOD_NOT_ALLOWED = 405
 

@@ -10,7 +10,6 @@ from geosvc.errors import InvalidParameter
 from geosvc.geo.crs import name_of
 from geosvc.language import words
 from geosvc.maps import numbers
-from geosvc.registry.classes import facility_classes
 from geosvc.store.facilities import FacilityQuery
 from geosvc.workflows import features, publishing, reading, workspace
 
@@ -229,20 +228,6 @@ def gaps_view(
         **told, "gaps": gaps, "matched": matched, "following": following, "threshold": table["threshold"],
         "nearest": {each["id"]: each["properties"]["name"] for each in found},
         "areas": [row for row in table["rows"] if row["km2"] is not None and row["level"] != "total"],
-    }
-
-
-def facilities_view(
-    store: Store, *, q: str | None, class_code: str | None, located: bool | None, cursor: str | None, limit: int
-) -> dict[str, Any]:
-    """Return what the list of facilities shows."""
-    prefixes = None if class_code is None else [class_code]
-    query = FacilityQuery(name_contains=q, class_prefixes=prefixes, located=located)
-    found, matched, following = features.facilities_page(store, query, cursor=cursor, limit=limit)
-    return {
-        **_frame(store), "facilities": found, "matched": matched, "following": following, "q": q or "",
-        "class_code": class_code or "", "located": "" if located is None else str(located).lower(),
-        "classes": [facility_classes()[code] for code in features.classes_in_use(store)], "cursor": cursor,
     }
 
 

@@ -5,6 +5,7 @@ module             verbs
 =================  =============================================================
 ``workspace``      make a workspace, open it, say what it holds
 ``importing``      bring files in
+``exporting``      take the facilities out, as files that come back unchanged
 ``study``          put a workspace on its grid: areas, ground, people
 ``measuring``      answer a service: surface, coverage, gaps; the run's record
 ``surfaces``       facilities on the grid, and how far everybody is from them

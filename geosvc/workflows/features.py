@@ -52,7 +52,7 @@ def facility_feature(registered: Registered) -> Feature:
             "position_source": one.position_source, "raw_datum": one.raw_datum, "raw_x": one.raw_x,
             "raw_y": one.raw_y, "beds": one.beds, "identifiers": one.identifiers, "aliases": one.aliases,
             "illustrative": one.illustrative, "source": one.source, "note": one.note,
-            "valid_from": registered.valid_from, "recorded_at": registered.recorded_at,
+            "valid_from": registered.valid_from, "valid_to": registered.valid_to, "recorded_at": registered.recorded_at,
             "revision": registered.revision,
         },
     }
@@ -62,7 +62,7 @@ def facilities_page(store: Store, query: FacilityQuery, *, cursor: str | None, l
     """Return (features, number matched, cursor of the next page or None)."""
     with store.reading() as session:
         matched = facilities.count(session, query)
-        found = facilities.find(session, query, after_id=_whole(cursor), limit=limit + 1)
+        found = facilities.find(session, query, after_id=whole(cursor), limit=limit + 1)
     following = str(found[limit - 1].id) if len(found) > limit else None
     return [facility_feature(each) for each in found[:limit]], matched, following
 
@@ -74,21 +74,22 @@ def facility_item(store: Store, facility_id: str, query: FacilityQuery) -> Featu
     ------
     FacilityNotFound
     """
-    if not _is_whole(facility_id):
+    if not is_whole(facility_id):
         raise FacilityNotFound(f"no facility has the id {facility_id!r}")
     with store.reading() as session:
         return facility_feature(facilities.get(session, int(facility_id), query))
 
 
-def _is_whole(text: str) -> bool:
+def is_whole(text: str) -> bool:
     """Return whether text is a whole number that a database holds; "²" is a digit only to Unicode."""
     return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
 
 
-def _whole(cursor: str | None) -> int:
+def whole(cursor: str | None) -> int:
+    """Return the number in a cursor; 0 without one."""
     if cursor is None:
         return 0
-    if not _is_whole(cursor):
+    if not is_whole(cursor):
         raise InvalidParameter(f"cursor {cursor!r} is not one that this collection gave out; follow the next link")
     return int(cursor)
 
@@ -199,7 +200,7 @@ def gaps_page(
             min_people=min_people, bbox=bbox,
         )
         matched = count_gaps(session, query)
-        rows = select_gaps(session, query, after_rank=_whole(cursor), limit=limit + 1)
+        rows = select_gaps(session, query, after_rank=whole(cursor), limit=limit + 1)
         names = {area.code: area.name for area in areas.find(
             session, AreaQuery(codes=sorted({row.area_code for row in rows if row.area_code})))}
     following = str(rows[limit - 1].rank) if len(rows) > limit else None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,40 +12,147 @@ from geosvc.coverage import services
 from geosvc.coverage.services import read_services
 from geosvc.coverage.services import save as save_service
 from geosvc.coverage.tree import study_bbox
-from geosvc.errors import UnreadableFile
+from geosvc.errors import RefusedRows, UnreadableFile
 from geosvc.geo.files import check_file, sha256_of
 from geosvc.geo.raster import RASTER_SUFFIXES
-from geosvc.registry import areas, layers
+from geosvc.registry import areas, facilities, layers
 from geosvc.registry.imports import areas as area_files
 from geosvc.registry.imports import layers as layer_files
 from geosvc.registry.imports.areas import PeopleOptions
 from geosvc.registry.imports.barriers import prepare_barriers
-from geosvc.registry.imports.facilities import FacilityOptions, read_facilities, store_facilities
+from geosvc.registry.imports.facilities import EXPECTED, FacilityOptions, read_facilities, store_facilities
+from geosvc.registry.imports.refused_rows import check_target, write_refused
 from geosvc.registry.imports.report import ImportReport
 from geosvc.registry.imports.tables import read_table
 from geosvc.registry.moments import now
 from geosvc.store.areas import AreaQuery
+from geosvc.store.facilities import FacilityQuery
 from geosvc.store.study import ImportRow
 from geosvc.travel.conditions import condition_words
+from geosvc.workflows.duplicates import suspected_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from geosvc.errors import Refusal
     from geosvc.geo.crs import BBox
-    from geosvc.registry.facilities import Facility
+    from geosvc.registry.facilities import Facility, Registered
+    from geosvc.registry.imports.facilities import Told
     from geosvc.settings import Settings
     from geosvc.store.engine import Session, Store
 
+_DIFFERENCES_SHOWN = 20
+_ASKED_AT_ONCE = 500
 
-def import_facilities(store: Store, path: Path, options: FacilityOptions, settings: Settings) -> ImportReport:
-    """Register the facilities of a file."""
-    found, report = read_facilities(path, options)
-    _note_outside(found, _study_bbox(store), report)
-    with store.writing() as session:
-        origin = _begin(session, report, [path], settings)
-        store_facilities(session, found, report, author=settings.author, origin=origin)
-        _end(session, report, origin)
+
+def import_facilities(
+    store: Store, path: Path, options: FacilityOptions, settings: Settings, *, refused_to: Path | None = None
+) -> ImportReport:
+    """Register the facilities of a file.
+
+    Parameters
+    ----------
+    store : Store
+    path : Path
+    options : FacilityOptions
+    settings : Settings
+    refused_to : Path, optional
+        Where refused rows are written, in the form of the file and with their reasons (.csv, .xlsx).
+
+    Raises
+    ------
+    RefusedRows
+        With every row that cannot be taken, unless ``skip_bad``; nothing is stored then.
+    """
+    found, report = _read(path, options, refused_to)
+    try:
+        _refuse_unless(options.skip_bad, report)
+        _note_outside([each.facility for each in found], _study_bbox(store), report)
+        with store.writing() as session:
+            origin = _begin(session, report, [path], settings)
+            store_facilities(
+                session, found, report, author=settings.author, origin=origin, skip_bad=options.skip_bad)
+            _end(session, report, origin)
+    except RefusedRows as error:
+        _hand_back(path, error.refusals, options, refused_to)
+        raise
+    _hand_back(path, report.refusals, options, refused_to, report)
     return report
+
+
+def _refuse_unless(skip_bad: bool, report: ImportReport) -> None:
+    if report.refusals and not skip_bad:
+        raise RefusedRows(report.file_name, report.refusals)
+
+
+class _RehearsedError(Exception):
+    """Ends a dry run: what was written goes back."""
+
+
+def preview_facilities(
+    store: Store, path: Path, options: FacilityOptions, settings: Settings, *, refused_to: Path | None = None
+) -> ImportReport:
+    """Say what :func:`import_facilities` would do, and which duplicates it would make; nothing is stored.
+
+    The import is carried out in full and undone before it takes effect, so that it cannot say
+    anything else than the import itself.
+    """
+    found, report = _read(path, options, refused_to)
+    report.dry_run = True
+    _note_outside([each.facility for each in found], _study_bbox(store), report)
+    with contextlib.suppress(_RehearsedError), store.writing() as session:
+        before = dict(facilities.marks(session, FacilityQuery()))
+        store_facilities(session, found, report, author=settings.author, origin="dry-run", skip_bad=True)
+        session.flush()
+        after = dict(facilities.marks(session, FacilityQuery()))
+        _tell_differences(session, before, after, report)
+        report.duplicates = suspected_of(session, after.keys() - before.keys())
+        raise _RehearsedError
+    for where in ("file", "registry"):
+        report.figures[f"suspected_duplicates_in_{where}"] = sum(each["with"] == where for each in report.duplicates)
+    if report.refusals and not options.skip_bad:
+        report.notes.append("rows are refused: without --skip-bad the import would store nothing")
+    _hand_back(path, report.refusals, options, refused_to, report)
+    return report
+
+
+def _tell_differences(session: Session, before: dict[int, int], after: dict[int, int], report: ImportReport) -> None:
+    """Say which fields of which facilities change; of the first ones from what to what."""
+    changed = [number for number in sorted(before.keys() & after.keys()) if before[number] != after[number]]
+    was = {each.id: asdict(each.facility) for each in _at(session, [before[number] for number in changed])}
+    fields: Counter[str] = Counter()
+    for each in _at(session, [after[number] for number in changed]):
+        differing = {name: [was[each.id][name], value] for name, value in asdict(each.facility).items() if value != was[each.id][name]}
+        fields.update(differing.keys())
+        if len(report.differences) < _DIFFERENCES_SHOWN:
+            report.differences.append({"id": each.id, "name": was[each.id]["name"], "fields": differing})
+    report.figures["changed_fields"] = dict(fields.most_common())
+
+
+def _at(session: Session, revisions: Sequence[int]) -> list[Registered]:
+    return [
+        each for start in range(0, len(revisions), _ASKED_AT_ONCE)
+        for each in facilities.at_revisions(session, revisions[start : start + _ASKED_AT_ONCE])
+    ]
+
+
+def _read(path: Path, options: FacilityOptions, refused_to: Path | None) -> tuple[list[Told], ImportReport]:
+    """Read all rows, the refused ones listed."""
+    if refused_to is not None:
+        check_target(refused_to, path)
+    return read_facilities(path, replace(options, skip_bad=True))
+
+
+def _hand_back(
+    path: Path, refusals: Sequence[Refusal], options: FacilityOptions, refused_to: Path | None, report: ImportReport | None = None
+) -> None:
+    """Write the refused rows, if there are any and somebody wants them."""
+    if refused_to is None or not refusals:
+        return
+    table = read_table(path, max_mb=options.max_mb, expected=EXPECTED, layer=options.layer, crs=options.crs)
+    write_refused(refused_to, table, refusals, source=path, sheet=options.layer)
+    if report is not None:
+        report.notes.append(f"{len({each.row for each in refusals})} refused rows are in {refused_to}: correct and import them")
 
 
 def _note_outside(found: Sequence[Facility], study: BBox | None, report: ImportReport) -> None:

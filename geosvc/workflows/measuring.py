@@ -133,7 +133,7 @@ def _inputs(study: Study, service: Service, located: list[Registered], missing: 
         "service": service.as_dict(),
         **profiles_of(service),
         "conditions": record_of(service.conditions),
-        "facilities": [[each.id, each.revision] for each in located],
+        "facilities": [[each.id, each.content_revision] for each in located],
         "to_be_located": [each.id for each in missing],
         "title": study.title,
         "to_be_located_in_registry": study.to_be_located,

@@ -108,6 +108,7 @@ def test_every_path_is_described(document: dict[str, Any]):
     for path in (
         "/api", "/api/conformance", "/api/collections", "/api/collections/{collection_id}",
         "/api/collections/facilities/items", "/api/collections/areas/items", "/api/collections/gaps/items",
+        "/api/collections/facilities/items/{facility_id}/versions", "/api/audit", "/api/audit/export", "/api/changes",
         "/api/services", "/api/services/{service_id}/coverage", "/api/services/{service_id}/surface",
     ):
         assert document["paths"][path]["get"]["summary"]
@@ -120,7 +121,8 @@ def test_the_described_filters_are_those_that_work(demo_client: TestClient, docu
               "state": "operating", "located": "true", "illustrative": "true", "has_polygon": "true", "level": "county",
               "min_people": "1", "service": "hospital-drive", "threshold": "30min", "f": "csv", "language": "en",
               "limits": "15,30", "crs": CRS84_URI, "bbox-crs": CRS84_URI, "class_code": "A", "area": "22", "parent": "220622",
-              "draws": "20", "seed": "2"}
+              "draws": "20", "seed": "2", "subject": "facility:1", "action": "create", "author": "local",
+              "min_score": "0.9", "kind": "branch", "datum": "GCJ02", "empty": "true"}
     tried = 0
     for path, _, operation in operations(document):
         if "{" in path.replace("{service_id}", ""):

@@ -190,7 +190,7 @@ LEAVES = sorted(set(leaves(GeosvcError)), key=lambda each: each.__name__)
 def test_every_error_has_a_status(error: type[GeosvcError]):
     """Each leaf of the error tree has its HTTP status: 4xx for what the caller can cure, 503 for the store."""
     assert error.__module__ == errors.__name__, "an error grew outside the tree"
-    assert status_of(error) in {400, 404, 409, 422, 503}
+    assert status_of(error) in {400, 404, 409, 412, 422, 503}
     assert (status_of(error) == 503) == issubclass(error, errors.StoreError)
     assert (status_of(error) == 404) == issubclass(error, errors.NotFound)
 

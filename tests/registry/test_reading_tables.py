@@ -28,7 +28,8 @@ TITLE = "试验县医疗卫生机构一览表"
 
 
 def read(path, **options):
-    return read_facilities(path, FacilityOptions(**options))
+    told, report = read_facilities(path, FacilityOptions(**options))
+    return [each.facility for each in told], report
 
 
 def assert_the_hospital(found):

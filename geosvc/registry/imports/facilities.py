@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapely import Point
 
 from geosvc.errors import InvalidInput, Refusal, RefusedRows
 from geosvc.geo.crs import distance_m
+from geosvc.geo.datums import CGCS2000, WGS84, to_wgs84
 from geosvc.geo.files import sidecar_of
 from geosvc.registry import facilities as registry
 from geosvc.registry.classes import class_of, facility_classes
+from geosvc.registry.exports import cells as written
+from geosvc.registry.exports.cells import code_of, tidy, unguarded
+from geosvc.registry.exports.columns import SAME_DEGREES, SCHEMES, mark_of, split_contact, split_identifiers
 from geosvc.registry.facilities import Facility, PositionMethod, State
-from geosvc.registry.imports.positions import number_of, position_of
+from geosvc.registry.imports.codes import check_undamaged
+from geosvc.registry.imports.positions import datum_of, number_of, position_of
 from geosvc.registry.imports.report import ImportReport
+from geosvc.registry.imports.source_rows import translated
 from geosvc.registry.imports.tables import Row, Table, plain, read_table
 from geosvc.store.facilities import FacilityQuery
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from geosvc.store.engine import Session
@@ -30,6 +38,9 @@ NAMELESS = "（未命名）"
 _STATES = {"运营": "operating", "正常": "operating", "营业": "operating", "停业": "suspended",
            "关闭": "closed", "注销": "closed", "规划": "planned", "在建": "planned"}
 _TRUE = ("true", "1", "yes", "是", "示例")
+_CODES = ("area_code", "identifier", "licence_number", "local_id")
+_PLACE = ("longitude", "latitude")
+_NEAR_M = 100.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +61,29 @@ class FacilityOptions:
     max_mb: int = 1024
 
 
-def read_facilities(path: Path, options: FacilityOptions) -> tuple[list[Facility], ImportReport]:
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What one row says.
+
+    ``facility`` is what it would register as a new facility; :meth:`upon` is what it makes of
+    one that is registered, where a column that the file lacks keeps what is there.
+    ``facility_id`` and ``mark`` name a facility of a registry; ``complete`` is False where the
+    row can only be told of one that is registered.
+    """
+
+    facility: Facility
+    row: Row
+    facility_id: int | None = None
+    mark: str | None = None
+    complete: bool = True
+    read: Callable[[Row, Facility | None], Facility]
+
+    def upon(self, current: Facility) -> Facility:
+        """Return what the registered facility is after this row."""
+        return self.read(self.row, current)
+
+
+def read_facilities(path: Path, options: FacilityOptions) -> tuple[list[Told], ImportReport]:
     """Return the facilities of a file and what to know about it; nothing is stored.
 
     Raises
@@ -68,40 +101,53 @@ def read_facilities(path: Path, options: FacilityOptions) -> tuple[list[Facility
         report.notes.append(table.read_as)
     if table.unused:
         report.notes.append(f"columns not used: {', '.join(table.unused)}")
+    table = translated(table, report)
     reader = _RowReader(table, options, told.get("crs"), told.get("source"))
-    good: list[Facility] = []
+    good: list[Told] = []
     for row in table.rows:
         try:
-            good.append(reader.facility(row))
+            good.append(reader.told(row))
         except InvalidInput as error:
             report.refusals.append(Refusal(row.number, None, None, str(error)))
     if report.refusals and not options.skip_bad:
         raise RefusedRows(path.name, report.refusals)
     report.notes += reader.notes()
-    report.figures["to_be_located"] = sum(not each.located for each in good)
+    report.figures["to_be_located"] = sum(not each.facility.located for each in good)
     return good, report
 
 
 def _check_columns(table: Table, path: Path, options: FacilityOptions) -> None:
-    has_position = table.has_geometry or {"longitude", "latitude"} <= table.columns.keys()
-    if not has_position and not options.without_positions:
-        missing = [name for name in ("longitude", "latitude") if name not in table.columns]
+    by_id = "facility_id" in table.columns
+    has_position = table.has_geometry or {*_PLACE} <= table.columns.keys()
+    known_to_lack = options.without_positions or (by_id and not {*_PLACE} & table.columns.keys())
+    if not has_position and not known_to_lack:
+        missing = [name for name in _PLACE if name not in table.columns]
         raise InvalidInput(
             f"{path.name} has no column for {' and '.join(missing)} (it has: "
             f"{', '.join(table.columns.values()) or 'no known column'}); expected headers such as "
             "longitude/经度 and latitude/纬度; if the positions are not known, import with "
             "--without-positions and the facilities are listed as to be located"
         )
-    if "name" not in table.columns:
+    if "name" not in table.columns and not by_id:
         raise InvalidInput(
             f"{path.name} has no column for the name (such as name/机构名称); it has: "
             f"{', '.join(list(table.columns.values()) + table.unused)}"
         )
-    if not {"class_code", "class_word"} & table.columns.keys() and not options.default_class:
+    if not {"class_code", "class_word"} & table.columns.keys() and not options.default_class and not by_id:
         raise InvalidInput(
             f"{path.name} has no column for the class (such as class_code/机构类别); add it, or give "
             "all rows one class with --class (for example --class D600 for village clinics)"
         )
+
+
+class _Place(NamedTuple):
+    """Where a row puts a facility, and how the row itself says it."""
+
+    lon: float
+    lat: float
+    x: str
+    y: str
+    datum: str
 
 
 class _RowReader:
@@ -109,6 +155,7 @@ class _RowReader:
 
     def __init__(self, table: Table, options: FacilityOptions, told_crs: str | None, source: str | None) -> None:
         self._table = table
+        self._columns = table.columns.keys()
         self._options = options
         # A map file says its system itself and arrives in degrees.
         self._datum = "WGS84" if table.has_geometry else (options.datum or told_crs)
@@ -116,76 +163,256 @@ class _RowReader:
         self._unknown_words: Counter[str] = Counter()
         self._converted: Counter[str] = Counter()
         self._nameless = 0
+        self._row_of_id: dict[tuple[int, str | None], int] = {}
 
-    def facility(self, row: Row) -> Facility:
-        """Return the facility of a row, or raise InvalidInput."""
-        cells = row.cells
-        klass = self._class(cells)
-        name = cells.get("name", "")
-        if not name:
-            if not self._table.has_geometry:
-                raise InvalidInput("the name is empty; every facility needs one")
-            # Map data often lacks names; the place is real, so it is kept and counted.
-            self._nameless += 1
-            name = f"{NAMELESS}{facility_classes()[klass].zh}"
-        facility = Facility(
-            name=name,
-            class_code=klass,
-            short_name=cells.get("short_name") or None,
-            level=cells.get("level") or None,
-            grade=cells.get("grade") or None,
-            ownership=cells.get("ownership") or None,
-            state=self._state(plain(cells.get("state", ""))),
-            opened_on=cells.get("opened_on") or None,
-            address=cells.get("address") or None,
-            area_code=plain(cells.get("area_code", "")) or None,
-            identifiers=_identifiers(cells),
-            beds=_beds(cells),
-            contact={"telephone": cells["telephone"]} if cells.get("telephone") else {},
-            illustrative=cells.get("illustrative", "").lower() in _TRUE,
-            source=cells.get("source") or self._source,
-            note=cells.get("note") or None,
+    def told(self, row: Row) -> Told:
+        """Return what a row says, or raise InvalidInput."""
+        facility_id, mark = self._identity(row)
+        told_class = {"class_code", "class_word"} & self._columns or self._options.default_class
+        complete = "name" in self._columns and bool(told_class)
+        # Of a file that lacks columns every row must name its facility; the rest of the row is checked on a stand-in.
+        stand_in = None if complete else Facility(name=NAMELESS, class_code=UNCLASSIFIED)
+        if not complete and facility_id is None:
+            raise InvalidInput("a new facility (without 机构编号) needs a name and a class; the file has no column for them")
+        facility = self._facility(row, stand_in)
+        self._count(facility, row)
+        return Told(
+            facility=facility, row=row, facility_id=facility_id, mark=mark, complete=complete, read=self._facility
         )
-        return self._placed(facility, row)
 
-    def _class(self, cells: dict[str, str]) -> str:
+    def _identity(self, row: Row) -> tuple[int | None, str | None]:
+        text = plain(row.cells.get("facility_id", ""))
+        mark = unguarded(row.cells.get("registry", "")).rpartition("#")[2].strip() if "registry" in self._columns else None
+        if not text:
+            return None, mark
+        if not (text.isascii() and text.isdigit() and len(text) <= 18):
+            raise InvalidInput(f"机构编号 must be the number that an export wrote, or empty for a new facility; got {text!r}")
+        key = (int(text), mark)
+        if key in self._row_of_id:
+            raise InvalidInput(
+                f"机构编号 {text} stands in row {self._row_of_id[key]} too; leave it empty in a row copied for a new facility"
+            )
+        self._row_of_id[key] = row.number
+        return key
+
+    def _facility(self, row: Row, base: Facility | None) -> Facility:
+        """Return the facility of a row; what the file has no column for is taken from ``base``."""
+        cells = row.cells
+        for column in _CODES:
+            check_undamaged(plain(unguarded(cells.get(column, ""))), column)
+        klass = self._class(cells, base)
+        text = partial(self._text, cells)
+        facility = Facility(
+            name=self._name(cells, klass, base),
+            class_code=klass,
+            short_name=text("short_name", base.short_name if base else None),
+            level=text("level", base.level if base else None),
+            grade=text("grade", base.grade if base else None),
+            ownership=text("ownership", base.ownership if base else None),
+            service_mode=text("service_mode", base.service_mode if base else None),
+            opened_on=text("opened_on", base.opened_on if base else None),
+            closed_on=text("closed_on", base.closed_on if base else None),
+            address=text("address", base.address if base else None),
+            note=text("note", base.note if base else None),
+            state=self._state(plain(cells.get("state", "")), base),
+            area_code=text("area_code", base.area_code if base else None, read=plain),
+            areas_served=self._list(cells, "areas_served", base.areas_served if base else []),
+            aliases=self._list(cells, "aliases", base.aliases if base else []),
+            identifiers=self._identifiers(cells, base.identifiers if base else []),
+            beds=self._beds(cells, base.beds if base else []),
+            staff=self._group(cells, "staff", written.STAFF, base.staff if base else []),
+            vehicles=self._group(cells, "vehicles", written.VEHICLES, base.vehicles if base else []),
+            capabilities=self._group(cells, "capabilities", written.CAPABILITIES, base.capabilities if base else []),
+            relations=self._group(cells, "relations", written.RELATIONS, base.relations if base else []),
+            contact=self._contact(cells, base.contact if base else {}),
+            illustrative=(
+                cells.get("illustrative", "").lower() in _TRUE if "illustrative" in self._columns or base is None
+                else base.illustrative
+            ),
+            source=text("source", base.source if base else None) or self._source,
+        )
+        return self._located(facility, row, base)
+
+    def _text(
+        self, cells: dict[str, str], column: str, current: str | None, *, read: Callable[[str], str] = str
+    ) -> str | None:
+        if column not in self._columns:
+            return current
+        told = unguarded(cells.get(column, ""))
+        if told == tidy(current):
+            return current
+        return read(told) or None
+
+    def _name(self, cells: dict[str, str], klass: str, base: Facility | None) -> str:
+        if base is not None and "name" not in self._columns:
+            return base.name
+        name = self._text(cells, "name", base.name if base else None)
+        if name:
+            return name
+        if not self._table.has_geometry:
+            raise InvalidInput("the name is empty; every facility needs one")
+        # Map data often lacks names; the place is real, so it is kept and counted.
+        return f"{NAMELESS}{facility_classes()[klass].zh}"
+
+    def _class(self, cells: dict[str, str], base: Facility | None) -> str:
         words = [cells.get("class_code", ""), cells.get("class_word", "")]
+        if base is not None and not {"class_code", "class_word"} & self._columns:
+            return base.class_code
         for word in filter(None, words):
-            try:
-                return class_of(word).code
-            except InvalidInput:
-                continue
+            # As exports and their drop-downs write it: D600 村卫生室.
+            for part in (word, word.split(maxsplit=1)[0]):
+                try:
+                    return class_of(part).code
+                except InvalidInput:
+                    continue
         if self._options.default_class and not any(words):
             return class_of(self._options.default_class).code
-        self._unknown_words[next(filter(None, words), "(empty)")] += 1
         return UNCLASSIFIED
 
-    def _state(self, text: str) -> str:
+    def _state(self, text: str, base: Facility | None) -> str:
+        if base is not None and "state" not in self._columns:
+            return base.state
         if not text:
             return State.OPERATING
-        return _STATES.get(text, text.lower())
+        return _STATES.get(text) or code_of("state", text.lower())
 
-    def _placed(self, facility: Facility, row: Row) -> Facility:
+    # -- groups ------------------------------------------------------------------------------
+
+    def _list(self, cells: dict[str, str], column: str, current: list[str]) -> list[str]:
+        return written.read_list(unguarded(cells.get(column, ""))) if column in self._columns else current
+
+    def _group(
+        self, cells: dict[str, str], column: str, group: written.Group, current: list[dict[str, Any]]
+    ) -> list[dict[str, Any]]:
+        return group.read(unguarded(cells.get(column, ""))) if column in self._columns else current
+
+    def _identifiers(self, cells: dict[str, str], current: list[dict[str, str]]) -> list[dict[str, str]]:
+        first, others = split_identifiers(current)
+        told = dict(first)
+        for scheme, column in SCHEMES.items():
+            if column in self._columns:
+                text = plain(unguarded(cells.get(column, "")))
+                told.pop(scheme, None)
+                if text:
+                    told[scheme] = {"scheme": scheme, "value": text}
+        rest = self._group(cells, "identifiers", written.IDENTIFIERS, others)
+        if told == first and rest == others:
+            return current  # their order carries no meaning
+        return [told[scheme] for scheme in SCHEMES if scheme in told] + rest
+
+    def _beds(self, cells: dict[str, str], current: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        kinds = {"beds_authorised": ("authorised", None), "beds_actual": ("actual", None),
+                 "beds_planned_2025": ("planned", 2025)}
+        beds = list(self._group(cells, "beds", written.BEDS, current))
+        for column, (kind, year) in kinds.items():
+            if column not in self._columns:
+                continue
+            text = plain(unguarded(cells.get(column, ""))).replace(",", "")
+            if text and not text.isdigit():
+                raise InvalidInput(f"{column} must be a whole number of beds, got {text!r}")
+            told = [{"kind": kind, "year": year, "count": int(text)}] if text else []
+            at = next((i for i, bed in enumerate(beds) if (bed.get("kind"), bed.get("year"), len(bed)) == (kind, year, 3)), None)
+            if at is None:
+                beds += told
+            else:
+                beds[at : at + 1] = told
+        return beds
+
+    def _contact(self, cells: dict[str, str], current: dict[str, Any]) -> dict[str, Any]:
+        telephone, rest = split_contact(current)
+        if "telephone" in self._columns:
+            telephone = unguarded(cells.get("telephone", ""))
+        if "contact" in self._columns:
+            rest = written.read_contact(unguarded(cells.get("contact", "")))
+        return {**rest, "telephone": telephone} if telephone else rest
+
+    # -- position ----------------------------------------------------------------------------
+
+    def _located(self, facility: Facility, row: Row, base: Facility | None) -> Facility:
+        by_id = "facility_id" in self._columns
+        method = plain(row.cells.get("coordinate_method", ""))
+        method = code_of("position_method", method.lower().replace(" ", "_"))
+        place = self._place(row, base)
+        if place is None:
+            if not by_id:
+                return facility
+            told = self._words_of_place(row, base) | self._raw(row, base, None, same=base is not None and not base.located)
+            return replace(facility, **told)
+        here = base if base is not None and _is_at(base, place.lon, place.lat) else None
+        lon, lat = (place.lon, place.lat) if here is None or here.lon is None or here.lat is None else (here.lon, here.lat)
+        if "coordinate_method" not in self._columns and here is not None:
+            method = here.position_method
+        if method == PositionMethod.NONE:
+            raise InvalidInput("the position method is 待定位 (none) but there are coordinates; clear them or say how they were found")
+        raw = self._raw(row, base, place, same=here is not None)
+        if base is None and place.datum not in (WGS84, CGCS2000):
+            lon, lat = _out_of_raw(raw) if _is_near(_out_of_raw(raw), lon, lat) else (lon, lat)
+        return replace(
+            facility, lon=lon, lat=lat, position_method=method or PositionMethod.UNKNOWN,
+            **(raw | self._words_of_place(row, here)),
+        )
+
+    def _place(self, row: Row, base: Facility | None) -> _Place | None:
         cells = row.cells
-        method = plain(cells.get("coordinate_method", "")).lower().replace(" ", "_")
         if row.geometry is not None:
             point = row.geometry if isinstance(row.geometry, Point) else row.geometry.representative_point()
-            return replace(
-                facility, lon=float(point.x), lat=float(point.y), raw_x=repr(point.x), raw_y=repr(point.y),
-                raw_datum="WGS84", position_method=method or PositionMethod.UNKNOWN,
-                position_source=cells.get("coordinate_source") or self._source,
-            )
-        position = position_of(cells, self._datum)
-        if position is None:
-            return facility
-        if (position.lon, position.lat) != (number_of(cells["longitude"], ""), number_of(cells["latitude"], "")):
-            self._converted[position.datum] += 1
-        return replace(
-            facility, lon=position.lon, lat=position.lat, raw_x=cells["longitude"], raw_y=cells["latitude"],
-            raw_datum=position.datum,
-            position_method=method or PositionMethod.UNKNOWN,
-            position_source=cells.get("coordinate_source") or None,
-        )
+            if point.is_empty:
+                return None
+            datum = datum_of(cells.get("geometry_datum") or self._datum)
+            lon, lat = to_wgs84(point.x, point.y, datum=datum)
+            return _Place(float(lon), float(lat), repr(point.x), repr(point.y), datum)
+        if self._table.has_geometry or {*_PLACE} <= self._columns:
+            position = None if self._table.has_geometry else position_of(cells, self._datum)
+            return position and _Place(*position[:2], cells["longitude"], cells["latitude"], position.datum)
+        if base is None or base.lon is None or base.lat is None:
+            return None
+        return _Place(base.lon, base.lat, base.raw_x or "", base.raw_y or "", base.raw_datum or WGS84)
+
+    def _words_of_place(self, row: Row, here: Facility | None) -> dict[str, Any]:
+        """Return source and date of the position; those registered count only while it stays where it is."""
+        source = self._text(row.cells, "coordinate_source", None if here is None else here.position_source)
+        if row.geometry is not None:
+            source = source or self._source
+        date = self._text(row.cells, "position_date", None if here is None else here.position_date)
+        return {"position_source": source, "position_date": date}
+
+    def _raw(self, row: Row, base: Facility | None, place: _Place | None, *, same: bool) -> dict[str, Any]:
+        """Return what the source said of the place, letter by letter."""
+        names = ("raw_x", "raw_y", "raw_datum")
+        current = {name: None if base is None else getattr(base, name) for name in names}
+        said = {name: self._text(row.cells, name, current[name]) for name in names}
+        here: dict[str, Any] = dict.fromkeys(names)
+        if place is not None:
+            here = {"raw_x": place.x, "raw_y": place.y, "raw_datum": place.datum}
+        told = {*names} & self._columns
+        if base is None:
+            # A row of an export says what its source said, even that nothing is known of it.
+            exported = bool(told) and bool(row.cells.get("facility_id"))
+            return said if exported or any(said.values()) else here
+        if told and said != current:
+            return said
+        by_id = "facility_id" in self._columns
+        return current if same and (told or by_id or current == here) else here
+
+    # -- what a reader should know -----------------------------------------------------------
+
+    def _count(self, facility: Facility, row: Row) -> None:
+        words = [row.cells.get("class_code", ""), row.cells.get("class_word", "")]
+        if facility.class_code == UNCLASSIFIED and {"class_code", "class_word"} & self._columns:
+            word = next(filter(None, words), "(empty)")
+            if not word.startswith(UNCLASSIFIED) and not self._is_class(word):
+                self._unknown_words[word] += 1
+        if facility.name.startswith(NAMELESS) and not row.cells.get("name") and "name" in self._columns:
+            self._nameless += 1
+        place = self._place(row, None)
+        if place is not None and row.geometry is None and (place.lon, place.lat) != (number_of(place.x, ""), number_of(place.y, "")):
+            self._converted[place.datum] += 1
+
+    def _is_class(self, word: str) -> bool:
+        try:
+            return bool(class_of(word))
+        except InvalidInput:
+            return False
 
     def notes(self) -> list[str]:
         """Return what was counted on the way, as sentences."""
@@ -200,55 +427,131 @@ class _RowReader:
         return notes
 
 
-def _identifiers(cells: dict[str, str]) -> list[dict[str, str]]:
-    schemes = {"identifier": "uscc", "licence_number": "licence", "local_id": "local"}
-    return [
-        {"scheme": scheme, "value": plain(cells[column])} for column, scheme in schemes.items() if cells.get(column)
-    ]
+def _is_at(facility: Facility, lon: float, lat: float) -> bool:
+    return facility.lon is not None and facility.lat is not None and _is_near((facility.lon, facility.lat), lon, lat)
 
 
-def _beds(cells: dict[str, str]) -> list[dict[str, object]]:
-    kinds = {"beds_authorised": ("authorised", None), "beds_actual": ("actual", None),
-             "beds_planned_2025": ("planned", 2025)}
-    beds: list[dict[str, object]] = []
-    for column, (kind, year) in kinds.items():
-        text = plain(cells.get(column, "")).replace(",", "")
-        if not text:
-            continue
-        if not text.isdigit():
-            raise InvalidInput(f"{column} must be a whole number of beds, got {text!r}")
-        beds.append({"kind": kind, "year": year, "count": int(text)})
-    return beds
+def _is_near(place: tuple[float, float], lon: float, lat: float) -> bool:
+    return abs(place[0] - lon) <= SAME_DEGREES and abs(place[1] - lat) <= SAME_DEGREES
+
+
+def _out_of_raw(raw: dict[str, Any]) -> tuple[float, float]:
+    """Return the degrees that the source's own numbers mean; nowhere if they mean none."""
+    try:
+        found = position_of({"longitude": raw["raw_x"] or "", "latitude": raw["raw_y"] or ""}, raw["raw_datum"])
+    except InvalidInput:
+        found = None
+    return (found.lon, found.lat) if found else (float("inf"), float("inf"))
 
 
 def store_facilities(
-    session: Session, facilities: list[Facility], report: ImportReport, *, author: str, origin: str
+    session: Session, found: Sequence[Told], report: ImportReport, *, author: str, origin: str, skip_bad: bool = False
 ) -> None:
-    """Register facilities, each as new or as what is now believed of one that is there."""
-    existing = _Existing(session)
-    for facility in facilities:
-        found = existing.take(facility)
-        _, change = registry.save(session, facility, facility_id=found, author=author, origin=origin)
+    """Register facilities, each as new or as what is now believed of one that is there.
+
+    Raises
+    ------
+    RefusedRows
+        If rows name by their number alone a facility that is not there, unless ``skip_bad``.
+    """
+    refused: list[Refusal] = []
+    matched = _matched(session, found, refused)
+    if refused and not skip_bad:
+        raise RefusedRows(report.file_name, refused)
+    report.refusals += refused
+    # Rows of another registry name each other by the numbers that they have there.
+    ids: dict[int, int] = {}
+    for told, _facility, current in matched:
+        if told.facility_id is not None and current is not None and current.id != told.facility_id:
+            ids[told.facility_id] = current.id
+    later: list[tuple[int, Facility]] = []
+    for told, facility, current in matched:
+        foreign = told.facility_id is not None and (current is None or current.id != told.facility_id)
+        believed = _renumbered(facility, ids) if foreign else facility
+        if current is not None and current.facility == believed:
+            report.changes["unchanged"] += 1
+            continue
+        number, change = registry.save(
+            session, believed, facility_id=None if current is None else current.id, author=author, origin=origin)
         report.changes[change] += 1
+        if told.facility_id is not None and current is None:
+            ids[told.facility_id] = number
+            later.append((number, facility))
+    for number, facility in later:
+        if _renumbered(facility, ids) != facility:
+            registry.save(session, _renumbered(facility, ids), facility_id=number, author=author, origin=origin)
+    if ids:
+        report.notes.append(f"{len(ids)} rows carry a 机构编号 that is not theirs here: found by identifier or name, or registered as new")
+
+
+def _matched(
+    session: Session, found: Sequence[Told], refused: list[Refusal]
+) -> list[tuple[Told, Facility, registry.Registered | None]]:
+    """Return each row with what it makes of a facility and the registered one that it is, None for a new one."""
+    existing = _Existing(session)
+    # Who is named by number is taken before anybody is found by name.
+    by_number = [existing.numbered(each) for each in found]
+    matched: list[tuple[Told, Facility, registry.Registered | None]] = []
+    for told, numbered in zip(found, by_number, strict=True):
+        current = numbered or (existing.take(told.facility) if told.complete else None)
+        if current is None and not told.complete:
+            refused.append(Refusal(told.row.number, "机构编号", str(told.facility_id),
+                                   "no facility of this registry has that number, and the row says too little for a new one"))
+            continue
+        try:
+            matched.append((told, told.facility if current is None else told.upon(current.facility), current))
+        except InvalidInput as error:
+            refused.append(Refusal(told.row.number, None, None, str(error)))
+    return matched
+
+
+def _renumbered(facility: Facility, ids: dict[int, int]) -> Facility:
+    """Return a facility whose relations name others by the numbers of this registry."""
+    key = written.RELATIONS.value
+    if not any(each.get(key) in ids for each in facility.relations if isinstance(each.get(key), int)):
+        return facility
+    relations = [{**each, key: ids.get(each[key], each[key])} if isinstance(each.get(key), int) else each for each in facility.relations]
+    return replace(facility, relations=relations)
 
 
 class _Existing:
     """What is registered already, each facility to be matched once.
 
-    An identifier decides; else name, class and area must be equal, and of several the nearest
-    is taken. The same file imported again therefore meets itself.
+    The number that an export wrote decides, then an identifier; else name, class and area must
+    be equal, and of several the nearest is taken. The same file imported again therefore meets
+    itself.
     """
 
     def __init__(self, session: Session) -> None:
+        self._mark = mark_of(session)
+        self._by_id: dict[int, registry.Registered] = {}
         self._by_identifier: defaultdict[tuple[str, str], list[registry.Registered]] = defaultdict(list)
         self._by_name: defaultdict[tuple[str, str, str | None], list[registry.Registered]] = defaultdict(list)
         self._taken: set[int] = set()
         for each in registry.find(session, FacilityQuery()):
+            self._by_id[each.id] = each
             for pair in each.facility.identifiers:
                 self._by_identifier[(pair["scheme"], pair["value"])].append(each)
             self._by_name[_name_key(each.facility)].append(each)
 
-    def take(self, facility: Facility) -> int | None:
+    def numbered(self, told: Told) -> registry.Registered | None:
+        """Return the facility that a row names by its number.
+
+        A number counts if the row names this registry too; where it names none, the facility
+        must have the same name, or be of the same class at the same place: numbers of other
+        registries look alike.
+        """
+        found = self._by_id.get(told.facility_id or 0)
+        if found is None or found.id in self._taken:
+            return None
+        one, other = found.facility, told.facility
+        alike = plain(one.name) == plain(other.name) or (one.class_code == other.class_code and _apart_m(one, other) <= _NEAR_M)
+        if told.mark != self._mark and (told.mark is not None or not (alike or not told.complete)):
+            return None
+        self._taken.add(found.id)
+        return found
+
+    def take(self, facility: Facility) -> registry.Registered | None:
         # Two sites of one hospital may share its identifier: the one of the same name goes first.
         same_identifier = [
             each for pair in facility.identifiers for each in self._by_identifier[(pair["scheme"], pair["value"])]
@@ -259,7 +562,7 @@ class _Existing:
                 chosen = min(free, key=lambda each: (
                     _name_key(each.facility) != _name_key(facility), _apart_m(each.facility, facility), each.id))
                 self._taken.add(chosen.id)
-                return chosen.id
+                return chosen
         return None
 
 

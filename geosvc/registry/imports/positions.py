@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import NamedTuple
 
 from geosvc.errors import InvalidInput
@@ -11,6 +12,14 @@ from geosvc.geo.datums import CGCS2000, DATUMS, datum_named, degrees_of_zone, to
 from geosvc.registry.imports.tables import plain
 
 _LARGEST_DEGREES = 1000.0
+# 126°48′35.2″, 126度48分35秒, N42°23′; primes and quotes of every kind. Whole degrees alone are too coarse to be meant.
+_DEGREES = re.compile(
+    r"(?P<before>东经|西经|北纬|南纬|[EWNS])?\s*(?P<degrees>\d+(?:\.\d+)?)\s*[°º˚度]\s*"
+    r"(?:(?P<minutes>\d+(?:\.\d+)?)\s*['’‘′分]\s*(?:(?P<seconds>\d+(?:\.\d+)?)\s*(?:[\"”“″秒]|['’′]{2})\s*)?)?(?P<after>[EWNS])?",
+    re.IGNORECASE,
+)
+_NEGATIVE = ("西经", "南纬", "W", "S")
+_LETTERS = {"longitude": ("北纬", "南纬", "N", "S"), "latitude": ("东经", "西经", "E", "W")}
 
 
 class Position(NamedTuple):
@@ -59,8 +68,28 @@ def number_of(text: str, what: str) -> float:
     try:
         return float(plain(text))
     except ValueError:
-        told = f"{what} is empty while the other coordinate is not" if not text else f"{what} {text!r} is not a number of degrees"
-        raise InvalidInput(f"{told}; expected for example 126.80969") from None
+        told = _sexagesimal(text, what)
+    if told is not None:
+        return told
+    came = f"{what} is empty while the other coordinate is not" if not text else f"{what} {text!r} is not a number of degrees"
+    raise InvalidInput(f"{came}; expected for example 126.80969 or 126°48′35″")
+
+
+def _sexagesimal(text: str, what: str) -> float | None:
+    """Return degrees, minutes and seconds as degrees; None if the text is not written so."""
+    # NFKC would make º an o and ″ two primes: only the width of letters and digits is changed.
+    narrow = "".join(chr(ord(each) - 0xFEE0) if "！" <= each <= "～" else each for each in text).strip()
+    found = _DEGREES.fullmatch(narrow)
+    if found is None or (found["minutes"] is None and "." not in found["degrees"]):
+        return None
+    degrees, minutes, seconds = (float(found[part] or 0) for part in ("degrees", "minutes", "seconds"))
+    letter = (found["before"] or found["after"] or "").upper()
+    if letter in _LETTERS.get(what, ()):
+        raise InvalidInput(f"{what} {text!r} says {letter}; are longitude and latitude swapped?")
+    if minutes >= 60 or seconds >= 60:
+        raise InvalidInput(f"{what} {text!r} has 60 minutes or seconds or more; expected for example 126°48′35″")
+    value = degrees + minutes / 60 + seconds / 3600
+    return -value if letter in _NEGATIVE else value
 
 
 def datum_of(told: str | None) -> str:

@@ -11,7 +11,12 @@ from geosvc.errors import Refusal
 
 @dataclass(kw_only=True)
 class ImportReport:
-    """Counts of what changed, the rows that were refused, and what a reader should know."""
+    """Counts of what changed, the rows that were refused, and what a reader should know.
+
+    ``left_out`` are rows that are no facilities of ours (an animal clinic): counted and listed, they do
+    not fail the import. ``differences`` are, of a dry run, the first facilities that would change and
+    how; ``duplicates`` are the suspected pairs that it would make.
+    """
 
     kind: str
     file_name: str
@@ -19,6 +24,10 @@ class ImportReport:
     refusals: list[Refusal] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)
+    left_out: list[Refusal] = field(default_factory=list)
+    dry_run: bool = False
+    differences: list[dict[str, Any]] = field(default_factory=list)
+    duplicates: list[dict[str, Any]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
@@ -34,4 +43,13 @@ class ImportReport:
             ],
             "notes": self.notes,
             **self.figures,
+            **self._of_facilities(),
         }
+
+    def _of_facilities(self) -> dict[str, Any]:
+        told: dict[str, Any] = {}
+        if self.left_out:
+            told["left_out"] = [{"row": r.row, "column": r.column, "value": r.value, "reason": r.reason} for r in self.left_out]
+        if self.dry_run:
+            told |= {"dry_run": True, "differences": self.differences, "suspected_duplicates": self.duplicates}
+        return told

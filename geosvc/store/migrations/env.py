@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from geosvc.store import areas, facilities, layers, populations, runs, services, study  # noqa: F401
+from geosvc.store import areas, audit, facilities, layers, populations, runs, services, study  # noqa: F401
 from geosvc.store.base import Base
 
 context.configure(

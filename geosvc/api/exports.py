@@ -1,0 +1,73 @@
+"""The facilities as files to download."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import FileResponse
+from starlette.background import BackgroundTask
+
+from geosvc.api.collections import GEOJSON, store_of
+from geosvc.api.parameters import RecordedParameter, StrictRoute
+from geosvc.registry.facilities import State
+from geosvc.workflows import exporting
+
+router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["features"])
+
+MOST_FACILITIES = 200_000
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_TYPES = {"csv": "text/csv; charset=utf-8", "xlsx": _XLSX, "geojson": GEOJSON, "gpkg": "application/geopackage+sqlite3"}
+_FILES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The file.", "content": {name.partition(";")[0]: {} for name in _TYPES.values()}}
+}
+
+
+@router.get(
+    "/collections/facilities/export", summary="Facilities as a file", response_class=FileResponse, responses=_FILES
+)
+def export(
+    request: Request,
+    f: Annotated[Literal["csv", "xlsx", "geojson", "gpkg"], Query(description="Format of the file.")] = "csv",
+    datum: Annotated[Literal["WGS84", "CGCS2000", "GCJ02", "BD09"], Query(description="Datum of the coordinates; the file says it.")] = "WGS84",
+    at: Annotated[str | None, Query(alias="datetime", max_length=40, description="A day or an instant: as it was true then.")] = None,
+    recorded: RecordedParameter = None,
+    class_code: Annotated[str | None, Query(max_length=8, description="Class code, or the beginning of it: A is every hospital.")] = None,
+    area: Annotated[str | None, Query(max_length=20, description="Area code, or the beginning of it.")] = None,
+    state: Annotated[State | None, Query(description="planned, operating, suspended or closed.")] = None,
+) -> FileResponse:
+    """Return facilities as a file that can be imported again with 0 changes; contacts are never in it."""
+    query = exporting.query_of(class_prefix=class_code, area=area, state=state)
+    return _download(lambda target: exporting.export_facilities(
+        store_of(request), target, query, date=None if at == ".." else at, recorded=None if recorded == ".." else recorded,
+        datum=datum, most=MOST_FACILITIES), f)
+
+
+@router.get("/collections/facilities/template", summary="Workbook to fill in", response_class=FileResponse, responses=_FILES)
+def template(
+    request: Request, empty: Annotated[bool, Query(description="true: headers and drop-downs only.")] = False
+) -> FileResponse:
+    """Return a workbook with text cells, drop-downs from the code lists, and the current values."""
+    return _download(lambda target: exporting.write_template(store_of(request), target, empty=empty, most=MOST_FACILITIES), "xlsx")
+
+
+def _download(write: Any, suffix: str) -> FileResponse:
+    folder = Path(tempfile.mkdtemp(prefix="geosvc-export-"))
+    target = folder / f"facilities.{suffix}"
+
+    def clean() -> None:
+        target.unlink(missing_ok=True)
+        folder.rmdir()
+
+    try:
+        told = write(target)
+    except BaseException:
+        clean()
+        raise
+    title = "".join(each for each in told["registry"].rpartition(" #")[0] if each.isalnum())[:40]
+    return FileResponse(
+        target, media_type=_TYPES[suffix], filename=f"{title}机构-{told['as_of']}-{told['datum']}.{suffix}",
+        headers={"Cache-Control": "no-cache"}, background=BackgroundTask(clean),
+    )

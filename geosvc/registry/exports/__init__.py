@@ -1,0 +1,1 @@
+"""What leaves the registry as files: every column comes back through the importer."""

@@ -1,0 +1,124 @@
+"""Taking the facilities out, as files that come back through the importer unchanged."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from geosvc.errors import InvalidParameter, StoreError
+from geosvc.geo.datums import WGS84, datum_named
+from geosvc.registry import facilities
+from geosvc.registry.exports.columns import About, mark_of
+from geosvc.registry.exports.sheets import write_workbook
+from geosvc.registry.exports.tables import write_csv, write_geojson, write_geopackage
+from geosvc.registry.moments import day_of, known_at, today
+from geosvc.store.facilities import FacilityQuery
+from geosvc.workflows.workspace import title_of
+
+if TYPE_CHECKING:
+    from geosvc.store.engine import Store
+
+FORMATS = {"csv": write_csv, "xlsx": write_workbook, "geojson": write_geojson, "gpkg": write_geopackage}
+
+
+def export_facilities(
+    store: Store, path: Path, query: FacilityQuery | None = None, *, date: str | None = None, recorded: str | None = None,
+    datum: str = WGS84, with_contacts: bool = False, most: int | None = None, as_format: str | None = None,
+) -> dict[str, Any]:
+    """Write the facilities that a query matches to a file, and return what was written.
+
+    Parameters
+    ----------
+    store : Store
+    path : Path
+        Its suffix says the format: .csv, .xlsx, .geojson, .gpkg; there already, it is replaced as a whole.
+    query : FacilityQuery, optional
+        All facilities unless given.
+    date, recorded : str, optional
+        As it was true on that day; as the registry knew it then.
+    datum : str
+        WGS84, CGCS2000, GCJ02 or BD09.
+    with_contacts : bool
+        Whether telephones and officers, which are personal data, are in it.
+    most : int, optional
+        More facilities than this are refused.
+    as_format : str, optional
+        In place of the suffix.
+
+    Raises
+    ------
+    InvalidParameter, StoreError
+    """
+    name = as_format or path.suffix.lower().removeprefix(".")
+    if name not in FORMATS:
+        raise InvalidParameter(f"{path.name}: the suffix says the format; expected one of .{', .'.join(FORMATS)}")
+    query = replace(
+        query or FacilityQuery(), valid_at=_told(day_of, date, "date"), recorded_at=_told(known_at, recorded, "recorded")
+    )
+    with store.reading() as session:
+        if most is not None and (matched := facilities.count(session, query)) > most:
+            raise InvalidParameter(f"{matched:,} facilities are more than the {most:,} of one download; choose an area or a class")
+        about = About(
+            registry=title_of(session), mark=mark_of(session), as_of=query.valid_at or today(), recorded=query.recorded_at,
+            datum=datum_named(datum), with_contacts=with_contacts,
+        )
+        found = facilities.find_many(session, query)
+    _write(path, lambda target: FORMATS[name](target, found, about), suffix=f".{name}")
+    return {
+        "file": str(path), "facilities": len(found), "illustrative": sum(each.facility.illustrative for each in found),
+        "to_be_located": sum(not each.facility.located for each in found), "registry": about.signature,
+        "as_of": about.as_of, "recorded": about.recorded, "datum": about.datum, "contacts": with_contacts,
+        "bytes": path.stat().st_size,
+    }
+
+
+def query_of(*, class_prefix: str | None = None, area: str | None = None, state: str | None = None) -> FacilityQuery:
+    """Return which facilities an export takes.
+
+    Raises
+    ------
+    InvalidParameter
+        If there is no such state.
+    """
+    if state is not None and state not in set(facilities.State):
+        raise InvalidParameter(f"state must be one of {', '.join(facilities.State)}; got {state!r}")
+    return FacilityQuery(
+        class_prefixes=None if class_prefix is None else [class_prefix.upper()], area_prefix=area,
+        states=None if state is None else [state],
+    )
+
+
+def write_template(store: Store, path: Path, *, empty: bool = False, most: int | None = None) -> dict[str, Any]:
+    """Write a workbook to fill in: text cells, drop-downs, and the current values unless ``empty``.
+
+    Raises
+    ------
+    InvalidParameter, StoreError
+    """
+    if path.suffix.lower() != ".xlsx":
+        raise InvalidParameter(f"{path.name}: a template is a workbook; give it the suffix .xlsx")
+    return export_facilities(store, path, FacilityQuery(ids=[]) if empty else None, most=most)
+
+
+def _told(read: Any, text: str | None, what: str) -> str | None:
+    if text is None:
+        return None
+    try:
+        return str(read(text))
+    except ValueError as error:
+        raise InvalidParameter(f"{what}: {error}") from None
+
+
+def _write(path: Path, write: Any, *, suffix: str) -> None:
+    """Write beside the place and move into it, so that a half-written file is never there."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
+            made = Path(folder) / f"facilities{suffix}"
+            write(made)
+            os.replace(made, path)  # noqa: PTH105
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error}") from error

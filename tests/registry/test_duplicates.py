@@ -1,0 +1,276 @@
+"""Suspected duplicates: names that mean one facility, neighbours that do not, and the laws of the score."""
+
+from __future__ import annotations
+
+import importlib
+import json
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from registry.made_files import HEADER, write_csv
+
+from geosvc.application import create_app
+from geosvc.errors import InvalidParameter
+from geosvc.registry.duplicates import MIN_SCORE, SAME_NAME_M, PairKind, compare, find_pairs
+from geosvc.registry.facilities import Facility
+from geosvc.registry.imports.facilities import FacilityOptions
+from geosvc.registry.name_parts import parts_of, places_of, plain_name
+from geosvc.workflows import importing
+from geosvc.workflows.duplicates import duplicates_page
+
+PLACES = frozenset({"靖宇县", "靖宇", "上海市", "上海", "静安区", "静安"})
+METRE = 1 / 111_195  # degrees of latitude
+
+
+def at(name, code="A100", *, north_m=0.0, **more):
+    """A facility so many metres north of a place in 靖宇."""
+    return Facility(name=name, class_code=code, lon=126.8, lat=42.4 + north_m * METRE, position_method="surveyed", **more)
+
+
+def score(one, other):
+    return compare(one, other, places=PLACES).score
+
+
+@pytest.mark.parametrize(("one", "other"), [
+    ("靖宇县靖宇镇卫生院", "靖宇镇卫生院"),
+    ("靖宇县人民医院", "靖宇人民医院"),
+    ("县第一人民医院", "县第１人民医院"),
+    ("靖宇县第十二小学医务室", "第12小学医务室"),
+    ("县医院（东院区）", "县医院(东院区)"),
+    ("Ｂｅｔｔｅｒ口腔", "better口腔"),
+    ("德恩氏齿科", "德恩氏口腔"),
+    ("上海市静安区中心医院", "静安区中心医院"),
+    ("上海交通大学附属第六人民医院", "上海市第六人民医院"),
+])
+def test_two_spellings_of_one_name_at_one_place_are_one(one, other):
+    """Areas before the name, numerals, width, brackets and universities make no other facility."""
+    told = compare(at(one), at(other), places=PLACES)
+    assert (told.score, told.kind) == (1.0, PairKind.DUPLICATE)
+
+
+@pytest.mark.parametrize(("one", "other"), [
+    ("县第一人民医院", "县第二人民医院"), ("靖宇镇卫生院", "花园口镇卫生院"), ("靖宇县医院3号楼", "靖宇县医院5号楼"),
+    ("上海皓诺口腔门诊部", "上海信诺口腔门诊部"), ("上海市中医医院", "静安区中医医院"), ("李明诊所", "王芳诊所"),
+    ("县医院-消化科", "县医院-康复科"), ("永红一村卫生室", "永红二村卫生室"),
+])
+def test_neighbours_of_another_name_are_two(one, other):
+    """Side by side, of one class, but another number, another town, another owner, another department."""
+    assert score(at(one), at(other, north_m=20)) < MIN_SCORE
+
+
+@pytest.mark.parametrize(("one", "other", "kind"), [
+    ("上海市皮肤病医院-挂号处", "上海市皮肤病医院", "department"), ("县医院急诊", "县人民医院急诊", None),
+    ("病房(上海市儿童医院)", "上海市儿童医院", "department"), ("曙光医院(西院)", "曙光医院", "branch"),
+    ("顺忆口腔(顺义路)", "顺忆齿科", "branch"), ("泖港镇社区卫生服务中心范家村卫生室", "泖港镇社区卫生服务中心", "branch"),
+    ("海军军医大学第二附属医院(上海长征医院)", "上海长征医院", "duplicate"),
+])
+def test_parts_and_places_of_a_hospital_are_told_from_duplicates(one, other, kind):
+    """A counter, a ward, a second site: suspected, and named for what it is."""
+    told = compare(at(one), at(other), places=PLACES)
+    if kind is not None:
+        assert told.score >= MIN_SCORE
+        assert told.kind == kind
+
+
+def test_distance_class_and_address_count():
+    """Of two pairs with the same names the nearer, the one of one class, the one of one address is more alike."""
+    here = at("保安诊所", "D200", address="靖宇县中心街1号")
+    assert score(here, at("保安诊所", "D200", north_m=50)) > score(here, at("保安诊所", "D200", north_m=900))
+    assert score(here, at("保安诊所", "D200", north_m=50)) > score(here, at("保安诊所", "X080", north_m=50))
+    assert score(here, at("保安诊所", "D200", address="靖宇县中心街1号")) > score(here, at("保安诊所", "D200", address="靖宇县河南街90号"))
+
+
+def test_a_name_that_says_only_the_kind_is_little_evidence():
+    """Two 卫生室 at 600 m are two; two 保安卫生室 at 600 m may be one."""
+    assert score(at("卫生室", "D600"), at("卫生室", "D600", north_m=600)) < score(at("保安卫生室", "D600"), at("保安卫生室", "D600", north_m=600))
+
+
+def test_identifiers_decide_much():
+    """The same credit code brings two spellings together, another one keeps two of the same name apart."""
+    def coded(name, code):
+        return at(name, identifiers=[{"scheme": "uscc", "value": code}])
+
+    assert score(coded("靖宇县医院", "91350100M000100Y43"), coded("靖宇县第一人民医院", "91350100m000100y43")) > MIN_SCORE
+    assert score(coded("靖宇县医院", "91350100M000100Y43"), coded("靖宇县医院", "12220622412761234X")) < MIN_SCORE
+
+
+def test_what_is_unknown_does_not_count():
+    """A facility to be located is compared by the rest; unclassified is no other class."""
+    told = compare(Facility(name="保安诊所", class_code="X999"), at("保安诊所", "D200"))
+    assert {each.code for each in told.reasons} == {"name"}
+    assert told.distance_m is None
+
+
+def test_every_pair_has_reasons_in_both_languages():
+    """Whoever decides must see why."""
+    told = compare(at("县第一医院", address="中心街1号", area_code="220622"), at("县第二医院", "D200", address="中心街2号", area_code="220622100"), places=PLACES)
+    assert {"name", "distance", "class", "area", "address", "numbers"} == {each.code for each in told.reasons}
+    assert all(each.zh and each.en and 0 <= each.value <= 1 for each in told.reasons)
+
+
+def test_pairs_are_found_by_nearness_by_name_and_by_identifier():
+    """Three ways to meet; a fourth pair, far and of another name, is not compared."""
+    code = [{"scheme": "uscc", "value": "91350100M000100Y43"}]
+    found = find_pairs([
+        at("靖宇镇卫生院", "C220"), at("靖宇县靖宇镇卫生院", "C220", north_m=200),
+        at("惠民诊所", "D200", north_m=20_000), at("惠民诊所", "D200", north_m=20_000 + 0.9 * SAME_NAME_M),
+        at("仁和门诊部", "D100", north_m=50_000, identifiers=code), Facility(name="仁和综合门诊部", class_code="D100", identifiers=code),
+        at("仁爱诊所", "D200", north_m=90_000),
+    ], places=PLACES, min_score=0.6)
+    assert {(pair.first, pair.second) for pair in found} == {(0, 1), (2, 3), (4, 5)}
+    assert [pair.comparison.score for pair in found] == sorted((pair.comparison.score for pair in found), reverse=True)
+
+
+def test_facilities_without_a_position_meet_by_name():
+    """To be located, of one name: suspected; a name that is everywhere only within one area."""
+    assert len(find_pairs([Facility(name="保安诊所", class_code="D200"), at("保安诊所", "D200")])) == 1
+    many = [Facility(name="卫生室", class_code="D600", area_code=f"2206221{number:02d}") for number in range(80)]
+    assert find_pairs(many) == []
+    assert len(find_pairs([*many, Facility(name="卫生室", class_code="D600", area_code="220622107")])) == 1
+
+
+def test_only_pairs_with_a_marked_one_are_asked_for():
+    """A dry run asks for what the file adds."""
+    three = [at("保安诊所", "D200"), at("保安诊所", "D200"), at("保安诊所", "D200")]
+    assert len(find_pairs(three)) == 3
+    assert {(p.first, p.second) for p in find_pairs(three, involving=np.array([False, False, True]))} == {(0, 2), (1, 2)}
+
+
+def test_blocking_loses_no_pair_nearby():
+    """The slow twin compares each with each: within the reach of blocking the pairs are the same."""
+    rng = np.random.default_rng(5)
+    names = ["靖宇县人民医院", "靖宇人民医院急诊", "县第一人民医院", "保安诊所", "保安齿科", "保安口腔(西店)", "靖宇镇卫生院", "卫生室"]
+    some = [at(str(rng.choice(names)), str(rng.choice(["A100", "D200", "D600"])), north_m=float(rng.uniform(0, 280))) for _ in range(40)]
+    slow = {
+        (i, j): told.score for i in range(40) for j in range(i + 1, 40)
+        if (told := compare(some[i], some[j], places=PLACES)).score >= MIN_SCORE
+    }
+    assert {(pair.first, pair.second): pair.comparison.score for pair in find_pairs(some, places=PLACES)} == slow
+
+
+# -- laws ------------------------------------------------------------------------------------
+
+PIECES = st.sampled_from(["靖宇县", "靖宇镇", "上海市", "第一", "第1", "第２", "人民", "中医", "医院", "卫生院", "诊所", "口腔", "（东院）", "-急诊", "3号楼", "保安", "村", "卫生室", " ", "ABC"])
+FACILITIES = st.builds(
+    lambda pieces, code, north_m, area, address, codes: Facility(
+        name="".join(pieces), class_code=code, area_code=area, address=address, identifiers=[{"scheme": "uscc", "value": each} for each in codes],
+        **({} if north_m is None else {"lon": 126.8, "lat": 42.4 + north_m * METRE, "position_method": "surveyed"})),
+    st.lists(PIECES, min_size=1, max_size=5).filter(lambda pieces: "".join(pieces).strip()), st.sampled_from(["A100", "A511", "C220", "D200", "D600", "X999"]),
+    st.none() | st.floats(0, 2500), st.sampled_from([None, "220622", "220622100", "310101"]), st.sampled_from([None, "靖宇县中心街1号", "中心街2号"]),
+    st.lists(st.sampled_from(["91350100M000100Y43", "12220622412761234X"]), max_size=1),
+)
+
+
+@given(FACILITIES, FACILITIES)
+def test_the_order_of_the_two_makes_no_difference(one, other):
+    """Score, kind and reasons are symmetric, and the score lies between 0 and 1."""
+    forth, back = compare(one, other, places=PLACES), compare(other, one, places=PLACES)
+    assert forth == back
+    assert 0 <= forth.score <= 1
+
+
+@given(FACILITIES)
+def test_identical_facilities_have_one(one):
+    """Whatever is known of it, a facility is wholly like itself, and a duplicate of itself."""
+    told = compare(one, one, places=PLACES)
+    assert (told.score, told.kind) == (1.0, PairKind.DUPLICATE)
+
+
+@given(st.lists(FACILITIES, min_size=2, max_size=8), st.randoms(use_true_random=False))
+@settings(max_examples=40)
+def test_the_order_of_the_registry_makes_no_difference(some, random):
+    """Shuffled facilities give the same pairs with the same scores."""
+    order = list(range(len(some)))
+    random.shuffle(order)
+
+    def pairs(numbers):
+        found = find_pairs([some[number] for number in numbers], places=PLACES, min_score=0.6)
+        return sorted((*sorted((numbers[pair.first], numbers[pair.second])), pair.comparison.score) for pair in found)
+
+    assert pairs(order) == pairs(sorted(order))
+
+
+@given(st.text(min_size=1, max_size=30))
+def test_any_name_can_be_taken_apart(name):
+    """Names of brackets, dashes and other scripts break nothing, and normalising twice changes nothing."""
+    parts = parts_of(name, PLACES)
+    assert parts == parts_of(name, PLACES)
+    assert plain_name(plain_name(name)) == plain_name(plain_name(plain_name(name)))
+
+
+def test_places_come_from_addresses_and_areas():
+    """Provinces, cities and counties before an address; a 小区 is none."""
+    assert places_of(["上海市奉贤区南桥镇", "国和路小区1号"], ["靖宇县"]) == {"上海市", "上海", "奉贤区", "奉贤", "靖宇县", "靖宇"}
+
+
+# -- doors -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def three_pairs(store, settings, tmp_path):
+    """A small registry with four spellings of two facilities."""
+    rows = [["靖宇县靖宇镇卫生院", "C220", "126.8", "42.4", "WGS84"], ["靖宇镇卫生院", "C220", "126.8", "42.4", "WGS84"],
+            ["靖宇镇卫生院门诊", "C220", "126.8", "42.4", "WGS84"], ["保安诊所", "D200", "126.9", "42.3", "WGS84"]]
+    areas = write_csv(tmp_path / "areas.csv", [["code", "name", "level"], ["220622", "靖宇县", "county"]])
+    importing.import_areas(store, areas, settings)
+    importing.import_facilities(store, write_csv(tmp_path / "a.csv", [HEADER, *rows]), FacilityOptions(), settings)
+    return store
+
+
+def test_pages_follow_each_other_and_hold_all_pairs(three_pairs):
+    """One pair a page, by keyset: all of them, each once, in order; a made-up cursor is refused."""
+    everything, matched, following = duplicates_page(three_pairs)
+    assert (matched, following) == (3, None)
+    assert [each["kind"] for each in everything] == ["duplicate", "department", "department"]
+    seen, cursor = [], None
+    while True:
+        page, _, cursor = duplicates_page(three_pairs, cursor=cursor, limit=1)
+        seen += page
+        if cursor is None:
+            break
+    assert seen == everything
+    for wrong in ("x", "1-2", "1-2-²"):
+        with pytest.raises(InvalidParameter, match="cursor"):
+            duplicates_page(three_pairs, cursor=wrong)
+
+
+def test_a_new_facility_is_seen_at_once(three_pairs, settings, tmp_path):
+    """The list is kept for one state of the registry only."""
+    before = duplicates_page(three_pairs)[1]
+    path = write_csv(tmp_path / "b.csv", [HEADER, ["保安诊所（新）", "D200", "126.9", "42.3", "WGS84"]])
+    importing.import_facilities(three_pairs, path, FacilityOptions(), settings)
+    assert duplicates_page(three_pairs)[1] == before + 1
+
+
+def test_the_api_lists_pairs_with_a_link_to_the_next_page(three_pairs, settings):
+    """GET /api/duplicates: read only, filters that are checked, pages that are linked."""
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+        answer = client.get("/api/duplicates", params={"kind": "department", "limit": 1})
+        body = answer.json()
+        assert (body["numberMatched"], body["numberReturned"]) == (2, 1)
+        (following,) = [link["href"] for link in body["links"] if link["rel"] == "next"]
+        rest = client.get(following).json()
+        assert rest["pairs"][0] != body["pairs"][0]
+        assert {link["rel"] for link in rest["links"]} == {"self"}
+        for wrong in ({"kind": "twin"}, {"min_score": 2}, {"min_score": 0.1}, {"cursor": "x"}, {"colour": "red"}):
+            assert client.get("/api/duplicates", params=wrong).status_code == 400, wrong
+        assert client.post("/api/duplicates").status_code == 405
+
+
+def test_the_command_lists_them(three_pairs, settings, monkeypatch, capsys):
+    """The JSON of the command holds what the API holds; the text shows the reasons."""
+    from geosvc.cli import app
+
+    command = importlib.import_module("geosvc.cli.duplicates")
+    assert command._MIN_SCORE == MIN_SCORE
+    for options in (["--json"], ["--kind", "duplicate"]):
+        app(["duplicates", "--workspace", str(settings.workspace), *options], standalone_mode=False)
+        told = capsys.readouterr().out
+        if "--json" in options:
+            assert json.loads(told)["kinds"] == {"duplicate": 1, "department": 2}
+        else:
+            assert "1 suspected pair (1 duplicate)" in told
+            assert "名称相同" in told
