@@ -118,3 +118,16 @@ def test_a_class_of_ours_is_not_touched(tmp_path):
     found, report = read(write_csv(tmp_path / "a.csv", rows))
     assert [each.class_code for each in found] == ["A511", "A511"]
     assert "source_types" not in report.figures
+
+
+def test_a_type_that_says_no_level_keeps_the_one_that_is_registered(store, settings, tmp_path):
+    """One row of a provider's table names a level; the others say nothing of theirs, and nothing is cleared."""
+    own = [["name", "class_code", "level", "lon", "lat", "datum"], ["乙医院", "A100", "二级", "126.85", "42.35", "WGS84"]]
+    importing.import_facilities(store, write_csv(tmp_path / "own.csv", own), FacilityOptions(), settings)
+    theirs = [["name", "type", "lon", "lat"],
+              ["甲医院", "医疗保健服务;综合医院;三级甲等医院", "126.86", "42.36"],
+              ["乙医院", "医疗保健服务;综合医院;综合医院", "126.85", "42.35"]]
+    importing.import_facilities(store, write_csv(tmp_path / "theirs.csv", theirs), FacilityOptions(datum="WGS84"), settings)
+    with store.reading() as session:
+        found = {each.facility.name: each.facility.level for each in facilities.find(session, FacilityQuery())}
+    assert found == {"甲医院": "三级", "乙医院": "二级"}

@@ -236,7 +236,7 @@ class _RowReader:
     def _text(
         self, cells: dict[str, str], column: str, current: str | None, *, read: Callable[[str], str] = str
     ) -> str | None:
-        if column not in self._columns:
+        if column not in self._columns and column not in cells:
             return current
         told = unguarded(cells.get(column, ""))
         if told == tidy(current):

@@ -44,8 +44,8 @@ def translated(table: Table, report: ImportReport) -> Table:
             cells["address"] = _address(cells)
         rows.append(replace(row, cells=cells))
     _tell(report, counts, rows)
-    added = {name: name for row in rows for name in row.cells.keys() - table.columns.keys()}
-    return replace(table, rows=rows, columns=table.columns | added)
+    # What was read into a row is told of that row only: the columns stay those of the file.
+    return replace(table, rows=rows)
 
 
 def _source_type(row: Row) -> SourceType | None:
