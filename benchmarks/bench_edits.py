@@ -9,13 +9,13 @@ edited is compared with a fresh solve, bit for bit, before anything is printed.
 from __future__ import annotations
 
 import argparse
-import statistics
 import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from shapely import LineString
+from timing import seconds_of
 
 from geosvc.travel import Network, bounded_fields, build_network, second_nearest, solve, solve_hybrid
 from geosvc.travel.warmup import compile_kernels
@@ -31,16 +31,6 @@ def lattice(cells: int) -> Network:
     lines = [LineString([(x, y) for x in ends]) for y in steps] + [LineString([(x, y) for y in ends]) for x in steps]
     return build_network(lines, ["primary"] * len(lines), pace_by_class={"primary": 0.06}, west_m=0.0, north_m=length,
                          cell_size_m=CELL_M, rows=cells, cols=cells)
-
-
-def seconds_of(work: Callable[[], Any], repeat: int) -> float:
-    """Return the median seconds of a piece of work."""
-    times = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
 
 
 def main() -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -24,6 +23,7 @@ import pyogrio
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 from shapely import linestrings
+from timing import seconds_of
 
 from geosvc.measures import pace_from_kmh
 from geosvc.travel import Network, build_network, solve, solve_hybrid
@@ -34,16 +34,6 @@ from geosvc.travel.warmup import compile_kernels
 
 BLOCK_M = 90.0
 NOT_DRIVEN = {"footway", "path", "steps", "pedestrian", "cycleway", "bridleway", "corridor"}
-
-
-def seconds_of(work: Callable[[], Any], repeat: int) -> float:
-    """Return the median seconds of a piece of work."""
-    times = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
 
 
 def bytes_at_peak(work: Callable[[], Any]) -> int:

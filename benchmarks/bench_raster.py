@@ -23,6 +23,7 @@ os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 import numpy as np
 import numpy.typing as npt
 from peers import installed
+from timing import seconds_of
 
 from geosvc.travel import solve
 from geosvc.travel.warmup import compile_kernels
@@ -54,16 +55,6 @@ def hills(n: int, seed: int = 2) -> Grid:
     steps = np.random.default_rng(seed).normal(0.0, 1.0, (n, n))
     rough = np.cumsum(np.cumsum(steps, 0), 1)
     return (800.0 * (rough - rough.min()) / np.ptp(rough)).astype(np.float32)
-
-
-def seconds_of(work: Callable[[], Any], repeat: int) -> float:
-    """Return the median seconds of a piece of work."""
-    times = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
 
 
 def reading_and_writing(pace: Grid, field: Any) -> float:
