@@ -37,7 +37,7 @@ def main() -> None:
     """Take all pictures."""
     IMAGES.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="geosvc-screenshots-"))
-    settings = Settings(workspace=folder / "workspace", port=_free_port())
+    settings = Settings(workspace=folder / "workspace", port=_free_port(), public_read=True)
     report = run_demo(settings, folder / "maps", progress=lambda _share, _text: None)
     server = uvicorn.Server(uvicorn.Config(create_app(settings), port=settings.port, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)

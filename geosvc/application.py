@@ -6,16 +6,23 @@ import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import RedirectResponse
 
 from geosvc import __version__
-from geosvc.api import audit, collections, duplicates, exports, landing, services
+from geosvc.accounts.provider import Provider
+from geosvc.api import audit, collections, duplicates, editing, exports, landing, locating, services
 from geosvc.api.openapi import add_openapi
 from geosvc.api.problems import answer_error, handled
-from geosvc.web.head import HeadAsGet
-from geosvc.web.pages import add_pages, render_error
-from geosvc.web.security import SECURITY_HEADERS, SecurityHeaders
+from geosvc.errors import NotSignedIn
+from geosvc.gate.forgery import refuse_forged
+from geosvc.gate.head import HeadAsGet
+from geosvc.gate.headers import SECURITY_HEADERS, SecurityHeaders
+from geosvc.gate.limits import LimitBody
+from geosvc.web.pages import add_pages
+from geosvc.web.render import render_error
+from geosvc.web.signing_in import sign_in_address
 from geosvc.workflows.workspace import open_workspace
 
 if TYPE_CHECKING:
@@ -44,15 +51,17 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(
         title="geosvc", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
-        openapi_url=None,
+        openapi_url=None, dependencies=[Depends(refuse_forged)],
         description="Registry of health facilities and coverage of health services. Shaped as OGC API - Features Part 1.",
     )
     app.state.settings = settings
+    app.state.provider = Provider(settings) if settings.oidc_issuer else None
     app.state.store, app.state.close_store = _store_once(settings)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_TO_COMPRESS)
+    app.add_middleware(LimitBody, upload_mb=settings.max_file_mb)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(HeadAsGet)
-    for router in (landing.router, audit.router, collections.router, duplicates.router, exports.router, services.router):
+    for router in (landing.router, audit.router, collections.router, duplicates.router, editing.router, exports.router, locating.router, services.router):
         app.include_router(router)
     add_openapi(app)
     add_pages(app)
@@ -66,7 +75,10 @@ async def _answer(request: Request, error: Exception) -> Response:
     answer: Response = await answer_error(request, error)  # logs what is unexpected
     for_scripts = (request.url.path + "/").startswith("/api/")
     if not for_scripts and "text/html" in request.headers.get("accept", ""):
-        answer = render_error(request, error)
+        if isinstance(error, NotSignedIn) and request.method == "GET" and not request.url.path.startswith("/sign-in"):
+            answer = RedirectResponse(sign_in_address(request), status_code=303)
+        else:
+            answer = render_error(request, error)
     # An unexpected error is answered outside of the middleware that adds these.
     for name, value in SECURITY_HEADERS.items():
         answer.headers.setdefault(name, value)

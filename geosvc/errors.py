@@ -5,25 +5,35 @@
     GeosvcError
     ├── InvalidInput (ValueError)      what came in cannot be used; exit code 3, HTTP 422
     │   ├── InvalidParameter           a query parameter or option; HTTP 400
+    │   ├── MissingPrecondition        a change that does not say which revision it saw; HTTP 428
+    │   ├── TooLarge                   more than a request may bring; HTTP 413
+    │   ├── WeakPassword               a new password that would soon be guessed
     │   ├── InvalidCoordinate          a position that is not degrees, or not on Earth
     │   ├── InvalidGeometry            a ring that crosses itself, an empty shape
     │   ├── MissingCRS                 a file that does not say where it lies
     │   ├── UnreadableFile             empty, a folder, damaged, too large, of an unknown type
     │   ├── GroundError                pace, elevation or grid that no one can travel on
     │   ├── DefinitionError            a service or travel profile that does not hold together
-    │   └── RefusedRows                rows of a table that cannot be taken, all of them listed
+    │   ├── RefusedRows                rows of a table that cannot be taken, all of them listed
+    │   └── WaitingRows                rows of which only a person can say which facility they mean
     ├── NotFound (LookupError)         exit code 4, HTTP 404
     │   ├── FacilityNotFound
     │   ├── AreaNotFound
     │   ├── ServiceNotFound
     │   ├── RunNotFound
     │   ├── GapNotFound
+    │   ├── ImportNotFound
+    │   ├── UploadNotFound             a staged file that is not there (any more), or is another person's
     │   └── CollectionNotFound
     ├── Unsolvable (RuntimeError)      the question is well put and has no answer; exit code 5, HTTP 409
     │   ├── NoFacility                 no facility of the service has a usable position
     │   ├── NoStudyArea                nothing says where to look
+    │   ├── NotUndoable                an import or a merge on which later changes depend, or that was undone already
     │   └── UnreachableSource          a source on ground that cannot be crossed
     ├── Conflict (RuntimeError)        somebody else changed it meanwhile; exit code 7, HTTP 412
+    ├── NotAllowed (PermissionError)   the account may not do that; exit code 8, HTTP 403
+    │   ├── NotSignedIn                nobody has signed in; HTTP 401
+    │   └── TooManyAttempts            too many wrong passwords; HTTP 429
     └── StoreError (OSError)           the workspace cannot be read or written; exit code 6, HTTP 503
         ├── WorkspaceNotFound
         └── SchemaMismatch             the workspace was written by another version
@@ -46,6 +56,18 @@ class InvalidInput(GeosvcError, ValueError):
 
 class InvalidParameter(InvalidInput):
     """A query parameter or option is unknown or out of range."""
+
+
+class MissingPrecondition(InvalidInput):
+    """A change does not say which revision its writer has seen."""
+
+
+class TooLarge(InvalidInput):
+    """A request brings more than it may."""
+
+
+class WeakPassword(InvalidInput):
+    """A new password would soon be guessed."""
 
 
 class InvalidCoordinate(InvalidInput):
@@ -105,6 +127,26 @@ class RefusedRows(InvalidInput):
         return (type(self), (self.source, self.refusals))
 
 
+class WaitingRows(InvalidInput):
+    """Rows may be one of several facilities, or none; a person must say. Nothing was stored."""
+
+    def __init__(self, source: str, waiting: list[dict[str, object]]) -> None:
+        """Keep every row with its candidates; name the first few in the message."""
+        self.source = source
+        self.waiting = waiting
+        numbers = ", ".join(str(each["row"]) for each in waiting[:5]) + (" …" if len(waiting) > 5 else "")
+        count = "1 row may be a facility that is" if len(waiting) == 1 else f"{len(waiting)} rows may be facilities that are"
+        super().__init__(
+            f"{source}: {count} registered already, and nothing was stored: row {numbers}; a dry run shows the candidates with "
+            "their scores; answer for each row which facility it is, or that it is new (--answer ROW=ID or --answer ROW=new), "
+            "or leave these rows out (--skip-bad)"
+        )
+
+    def __reduce__(self) -> tuple[type[WaitingRows], tuple[str, list[dict[str, object]]]]:
+        """Survive pickling, although the message is built from the parts."""
+        return (type(self), (self.source, self.waiting))
+
+
 class NotFound(GeosvcError, LookupError):
     """Nothing has that name."""
 
@@ -129,6 +171,14 @@ class GapNotFound(NotFound):
     """No gap has that id."""
 
 
+class ImportNotFound(NotFound):
+    """No import has that number."""
+
+
+class UploadNotFound(NotFound):
+    """No staged file of this person has that id."""
+
+
 class CollectionNotFound(NotFound):
     """The API has no such collection."""
 
@@ -143,6 +193,19 @@ class NoFacility(Unsolvable):
 
 class NoStudyArea(Unsolvable):
     """Neither areas nor population say where to look."""
+
+
+class NotUndoable(Unsolvable):
+    """An import, a merge or a placing cannot be undone; ``later`` names the facilities that changed since, and by what."""
+
+    def __init__(self, message: str, later: list[dict[str, object]] | None = None) -> None:
+        """Keep what depends on it."""
+        self.later = later or []
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[type[NotUndoable], tuple[str, list[dict[str, object]]]]:
+        """Survive pickling with what depends on it."""
+        return (type(self), (str(self), self.later))
 
 
 class UnreachableSource(Unsolvable):
@@ -160,6 +223,27 @@ class Conflict(GeosvcError, RuntimeError):
     def __reduce__(self) -> tuple[type[Conflict], tuple[str, dict[str, tuple[object, object]]]]:
         """Survive pickling with what was changed."""
         return (type(self), (str(self), self.changed))
+
+
+class NotAllowed(GeosvcError, PermissionError):
+    """The account may not do that."""
+
+
+class NotSignedIn(NotAllowed):
+    """Nobody has signed in, or what was shown to sign in is not (or no longer) good."""
+
+
+class TooManyAttempts(NotAllowed):
+    """Too many wrong passwords; ``retry_after_seconds`` says how long to wait."""
+
+    def __init__(self, message: str, retry_after_seconds: int = 0) -> None:
+        """Keep how long to wait."""
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[type[TooManyAttempts], tuple[str, int]]:
+        """Survive pickling with the time."""
+        return (type(self), (str(self), self.retry_after_seconds))
 
 
 class StoreError(GeosvcError, OSError):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from people import headers_of
 
 from geosvc.application import create_app
 from geosvc.settings import Settings
@@ -21,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Settings of a workspace that does not exist yet."""
-    return Settings(workspace=tmp_path / "workspace")
+    return Settings(workspace=tmp_path / "workspace", public_read=True)
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def store(settings: Settings) -> Iterator[Store]:
 def demo_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """The demo county, measured once for the whole session; tests only read it."""
     folder = tmp_path_factory.mktemp("demo")
-    made = Settings(workspace=folder / "workspace")
+    made = Settings(workspace=folder / "workspace", public_read=True)
     run_demo(made, folder / "maps", progress=lambda _share, _text: None)
     return made
 
@@ -54,6 +55,12 @@ def demo_client(demo_settings: Settings) -> Iterator[TestClient]:
     """A client of the demo county's server; errors come as answers, as they would to a browser."""
     with TestClient(create_app(demo_settings), raise_server_exceptions=False) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def demo_admin(demo_store: Store) -> dict[str, str]:
+    """What a request of an administrator of the demo county carries."""
+    return headers_of(demo_store, "admin")
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
-from geosvc.api.collections import store_of
 from geosvc.api.parameters import DEFAULT_ITEMS, CursorParameter, LimitParameter, StrictRoute
+from geosvc.gate.people import administrator_of, person_of, store_of
 from geosvc.store.engine import Store
 from geosvc.workflows import history
 
@@ -40,9 +40,13 @@ def audit(
     action: Annotated[str | None, Query(description="What was done, such as create, correction, update, delete or import.")] = None,
     author: Annotated[str | None, Query(description="Who did it.")] = None,
 ) -> dict[str, Any]:
-    """Return one line for each change, newest first, each sealed with the line before it. Contacts are never in it."""
+    """Return one line for each change, newest first, each sealed with the line before it; for administrators.
+
+    Contacts are never in it.
+    """
+    _person, store = administrator_of(request)
     lines, matched, following = history.audit_page(
-        store_of(request), subject=subject, action=action, author=author, cursor=cursor, limit=limit)
+        store, subject=subject, action=action, author=author, cursor=cursor, limit=limit)
     links = [self_link(request), *([] if following is None else [next_link(request, following)])]
     return {"numberMatched": matched, "numberReturned": len(lines), "links": links, "lines": lines}
 
@@ -54,7 +58,7 @@ def audit(
 def audit_export(request: Request) -> StreamingResponse:
     """Return every line of the log in order, one JSON object a line: with it the chain can be checked elsewhere."""
     return StreamingResponse(
-        _json_lines(store_of(request)), media_type=JSON_LINES, headers={"Content-Disposition": "attachment; filename=audit.jsonl"})
+        _json_lines(administrator_of(request)[1]), media_type=JSON_LINES, headers={"Content-Disposition": "attachment; filename=audit.jsonl"})
 
 
 def _json_lines(store: Store) -> Iterator[str]:
@@ -70,9 +74,11 @@ def changes(request: Request, cursor: Annotated[str | None, Query(
     """Return the changes after a cursor in their order, and the cursor to ask with next time.
 
     Nothing is left out and nothing comes twice: keep ``cursor`` and come back with it, also after an
-    empty answer. ``subject`` says what changed (facility:12); fetch it for its present state.
+    empty answer. ``subject`` says what changed (facility:12); fetch it for its present state. Who did
+    it and why is told to those who signed in; an account of some areas reads of those only.
     """
-    found, after, more = history.changes_since(store_of(request), cursor, limit=limit)
+    found, after, more = history.changes_since(
+        store_of(request), cursor, limit=limit, with_authors=person_of(request).signed_in)
     base = str(request.base_url).rstrip("/")
     for each in found:
         kind, _, key = each["subject"].partition(":")

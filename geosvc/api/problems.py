@@ -10,7 +10,21 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from geosvc.errors import Conflict, GeosvcError, InvalidInput, InvalidParameter, NotFound, StoreError, Unsolvable
+from geosvc.errors import (
+    Conflict,
+    GeosvcError,
+    InvalidInput,
+    InvalidParameter,
+    MissingPrecondition,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    NotUndoable,
+    StoreError,
+    TooLarge,
+    TooManyAttempts,
+    Unsolvable,
+)
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -19,6 +33,11 @@ PROBLEM_TYPE = "application/problem+json"
 # The nearest ancestor decides: InvalidParameter is listed before InvalidInput for that.
 STATUS: dict[type[GeosvcError], int] = {
     InvalidParameter: 400,
+    MissingPrecondition: 428,
+    TooLarge: 413,
+    NotSignedIn: 401,
+    TooManyAttempts: 429,
+    NotAllowed: 403,
     InvalidInput: 422,
     NotFound: 404,
     Unsolvable: 409,
@@ -43,8 +62,12 @@ async def answer_error(_request: Request, error: Exception) -> JSONResponse:
     """Answer an error of ours with its sentence, any other with an id and nothing of its inside."""
     if isinstance(error, Conflict):
         return problem(status_of(type(error)), type(error).__name__, str(error), changed=error.changed)
+    if isinstance(error, NotUndoable):
+        return problem(status_of(type(error)), type(error).__name__, str(error), later=error.later)
     if isinstance(error, GeosvcError):
-        return problem(status_of(type(error)), type(error).__name__, str(error))
+        answer = problem(status_of(type(error)), type(error).__name__, str(error))
+        answer.headers.update(_headers_of(error))
+        return answer
     if isinstance(error, RequestValidationError):
         return problem(400, "InvalidParameter", _faults(error))
     if isinstance(error, HTTPException):
@@ -56,6 +79,14 @@ async def answer_error(_request: Request, error: Exception) -> JSONResponse:
     return problem(
         500, "Internal error", f"this is our fault; the server's log knows more under {number}", instance=f"urn:geosvc:{number}"
     )
+
+
+def _headers_of(error: GeosvcError) -> dict[str, str]:
+    if isinstance(error, NotSignedIn):
+        return {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, TooManyAttempts):
+        return {"Retry-After": str(error.retry_after_seconds)}
+    return {}
 
 
 def _faults(error: RequestValidationError) -> str:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from starlette.staticfiles import StaticFiles
 
-from geosvc import __version__
 from geosvc.errors import NotFound
-from geosvc.language import LANGUAGES, words
+from geosvc.gate.people import person_of, store_of
 from geosvc.maps.figure import page_parts
-from geosvc.web import facility_views, refusals, views
+from geosvc.web import facility_list, facility_views, signing_in, views
+from geosvc.web.render import language_of, render, templates
 from geosvc.workflows import publishing
 
 if TYPE_CHECKING:
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from geosvc.store.engine import Store
 
 router = APIRouter(include_in_schema=False)
-_LANGUAGE_COOKIE = "language"
-_YEAR_SECONDS = 365 * 24 * 3600
 _PER_PAGE = 50
 
 LanguageParameter = Annotated[str | None, Query(alias="lang")]
@@ -34,66 +31,29 @@ DatetimeParameter = Annotated[str | None, Query(alias="datetime")]
 
 def add_pages(app: FastAPI) -> None:
     """Give an application its pages and their static files."""
-    app.state.templates = Environment(
-        loader=PackageLoader("geosvc.web"), autoescape=select_autoescape(default=True),
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-    )
+    app.state.templates = templates()
     app.mount("/static/maps", StaticFiles(directory=Path(str(files("geosvc.maps"))) / "assets"), name="maps")
     app.mount("/static", StaticFiles(directory=Path(str(files("geosvc.web"))) / "static"), name="static")
     app.include_router(router)
-
-
-def language_of(request: Request) -> str:
-    """Return the language asked for, else the one chosen before, else the server's."""
-    for told in (request.query_params.get("lang"), request.cookies.get(_LANGUAGE_COOKIE)):
-        if told in LANGUAGES:
-            return str(told)
-    return str(request.app.state.settings.language)
-
-
-def _render(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-    language = language_of(request)
-    other = LANGUAGES[1 - LANGUAGES.index(language)]
-    page = request.app.state.templates.get_template(template).render(
-        t=words(language), lang=language, version=__version__, path=request.url.path,
-        other_language=str(request.url.include_query_params(lang=other).replace(scheme="", netloc="")),
-        other_language_name=words(language)["switch_language"], other_code=other, view=views.Wording(language), **values,
-    )
-    answer = HTMLResponse(page, status_code=status, headers={"Cache-Control": "no-cache"})
-    if request.query_params.get("lang") in LANGUAGES:
-        answer.set_cookie(_LANGUAGE_COOKIE, language, max_age=_YEAR_SECONDS, httponly=True, samesite="lax")
-    return answer
-
-
-def _store(request: Request) -> Store:
-    store: Store = request.app.state.store()
-    return store
-
-
-def render_error(request: Request, error: Exception) -> HTMLResponse:
-    """Return a page that says what went wrong and how to go on; the program's own sentence stands below."""
-    kind, status = refusals.kind_of(error)
-    text = words(language_of(request))
-    return _render(
-        request, "error.html", status=status, title=text[f"error_{kind}"], cure=text[f"error_{kind}_text"],
-        detail=refusals.detail_of(error), study="", active="",
-    )
+    app.include_router(signing_in.router)
 
 
 @router.get("/", response_class=HTMLResponse)
 def map_page(
-    request: Request, service: str | None = None, threshold: str | None = None, lang: LanguageParameter = None
+    request: Request, service: str | None = None, threshold: str | None = None, at: DatetimeParameter = None,
+    recorded: str | None = None, lang: LanguageParameter = None,
 ) -> HTMLResponse:
-    """Show the map of a service with its figures."""
+    """Show the map of a service with its figures, as things are or as they were on a day."""
     del lang  # read by language_of
-    store = _store(request)
-    page = views.map_view(store, service, threshold or None, language_of(request))
+    store = store_of(request)
+    page = views.map_view(
+        store, service, threshold or None, language_of(request), settings=request.app.state.settings, at=at, recorded=recorded)
     map_html = ""
     if page["run"] is not None:
         shown = None if page["threshold"] is None else page["threshold"]["id"]
         document = _document(store, page["service"]["id"], shown, page["run"]["id"], language_of(request))
         map_html, _script = page_parts(document)
-    return _render(request, "map.html", active="map", map_html=map_html, **page)
+    return render(request, "map.html", active="map", map_html=map_html, **page)
 
 
 def _document(store: Store, service: str, threshold: str | None, run: str, language: str) -> dict[str, Any]:
@@ -116,29 +76,23 @@ def map_script(run: str) -> Response:
 @router.get("/gaps", response_class=HTMLResponse)
 def gaps_page(
     request: Request, service: str | None = None, threshold: str | None = None, area: str | None = None,
-    min_people: str | None = None, cursor: str | None = None, lang: LanguageParameter = None,
+    min_people: str | None = None, cursor: str | None = None, at: DatetimeParameter = None, recorded: str | None = None,
+    lang: LanguageParameter = None,
 ) -> HTMLResponse:
-    """List the gaps of a service."""
+    """List the gaps of a service, as they are or as they were on a day."""
     del lang
     page = views.gaps_view(
-        _store(request), service, threshold or None, language_of(request), area=area or None, min_people=views.number_or_none(min_people),
-        cursor=cursor or None, limit=_PER_PAGE,
+        store_of(request), service, threshold or None, language_of(request), area=area or None, min_people=views.number_or_none(min_people),
+        cursor=cursor or None, limit=_PER_PAGE, settings=request.app.state.settings, at=at, recorded=recorded,
     )
-    return _render(request, "gaps.html", active="gaps", **page)
+    return render(request, "gaps.html", active="gaps", **page)
 
 
 @router.get("/facilities", response_class=HTMLResponse)
-def facilities_page(
-    request: Request, q: str | None = None, class_code: str | None = None, located: str | None = None,
-    at: DatetimeParameter = None, recorded: str | None = None, cursor: str | None = None, lang: LanguageParameter = None,
-) -> HTMLResponse:
-    """List the facilities, as they are or as they were on a day."""
-    del lang
-    page = facility_views.facilities_view(
-        _store(request), q=q or None, class_code=class_code or None, at=at, recorded=recorded,
-        located={"true": True, "false": False}.get(located or ""), cursor=cursor or None, limit=_PER_PAGE,
-    )
-    return _render(request, "facilities.html", active="facilities", **page)
+def facilities_page(request: Request) -> HTMLResponse:
+    """List the facilities, searched, filtered and sorted, as they are or as they were on a day."""
+    page = facility_list.list_view(store_of(request), request.query_params, language_of(request), limit=_PER_PAGE)
+    return render(request, "facilities.html", active="facilities", **page)
 
 
 @router.get("/facilities/{facility_id}", response_class=HTMLResponse)
@@ -148,12 +102,13 @@ def facility_page(
 ) -> HTMLResponse:
     """Show one facility and how it came to be so."""
     del lang
-    page = facility_views.facility_view(_store(request), facility_id, language_of(request), at=at, recorded=recorded)
-    return _render(request, "facility.html", active="facilities", **page)
+    page = facility_views.facility_view(
+        store_of(request), facility_id, language_of(request), at=at, recorded=recorded, with_authors=person_of(request).signed_in)
+    return render(request, "facility.html", active="facilities", **page)
 
 
 @router.get("/about", response_class=HTMLResponse)
 def about_page(request: Request, lang: LanguageParameter = None) -> HTMLResponse:
     """Say where every number comes from."""
     del lang
-    return _render(request, "about.html", active="about", **views.about_view(_store(request)))
+    return render(request, "about.html", active="about", **views.about_view(store_of(request)))

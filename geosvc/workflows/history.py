@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from geosvc.errors import FacilityNotFound, InvalidParameter
-from geosvc.registry import audit, history
+from geosvc.registry import audit, facilities, history
 from geosvc.registry.moments import day_of, known_at
 from geosvc.registry.revisions import END
-from geosvc.workflows.features import is_whole, whole
+from geosvc.store.scope import inside
+from geosvc.workflows.finding import is_whole, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from geosvc.registry.audit import Verdict
     from geosvc.registry.history import Version
-    from geosvc.store.engine import Store
+    from geosvc.store.engine import Session, Store
 
 _MOST_SHOWN = 200
+_INSIDE_BUSINESS = ("account", "api_key")
 
 
 def facility_number(text: str) -> int:
@@ -64,9 +66,9 @@ def _time(text: str | None, read: Callable[[str], str], name: str) -> str | None
 
 
 def versions_page(
-    store: Store, facility_id: str, *, cursor: str | None, limit: int
+    store: Store, facility_id: str, *, cursor: str | None, limit: int, with_authors: bool = True
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """Return (revisions newest first, cursor of the next page or None).
+    """Return (revisions newest first, cursor of the next page or None); without authors nothing says who and why.
 
     Raises
     ------
@@ -76,23 +78,24 @@ def versions_page(
     with store.reading() as session:
         found = history.versions(session, number, before=_before(cursor), limit=limit + 1)
     following = str(found[limit - 1].revision) if len(found) > limit else None
-    return [version_as_dict(each) for each in found[:limit]], following
+    return [version_as_dict(each, with_author=with_authors) for each in found[:limit]], following
 
 
-def version_as_dict(version: Version) -> dict[str, Any]:
+def version_as_dict(version: Version, *, with_author: bool = True) -> dict[str, Any]:
     """Return a revision for a reader; contacts are personal data and are not in it."""
     return {
         "revision": version.revision, "kind": version.kind, "deleted": version.deleted,
         "name": version.facility.name, "state": version.facility.state,
         "valid_from": version.valid_from, "valid_to": version.valid_to, "recorded_at": version.recorded_at,
-        "superseded_at": version.superseded_at, "author": version.author, "reason": version.reason,
+        "superseded_at": version.superseded_at,
+        "author": version.author if with_author else None, "reason": version.reason if with_author else None,
         "origin": version.origin, "replaces": version.replaces,
         "changed": {name: {"from": old, "to": new} for name, (old, new) in version.changed.items() if name != "contact"},
         "contact_changed": "contact" in version.changed,
     }
 
 
-def changes_of(store: Store, facility_id: int) -> tuple[list[dict[str, Any]], bool]:
+def changes_of(store: Store, facility_id: int, *, with_authors: bool = True) -> tuple[list[dict[str, Any]], bool]:
     """Return (what a person reads of a history, newest first; whether there is more).
 
     Rows that only follow from another change (valid time that ended) are left out.
@@ -104,9 +107,9 @@ def changes_of(store: Store, facility_id: int) -> tuple[list[dict[str, Any]], bo
     for each in found[:_MOST_SHOWN]:
         # Ending a valid time or confirming it writes the content again: the change that brought it stands.
         stands = each.superseded_at is None or each.content_revision in standing
-        one = {**version_as_dict(each), "stands": stands}
+        one = {**version_as_dict(each, with_author=with_authors), "stands": stands}
         # Deleting or restoring writes every valid time again: it is one change to a reader.
-        key = (each.kind, each.recorded_at) if not each.changed and each.kind in ("delete", "restore") else each.revision
+        key = (each.kind, each.recorded_at) if not each.changed and each.kind in ("delete", "restore", "merged") else each.revision
         if each.kind != END and key not in seen:
             shown.append(one)
         seen.add(key)
@@ -143,8 +146,13 @@ def verify(store: Store, *, seal: str | None = None) -> Verdict:
         return audit.verify(session, seal=seal)
 
 
-def changes_since(store: Store, cursor: str | None, *, limit: int) -> tuple[list[dict[str, Any]], str, bool]:
+def changes_since(
+    store: Store, cursor: str | None, *, limit: int, with_authors: bool = True
+) -> tuple[list[dict[str, Any]], str, bool]:
     """Return (changes after a cursor in their order, the cursor after them, whether there are more).
+
+    Changes of accounts and keys are not among them: they are nobody's business but the log's. A store
+    limited to some areas tells of their facilities and areas only; the cursor goes on past the others.
 
     Raises
     ------
@@ -153,9 +161,24 @@ def changes_since(store: Store, cursor: str | None, *, limit: int) -> tuple[list
     after = whole(cursor)
     with store.reading() as session:
         found = audit.lines(session, after=after, limit=limit + 1)
-    shown = found[:limit]
-    told = ("line", "at", "action", "subject", "revision", "author", "reason", "origin")
-    return [{name: each[name] for name in told} for each in shown], str(shown[-1]["line"] if shown else after), len(found) > limit
+        seen = _told_to(store, session, found[:limit])
+    following = str(found[:limit][-1]["line"] if found else after)
+    told = ("line", "at", "action", "subject", "revision", *(("author", "reason", "origin") if with_authors else ()))
+    return [{name: each[name] for name in told} for each in seen], following, len(found) > limit
+
+
+def _told_to(store: Store, session: Session, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out what is nobody's business, and what lies outside the areas of the store."""
+    lines = [each for each in lines if each["subject"].partition(":")[0] not in _INSIDE_BUSINESS]
+    if store.areas is None:
+        return lines
+    revisions = [each["revision"] for each in lines if each["subject"].startswith("facility:")]
+    seen = {each.revision for each in facilities.at_revisions(session, revisions)}
+    return [
+        each for each in lines
+        if (each["subject"].startswith("facility:") and each["revision"] in seen)
+        or (each["subject"].startswith("area:") and inside(each["subject"].removeprefix("area:"), store.areas))
+    ]
 
 
 def _before(cursor: str | None) -> int | None:

@@ -107,6 +107,12 @@ def title_of(session: Session) -> str:
     return ""
 
 
+def study_title(store: Store) -> str:
+    """Return the title of the study."""
+    with store.reading() as session:
+        return title_of(session)
+
+
 def default_service(session: Session) -> str:
     """Return the id of the service that a page shows first.
 
@@ -124,17 +130,23 @@ def default_service(session: Session) -> str:
     return declared[0]
 
 
+def _counts(session: Session) -> dict[str, int]:
+    return {
+        "facilities": facilities.count(session, FacilityQuery()),
+        "to_be_located": facilities.count(session, FacilityQuery(located=False)),
+        "illustrative": facilities.count(session, FacilityQuery(illustrative=True)),
+        "areas": areas.count(session, AreaQuery()),
+        "areas_without_polygon": areas.count(session, AreaQuery(has_geometry=False)),
+    }
+
+
 def overview(store: Store) -> dict[str, Any]:
     """Return what the workspace holds, in counts."""
     with store.reading() as session:
         held = {layer.kind: layer for layer in layers.find(store, session)}
         return {
             "title": title_of(session),
-            "facilities": facilities.count(session, FacilityQuery()),
-            "to_be_located": facilities.count(session, FacilityQuery(located=False)),
-            "illustrative": facilities.count(session, FacilityQuery(illustrative=True)),
-            "areas": areas.count(session, AreaQuery()),
-            "areas_without_polygon": areas.count(session, AreaQuery(has_geometry=False)),
+            **store.recall(session, "overview", lambda: _counts(session)),
             "services": len(services.find(session)),
             "layers": {
                 kind: {

@@ -28,7 +28,7 @@ def served(workspace: Path, folder: Path) -> Iterator[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GEOSVC_")}
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", "geosvc", "serve", "--workspace", str(workspace), "--port", str(port)],
+            [sys.executable, "-m", "geosvc", "serve", "--public-read", "--workspace", str(workspace), "--port", str(port)],
             cwd=folder, env=environment, stdout=stream, stderr=subprocess.STDOUT,
         )
         try:

@@ -19,7 +19,7 @@ BAND = "/api/services/hospital-drive/coverage/band"
 def client(tmp_path_factory):
     """A client of the small county's server; one service is measured."""
     folder = tmp_path_factory.mktemp("county")
-    settings = Settings(workspace=folder / "workspace")
+    settings = Settings(workspace=folder / "workspace", public_read=True)
     store = furnish(settings, folder, cell_size_m=400.0)
     measure_service(Study(store, settings), "hospital-drive")
     store.close()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from people import headers_of
 
 from geosvc.api.problems import answer_error
 from geosvc.application import create_app
@@ -39,7 +40,7 @@ def moments() -> dict[str, str]:
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory, moments: dict[str, str]) -> Iterator[TestClient]:
     """A server of a registry with histories: 1 moved in 2020 and closes in 2100, 2 was deleted, 3 opens in 2100."""
-    settings = Settings(workspace=tmp_path_factory.mktemp("histories") / "w")
+    settings = Settings(workspace=tmp_path_factory.mktemp("histories") / "w", public_read=True)
     store = init_workspace(settings)
     with store.writing() as session:
         for number in range(2):
@@ -55,8 +56,9 @@ def client(tmp_path_factory: pytest.TempPathFactory, moments: dict[str, str]) ->
     with store.reading() as session:
         for each in history.versions(session, 1):
             moments.setdefault(each.kind, each.recorded_at)
+    mine = headers_of(store, "admin")
     store.close()
-    with TestClient(create_app(settings), raise_server_exceptions=False) as made:
+    with TestClient(create_app(settings), raise_server_exceptions=False, headers=mine) as made:
         yield made
 
 

@@ -394,7 +394,7 @@ def test_the_demo_by_command(tmp_path):
 
 def test_exit_codes_of_every_family_are_told_apart():
     """Each family of errors has its own code, and none of them is 0, 1 or 2."""
-    assert sorted(cli.EXIT_CODES.values()) == [3, 4, 5, 6, 7]
+    assert sorted(cli.EXIT_CODES.values()) == [3, 4, 5, 6, 7, 8]
     assert issubclass(typer.Exit, Exception)
 
 

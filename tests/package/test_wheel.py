@@ -102,7 +102,7 @@ def test_the_wheel_serves_its_pages(installed: Path, tmp_path: Path):
     code = (
         "import json; from pathlib import Path; from starlette.testclient import TestClient; "
         "from geosvc.application import create_app; from geosvc.settings import Settings; "
-        "from geosvc.workflows.workspace import init_workspace; s = Settings(workspace=Path('w')); init_workspace(s).close(); "
+        "from geosvc.workflows.workspace import init_workspace; s = Settings(workspace=Path('w'), public_read=True); init_workspace(s).close(); "
         "c = TestClient(create_app(s)); print(json.dumps({p: c.get(p).status_code for p in "
         "['/', '/gaps', '/facilities', '/about', '/api', '/static/geosvc.css', '/static/maps/coverage.js']}))"
     )

@@ -1,0 +1,95 @@
+"""Limiting a session to some areas: what it reads, and what it may write.
+
+The limit stands in the session itself, not in each question: a question that forgets it cannot be
+asked. A reading session sees only rows of its areas; a writing session sees all (what is believed
+of a facility must be whole to be changed) and refuses, before anything is stored, every revision
+that does not lie in its areas, or takes the place of one that does not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, event, false, literal, or_
+from sqlalchemy.orm import with_loader_criteria
+
+from geosvc.errors import NotAllowed
+from geosvc.store.accounts import AccountRow, ApiKeyRow
+from geosvc.store.areas import AreaRow
+from geosvc.store.base import Audited
+from geosvc.store.duplicates import DuplicateAnswerRow, MergeRow
+from geosvc.store.facilities import FacilityRevisionRow, select_believed
+from geosvc.store.imports import MatchAnswerRow
+from geosvc.store.populations import PopulationRow
+from geosvc.store.runs import CoverageRow, GapRow
+from geosvc.store.study import ImportRow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import ORMExecuteState, Session
+
+_LAST = "\U0010ffff"
+# Tables whose rows belong to an area, by the column that says which.
+_OF_AREA = ((FacilityRevisionRow, "area_code"), (PopulationRow, "area_code"), (CoverageRow, "area_code"), (GapRow, "area_code"))
+# Whoever may change facilities imports them too; an account always may make itself a key.
+_ALSO_WRITTEN = (ImportRow, MatchAnswerRow, ApiKeyRow, AccountRow)
+
+
+def inside(code: str | None, areas: Sequence[str]) -> bool:
+    """Return whether an area lies in one of some areas; codes of divisions begin with the code above.
+
+    >>> inside("220622100", ["220622"]), inside(None, ["220622"]), inside("2206", ["220622"]), inside("Z10", ["Z1"])
+    (True, False, False, False)
+    """
+    return code is not None and any(code == area or (area.isdigit() and code.startswith(area)) for area in areas)
+
+
+def limit_reading(session: Session, areas: Sequence[str]) -> None:
+    """Let a session see the rows of some areas only; of areas also those above them."""
+    criteria = [
+        with_loader_criteria(table, _within(getattr(table, column), areas), include_aliases=True)
+        for table, column in _OF_AREA
+    ]
+    above = or_(*(literal(area).startswith(AreaRow.code) for area in areas)) if areas else false()
+    criteria.append(with_loader_criteria(AreaRow, or_(_within(AreaRow.code, areas), above), include_aliases=True))
+
+    @event.listens_for(session, "do_orm_execute")
+    def _limit(state: ORMExecuteState) -> None:
+        if state.is_select:
+            state.statement = state.statement.options(*criteria)
+
+
+def limit_writing(session: Session, areas: Sequence[str]) -> None:
+    """Refuse what a session would write outside of some areas."""
+
+    @event.listens_for(session, "before_flush")
+    def _refuse(session: Session, _context: Any, _instances: Any) -> None:
+        with session.no_autoflush:
+            for row in (*session.new, *session.dirty, *session.deleted):
+                if isinstance(row, Audited) and not isinstance(row, _ALSO_WRITTEN):
+                    _check(session, row, areas)
+
+
+def _check(session: Session, row: Audited, areas: Sequence[str]) -> None:
+    if isinstance(row, MergeRow | DuplicateAnswerRow):
+        for number in row.facility_ids:
+            _check_inside(select_believed(session, number), areas)
+        return
+    if not isinstance(row, FacilityRevisionRow):
+        raise NotAllowed(f"an account limited to the areas {', '.join(areas)} cannot change {row.subject}")
+    old = session.get(FacilityRevisionRow, row.replaces) if row.replaces is not None else None
+    _check_inside([row, old], areas)
+
+
+def _check_inside(rows: Sequence[FacilityRevisionRow | None], areas: Sequence[str]) -> None:
+    for each in rows:
+        if each is not None and not inside(each.area_code, areas):
+            raise NotAllowed(
+                f"{each.name} lies in the area {each.area_code or 'unknown'}; this account is limited to {', '.join(areas)}")
+
+
+def _within(column: Any, areas: Sequence[str]) -> Any:
+    """Say in SQL what :func:`inside` says."""
+    each = [and_(column >= area, column < area + _LAST) if area.isdigit() else column == area for area in areas]
+    return or_(*each) if each else false()
