@@ -13,6 +13,7 @@ from geosvc.api.problems import PROBLEM_TYPE
 OPENAPI_TYPE = "application/vnd.oai.openapi+json;version=3.1"
 # Addresses that answer GeoJSON.
 _FEATURES = ("/items", "/isochrones", "/catchments")
+_NO_FEATURES = ("/versions", "/check")
 _GEOJSON = "application/geo+json"
 _PROBLEM = {
     "type": "object",
@@ -24,7 +25,11 @@ _PROBLEM = {
 }
 _REFUSALS = {"400": "A parameter is unknown or out of range.", "404": "Nothing has that name.",
              "409": "The question has no answer with what the workspace holds.",
+             "401": "Nobody has signed in, or the key is not good.", "403": "The account may not do that.",
              "503": "The workspace cannot be read."}
+# What only a request that changes something can be answered.
+_REFUSED_CHANGES = {"412": "Somebody else changed it meanwhile; ``changed`` says what.", "413": "More than a request may bring.",
+                    "422": "What came cannot be used.", "428": "The change does not say which revision it saw (If-Match)."}
 
 
 def openapi_document(app: FastAPI) -> dict[str, Any]:
@@ -36,18 +41,22 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
             schemas.pop(unused, None)
         schemas["Problem"] = _PROBLEM
         for path, operations in document["paths"].items():
-            for operation in operations.values():
-                _correct(path, operation["responses"])
+            for method, operation in operations.items():
+                _correct(path, operation["responses"], changes=method != "get")
+        document["components"]["securitySchemes"] = {
+            "key": {"type": "http", "scheme": "bearer", "description": "An API key, made on the page of one's account."}}
+        document["security"] = [{"key": []}, {}]
         app.openapi_schema = document
     return app.openapi_schema
 
 
-def _correct(path: str, responses: dict[str, Any]) -> None:
+def _correct(path: str, responses: dict[str, Any], *, changes: bool) -> None:
     responses.pop("422", None)  # refusals are problems, see below
-    if path.endswith(_FEATURES) or ("/items/" in path and not path.endswith("/versions")):
-        content = responses["200"].pop("content", {}).get("application/json", {})
-        responses["200"]["content"] = {_GEOJSON: content or {"schema": {"type": "object"}}}
-    for status, description in _REFUSALS.items():
+    good = next((responses[status] for status in ("200", "201") if status in responses), None)
+    if good is not None and (path.endswith(_FEATURES) or ("/items/" in path and not path.endswith(_NO_FEATURES))):
+        content = good.pop("content", {}).get("application/json", {})
+        good["content"] = {_GEOJSON: content or {"schema": {"type": "object"}}}
+    for status, description in {**_REFUSALS, **(_REFUSED_CHANGES if changes else {})}.items():
         responses[status] = {
             "description": description,
             "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
