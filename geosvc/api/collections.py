@@ -9,29 +9,38 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
+from geosvc.accounts.people import Right
 from geosvc.api.parameters import (
     CRS84_URI,
     DEFAULT_ITEMS,
+    AreaParameter,
     BBoxCrsParameter,
     BBoxParameter,
+    ClassParameter,
     CrsParameter,
     CursorParameter,
     DatetimeParameter,
+    IllustrativeParameter,
     LimitParameter,
+    LocatedParameter,
     RecordedParameter,
+    SortParameter,
+    SourceParameter,
     StrictRoute,
+    TextParameter,
+    UpdatedSinceParameter,
     bbox_of,
     check_crs84,
     check_level,
 )
 from geosvc.errors import CollectionNotFound
+from geosvc.gate.people import person_of, store_of
 from geosvc.registry.areas import LEVELS
 from geosvc.registry.facilities import State
-from geosvc.registry.moments import now
+from geosvc.registry.moments import AsOf, now
 from geosvc.store.areas import AreaQuery
-from geosvc.store.engine import Store
 from geosvc.store.facilities import FacilityQuery
-from geosvc.workflows import features, history, reading
+from geosvc.workflows import as_of, divisions, features, finding, history, reading
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["features"])
 GEOJSON = "application/geo+json"
@@ -55,10 +64,9 @@ COLLECTIONS = (
 )
 
 
-def store_of(request: Request) -> Store:
-    """Return the store of this application, opened when it is first asked for."""
-    store: Store = request.app.state.store()
-    return store
+def etag_of(revision: int) -> str:
+    """Return the ETag of a revision."""
+    return f'"{revision}"'
 
 
 def _base(request: Request) -> str:
@@ -132,34 +140,46 @@ def facilities(
     cursor: CursorParameter = None,
     at: DatetimeParameter = None,
     recorded: RecordedParameter = None,
-    q: Annotated[str | None, Query(description="Part of the name.")] = None,
-    class_code: Annotated[str | None, Query(description="Class code, or the beginning of it: A is every hospital.")] = None,
+    sort: SortParameter = None,
+    q: TextParameter = None,
+    class_code: ClassParameter = None,
     state: Annotated[State | None, Query(description="planned, operating, suspended or closed.")] = None,
-    area: Annotated[str | None, Query(description="Area code, or the beginning of it.")] = None,
-    located: Annotated[bool | None, Query(description="false: only those to be located.")] = None,
-    illustrative: Annotated[bool | None, Query(description="true: only sample data; false: only real ones.")] = None,
+    area: AreaParameter = None,
+    located: LocatedParameter = None,
+    illustrative: IllustrativeParameter = None,
+    source: SourceParameter = None,
+    updated_since: UpdatedSinceParameter = None,
 ) -> Response:
-    """Return facilities in the order of their id."""
+    """Return facilities in the order of their id, or as sorted.
+
+    A page follows a place in the order: what does not change while you read stands in exactly one page.
+    """
     check_crs84(crs, bbox_crs)
-    query = FacilityQuery(
-        name_contains=q, class_prefixes=None if class_code is None else [class_code],
-        states=None if state is None else [state], area_prefix=area, bbox=bbox_of(bbox), located=located,
-        illustrative=illustrative, valid_at=history.day_asked(at),
-        recorded_at=history.known_asked(recorded),
+    query = finding.query_of(
+        text=q, class_prefix=class_code, area=area, state=state, located=located, illustrative=illustrative, source=source,
+        updated_since=updated_since, bbox=bbox_of(bbox), date=at, recorded=recorded,
     )
-    return _page(request, features.facilities_page(store_of(request), query, cursor=cursor, limit=limit))
+    return _page(request, features.facilities_page(store_of(request), query, cursor=cursor, limit=limit, sort=sort))
 
 
 @router.get("/collections/facilities/items/{facility_id}", summary="One facility")
 def facility(
-    facility_id: str, request: Request, crs: CrsParameter = None, at: DatetimeParameter = None, recorded: RecordedParameter = None
+    facility_id: str, request: Request, crs: CrsParameter = None, at: DatetimeParameter = None, recorded: RecordedParameter = None,
+    contacts: Annotated[bool, Query(description="true: with its contact, which is personal data; for editors.")] = False,
 ) -> Response:
-    """Return one facility."""
+    """Return one facility; its ETag is what a change of it sends as If-Match."""
     check_crs84(crs)
+    if contacts:
+        person_of(request).must(Right.SEE_CONTACTS)
     times = FacilityQuery(
         valid_at=history.day_asked(at), recorded_at=history.known_asked(recorded)
     )
-    return _item(request, "facilities", features.facility_item(store_of(request), facility_id, times))
+    found = features.facility_item(store_of(request), facility_id, times, with_contact=contacts)
+    answer = _item(request, "facilities", found)
+    answer.headers["ETag"] = etag_of(found["properties"]["revision"])
+    # With another right, or another language of the answer, the same address says something else.
+    answer.headers["Vary"] = "Authorization, Cookie"
+    return answer
 
 
 @router.get("/collections/facilities/items/{facility_id}/versions", summary="The history of one facility")
@@ -168,9 +188,11 @@ def facility_versions(
 ) -> dict[str, Any]:
     """Return all revisions of a facility, newest first, with what each changed; of a deleted one too.
 
-    ``superseded_at`` null is believed still. Contacts are personal data: only that they changed is said.
+    ``superseded_at`` null is believed still. Contacts are personal data: only that they changed is said. Who
+    changed it and why is told to those who signed in.
     """
-    versions, following = history.versions_page(store_of(request), facility_id, cursor=cursor, limit=limit)
+    versions, following = history.versions_page(
+        store_of(request), facility_id, cursor=cursor, limit=limit, with_authors=person_of(request).signed_in)
     item = f"{_base(request)}/api/collections/facilities/items/{facility_id}"
     links = [{"href": str(request.url), "rel": "self", "type": "application/json"}, {"href": item, "rel": "item", "type": GEOJSON}]
     if following is not None:
@@ -188,27 +210,51 @@ def areas(
     limit: LimitParameter = DEFAULT_ITEMS,
     cursor: CursorParameter = None,
     at: DatetimeParameter = None,
+    recorded: RecordedParameter = None,
     level: Annotated[str | None, Query(description=f"One of {', '.join(LEVELS)}.")] = None,
     parent: Annotated[str | None, Query(description="Code of the area above.")] = None,
     q: Annotated[str | None, Query(description="Part of the name.")] = None,
     has_polygon: Annotated[bool | None, Query(description="false: only coded divisions without a polygon.")] = None,
 ) -> Response:
-    """Return areas in the order of their code. They carry no time yet: datetime does not restrict."""
+    """Return areas in the order of their code, as they were on a day; a zone of members has the polygon of these together."""
     check_crs84(crs, bbox_crs)
     check_level(level)
-    history.day_asked(at)
     query = AreaQuery(
-        levels=None if level is None else [level], parent_code=parent, name_contains=q, has_geometry=has_polygon,
+        valid_at=history.day_asked(at), recorded_at=history.known_asked(recorded), levels=None if level is None else [level], parent_code=parent, name_contains=q, has_geometry=has_polygon,
         bbox=bbox_of(bbox),
     )
     return _page(request, features.areas_page(store_of(request), query, cursor=cursor, limit=limit))
 
 
 @router.get("/collections/areas/items/{code}", summary="One area")
-def area(code: str, request: Request, crs: CrsParameter = None) -> Response:
-    """Return one area."""
+def area(
+    code: str, request: Request, crs: CrsParameter = None, at: DatetimeParameter = None, recorded: RecordedParameter = None
+) -> Response:
+    """Return one area as it was on a day; of a code that ended the answer is 404 and says what it became."""
     check_crs84(crs)
-    return _item(request, "areas", features.area_item(store_of(request), code))
+    times = AsOf(valid_at=history.day_asked(at), recorded_at=history.known_asked(recorded))
+    return _item(request, "areas", features.area_item(store_of(request), code, times))
+
+
+@router.get("/collections/areas/items/{code}/versions", summary="The history of one area")
+def area_versions(code: str, request: Request) -> dict[str, Any]:
+    """Return all revisions of an area, newest first, with the fields that each changed."""
+    return {"area": code, "versions": divisions.area_versions(store_of(request), code)}
+
+
+@router.get("/collections/areas/items/{code}/populations", summary="The people of one area")
+def area_populations(
+    code: str, request: Request, at: DatetimeParameter = None, recorded: RecordedParameter = None
+) -> dict[str, Any]:
+    """Return every figure of people of an area with year, kind, status and source, and which of them a run of that day takes."""
+    times = AsOf(valid_at=history.day_asked(at), recorded_at=history.known_asked(recorded))
+    return features.populations_of_area(store_of(request), code, times)
+
+
+@router.get("/divisions", summary="What divisions became")
+def successions(request: Request) -> dict[str, Any]:
+    """List which division became which, by day: new codes, mergers, splits; those to come too."""
+    return {"successions": divisions.list_successions(store_of(request))}
 
 
 @router.get("/collections/gaps/items", summary="Gaps")
@@ -220,22 +266,23 @@ def gaps(
     limit: LimitParameter = DEFAULT_ITEMS,
     cursor: CursorParameter = None,
     at: DatetimeParameter = None,
+    recorded: RecordedParameter = None,
     service: Annotated[str | None, Query(description="Id of the service; the default service unless given.")] = None,
     run: Annotated[str | None, Query(description="Id of a run; the service's newest unless given.")] = None,
     threshold: Annotated[str | None, Query(description="Limit of the service, such as 30min; the first unless given.")] = None,
     area_code: Annotated[str | None, Query(alias="area", description="Code of the area, or the beginning of it.")] = None,
     min_people: Annotated[float | None, Query(ge=0, description="Only gaps with at least so many people.")] = None,
 ) -> Response:
-    """Return the gaps of one run, most people first. Runs carry no valid time yet: datetime does not restrict."""
+    """Return the gaps of one run, most people first; with ``datetime`` or ``recorded`` of the run measured for that day."""
     check_crs84(crs, bbox_crs)
-    history.day_asked(at)
     store = store_of(request)
+    run, times = as_of.answering(store, request.app.state.settings, service, run, as_of.times_asked(at, recorded))
     page = features.gaps_page(
         store, service_id=service, run_id=run, threshold_id=threshold, area_code=area_code, min_people=min_people,
         bbox=bbox_of(bbox), cursor=cursor, limit=limit,
     )
     told = reading.run_notes(store, service, run)
-    return _page(request, page, **told)
+    return _page(request, page, **told, **times)
 
 
 @router.get("/collections/gaps/items/{gap_id}", summary="One gap")

@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from geosvc.errors import InvalidParameter
 from geosvc.geo.crs import BBox, check_position
 from geosvc.registry.areas import LEVELS
+from geosvc.workflows.finding import SORT_WORDS
 
 MOST_ITEMS = 10_000
 DEFAULT_ITEMS = 100
@@ -28,6 +29,24 @@ DatetimeParameter = Annotated[
 CrsParameter = Annotated[str | None, Query(description="CRS of the answer; only CRS84.")]
 BBoxCrsParameter = Annotated[str | None, Query(alias="bbox-crs", description="CRS of bbox; only CRS84.")]
 RecordedParameter = Annotated[str | None, Query(description="An instant (RFC 3339) or a day (its end in China): as the registry knew it then.")]
+# -- which facilities: the same for a list and for an export ----------------------------------
+TextParameter = Annotated[
+    str | None,
+    Query(max_length=200, description="Words that must all stand in the name, the short name, an alias or an identifier, or be the id.",
+          examples=["靖宇 卫生院"]),
+]
+ClassParameter = Annotated[str | None, Query(max_length=8, description="Class code, or the beginning of it: A is every hospital.")]
+AreaParameter = Annotated[str | None, Query(max_length=20, description="Area code, or the beginning of it.")]
+LocatedParameter = Annotated[bool | None, Query(description="false: only those to be located.")]
+IllustrativeParameter = Annotated[bool | None, Query(description="true: only sample data; false: only real ones.")]
+SourceParameter = Annotated[str | None, Query(max_length=200, description="Part of the source.")]
+UpdatedSinceParameter = Annotated[
+    str | None, Query(max_length=40, description="A day (its beginning in China) or an instant (RFC 3339): registered or changed since."),
+]
+SortParameter = Annotated[
+    str | None,
+    Query(max_length=20, description=f"One of {', '.join(SORT_WORDS)}; a minus turns it round. Texts are in the order of their code points."),
+]
 
 
 CRS84_URI = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"

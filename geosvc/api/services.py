@@ -12,12 +12,13 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.background import BackgroundTask
 
-from geosvc.api.collections import GEOJSON, store_of
-from geosvc.api.parameters import StrictRoute, check_level
+from geosvc.api.collections import GEOJSON
+from geosvc.api.parameters import DatetimeParameter, RecordedParameter, StrictRoute, check_level
 from geosvc.coverage.states import STATE_WORDS
 from geosvc.errors import InvalidParameter
+from geosvc.gate.people import store_of
 from geosvc.maps.figure import single_file
-from geosvc.workflows import conditions, features, publishing, reading, uncertainty
+from geosvc.workflows import as_of, conditions, features, publishing, reading, uncertainty
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["services"])
 
@@ -25,6 +26,14 @@ _MOST_LIMITS, _LARGEST_LIMIT = 20, 1e6
 _FORMULA_BEGINS = tuple("=+-@\t\r")
 RunParameter = Annotated[str | None, Query(description="Id of a run; the service's newest unless given.")]
 ThresholdParameter = Annotated[str | None, Query(description="Limit of the service, such as 30min; the first unless given.")]
+
+
+def answering(
+    request: Request, service: str | None, run: str | None, at: str | None, recorded: str | None
+) -> tuple[str | None, dict[str, Any]]:
+    """Return the run that answers for the times asked (None: the newest), and what the answer says of them."""
+    times = as_of.times_asked(at, recorded)
+    return as_of.answering(store_of(request), request.app.state.settings, service, run, times)
 
 
 @router.get("/services", summary="The services")
@@ -51,18 +60,36 @@ def coverage(
     request: Request,
     run: RunParameter = None,
     threshold: ThresholdParameter = None,
+    at: DatetimeParameter = None,
+    recorded: RecordedParameter = None,
+    compared_with: Annotated[str | None, Query(description="A second day: people by state of both, by the areas of this one, and the difference. Only as json.")] = None,
     level: Annotated[str | None, Query(description="Only areas of this level; 'total' is the sum.")] = None,
     f: Annotated[Literal["json", "csv"], Query(description="json, or csv for a spreadsheet.")] = "json",
 ) -> dict[str, Any] | Response:
     """Return people and km2 in each state by area.
 
-    The states add up to the total. ``people`` and ``km2`` are null where they are unknown, never 0.
+    The states add up to the total. ``people`` and ``km2`` are null where they are unknown, never 0. With ``datetime``
+    or ``recorded`` the run measured for that day answers; where there is none, the answer is 404 and names the command to run.
     """
     check_level(level, "total", "outside")
+    if compared_with is not None:
+        return _compared(request, service_id, (at, compared_with), recorded, run, threshold, level, f)
+    found, told = answering(request, service_id, run, at, recorded)
     table = reading.coverage_table(
-        store_of(request), service_id, run_id=run, threshold_id=threshold, level=level
+        store_of(request), service_id, run_id=found, threshold_id=threshold, level=level
     )
-    return table if f == "json" else _csv(table)
+    return {**table, **told} if f == "json" else _csv(table)
+
+
+def _compared(
+    request: Request, service_id: str, days: tuple[str | None, str], recorded: str | None, run: str | None,
+    threshold: str | None, level: str | None, f: str,
+) -> dict[str, Any]:
+    if run is not None or f != "json":
+        raise InvalidParameter("compared_with goes with datetime and f=json; a run is of one time, and the table of two days is not made as csv")
+    before, after = (as_of.times_asked(day, recorded) for day in days)
+    return as_of.compared(
+        store_of(request), request.app.state.settings, service_id, (before, after), threshold_id=threshold, level=level)
 
 
 def _csv(table: dict[str, Any]) -> Response:
@@ -117,8 +144,11 @@ def coverage_band(
 
 
 @router.get("/services/{service_id}/surface", summary="Surface as GeoTIFF", response_class=FileResponse)
-def surface(service_id: str, request: Request, run: RunParameter = None) -> FileResponse:
+def surface(
+    service_id: str, request: Request, run: RunParameter = None, at: DatetimeParameter = None, recorded: RecordedParameter = None
+) -> FileResponse:
     """Return the surface: band 1 minutes (or km), NaN = not reached; band 2 the nearest facility's id."""
+    run, _told = answering(request, service_id, run, at, recorded)
     folder = Path(tempfile.mkdtemp(prefix="geosvc-surface-"))
     target = folder / "surface.tif"
 
@@ -140,10 +170,11 @@ def surface(service_id: str, request: Request, run: RunParameter = None) -> File
 def service_isochrones(
     service_id: str, request: Request,
     limits: Annotated[str, Query(description="Limits in the service's unit, separated by commas.", examples=["15,30,60"])],
-    run: RunParameter = None,
+    run: RunParameter = None, at: DatetimeParameter = None, recorded: RecordedParameter = None,
 ) -> Response:
     """Return everything within each limit, the smallest first; each lies within the next."""
     store = store_of(request)
+    run, _told = answering(request, service_id, run, at, recorded)
     found = features.isochrone_features(store, service_id, run, _limits(limits))
     return _collection(found, reading.run_notes(store, service_id, run))
 
@@ -152,10 +183,11 @@ def service_isochrones(
 def service_catchments(
     service_id: str, request: Request,
     limit: Annotated[float | None, Query(ge=0, le=1e6, description="Only what is at most so far, in the service's unit.")] = None,
-    run: RunParameter = None,
+    run: RunParameter = None, at: DatetimeParameter = None, recorded: RecordedParameter = None,
 ) -> Response:
     """Return, for each facility, every place to which it is the nearest."""
     store = store_of(request)
+    run, _told = answering(request, service_id, run, at, recorded)
     return _collection(
         features.catchment_features(store, service_id, run, limit), reading.run_notes(store, service_id, run)
     )
@@ -190,9 +222,10 @@ def picture(service_id: str, request: Request, run: RunParameter = None) -> File
 @router.get("/services/{service_id}/map", summary="Map as a single file", response_class=HTMLResponse)
 def single_map(
     service_id: str, request: Request, run: RunParameter = None, threshold: ThresholdParameter = None,
-    language: Annotated[Literal["zh", "en"], Query()] = "zh",
+    at: DatetimeParameter = None, recorded: RecordedParameter = None, language: Annotated[Literal["zh", "en"], Query()] = "zh",
 ) -> HTMLResponse:
     """Return the map as one HTML file that needs no server and no internet, to keep or to send."""
+    run, _told = answering(request, service_id, run, at, recorded)
     document = publishing.map_of(
         store_of(request), service_id, run_id=run, threshold_id=threshold, language=language, title_block=True
     )

@@ -2,7 +2,8 @@
 
 Exit codes: 0 done, 2 the command was not understood, 3 the input was refused, 4 nothing has
 that name, 5 the question has no answer with what the workspace holds, 6 the workspace cannot
-be read or written, 7 somebody else changed it meanwhile, or the audit log does not hold.
+be read or written, 7 somebody else changed it meanwhile, or the audit log does not hold, 8 the
+account may not do that.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from geosvc import __version__
+from geosvc.cli.accounts import accounts, link_address
 from geosvc.cli.audit import audit
 from geosvc.cli.backup import backup, restore
 from geosvc.cli.common import (
@@ -34,8 +36,10 @@ from geosvc.cli.common import (
     progress_bar,
     settings_of,
 )
-from geosvc.cli.duplicates import duplicates
+from geosvc.cli.divisions import divisions
+from geosvc.cli.duplicates import duplicates, merge, not_duplicate, unmerge
 from geosvc.cli.exports import exporter
+from geosvc.cli.import_records import list_imports, undo_import
 from geosvc.cli.imports import importer
 from geosvc.cli.uncertainty import band
 from geosvc.errors import (
@@ -43,6 +47,7 @@ from geosvc.errors import (
     GeosvcError,
     InvalidInput,
     InvalidParameter,
+    NotAllowed,
     NotFound,
     RefusedRows,
     StoreError,
@@ -50,7 +55,7 @@ from geosvc.errors import (
 )
 from geosvc.settings import Settings
 
-EXIT_CODES: dict[type[GeosvcError], int] = {InvalidInput: 3, NotFound: 4, Unsolvable: 5, StoreError: 6, Conflict: 7}
+EXIT_CODES: dict[type[GeosvcError], int] = {InvalidInput: 3, NotFound: 4, Unsolvable: 5, StoreError: 6, Conflict: 7, NotAllowed: 8}
 
 app = typer.Typer(
     name="geosvc", no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False,
@@ -63,6 +68,8 @@ app = typer.Typer(
 )
 app.add_typer(importer, name="import")
 app.add_typer(exporter, name="export")
+app.add_typer(divisions, name="divisions")
+app.add_typer(accounts, name="accounts")
 
 
 def main() -> None:
@@ -178,15 +185,19 @@ def measure(
     workspace: WorkspaceOption = None,
     speed: Annotated[Optional[float], typer.Option(help="Try another pace on foot or by bicycle, km/h; the run is a trial, found by its id, and does not become the service's answer.")] = None,
     condition: Annotated[Optional[list[str]], typer.Option("--condition", help="Try a condition of travel (geosvc conditions lists them), everywhere or in some areas: winter, flood@220622100,220622101; may be repeated. The run is a trial, too.")] = None,
+    at: Annotated[Optional[str], typer.Option("--datetime", help="Measure with facilities, areas and people as they were on a day, such as 2019-01-01.")] = None,
+    recorded: Annotated[Optional[str], typer.Option("--recorded", help="Measure with what was known at a moment, such as 2024-06-30.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Answer services: travel time to the nearest facility, coverage by area, gaps with their people."""
     from geosvc.workflows import reading
+    from geosvc.workflows.as_of import times_asked
     from geosvc.workflows.measuring import measure_service
     from geosvc.workflows.study import Study
 
     with opened(workspace) as (store, settings):
-        study = Study(store, settings)
+        times = times_asked(at, recorded)
+        study = Study(store, settings, times)
         wanted = service or [
             entry["id"] for entry in reading.list_services(store)
             if not condition or entry["method"] == "travel_time"  # the crow knows no winter
@@ -209,13 +220,22 @@ def measure(
         return
     for answer in answers:
         _print_answer(answer)
-    if (speed is not None or condition) and answers:
-        tried = [*([f"at {speed:g} km/h"] if speed is not None else []), *([f"under {', '.join(condition)}"] if condition else [])]
-        out.print(f"[dim]a trial {' '.join(tried)}: see it with geosvc gaps or geosvc map and --run[/]")
+    if answers:
+        _print_circumstances(times, speed, condition)
     for name, reason in failed.items():
         out.print(f"[yellow]not computable[/] {name}: {escape(reason)}")
     if not answers:
         raise Unsolvable("no service could be measured; see the reasons above")
+
+
+def _print_circumstances(times: Any, speed: float | None, condition: list[str] | None) -> None:
+    """Say of which day the answers are, and what was tried."""
+    if not times.is_present:
+        known = "" if times.recorded_at is None else f", as known at {times.recorded_at}"
+        out.print(f"[dim]as of {times.day}{known}; geosvc gaps and geosvc map show it with --run, the API and the pages with ?datetime={times.day}[/]")
+    tried = [*([f"at {speed:g} km/h"] if speed is not None else []), *([f"under {', '.join(condition)}"] if condition else [])]
+    if tried:
+        out.print(f"[dim]a trial {' '.join(tried)}: see it with geosvc gaps or geosvc map and --run[/]")
 
 
 def _part(tell: Callable[[float, str], None], number: int, of: int, name: str) -> Callable[[float, str], None]:
@@ -256,6 +276,11 @@ def _print_notes(answer: dict[str, Any]) -> None:
 
 app.command()(band)
 app.command()(duplicates)
+app.command()(merge)
+app.command()(unmerge)
+app.command()(not_duplicate)
+app.command("imports")(list_imports)
+app.command("undo-import")(undo_import)
 app.command()(audit)
 app.command()(backup)
 app.command()(restore)
@@ -336,10 +361,10 @@ def serve(
     workspace: WorkspaceOption = None,
     host: Annotated[Optional[str], typer.Option(help="Address to listen on (127.0.0.1 unless set).", show_default=False)] = None,
     port: Annotated[Optional[int], typer.Option(help="Port (8000 unless set).", show_default=False)] = None,
+    public_read: Annotated[bool, typer.Option("--public-read", help="Let everybody read without signing in; contacts stay hidden.")] = False,
 ) -> None:
-    """Serve the pages and the API."""
-    settings = settings_of(workspace, host=host, port=port)
-    _serve(settings)
+    """Serve the pages and the API. The first start prints a link for the first administrator."""
+    _serve(settings_of(workspace, host=host, port=port, public_read=public_read or None))
 
 
 def _check_free(settings: Settings) -> None:
@@ -362,7 +387,21 @@ def _serve(settings: Settings) -> None:
     from geosvc.application import create_app
 
     _check_free(settings)
+    _print_first_link(settings)
     uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="warning", server_header=False)
+
+
+def _print_first_link(settings: Settings) -> None:
+    from geosvc.workflows import people
+    from geosvc.workflows.workspace import has_workspace, open_workspace
+
+    if not has_workspace(settings):
+        return  # the pages say what to do
+    store = open_workspace(settings)
+    token = people.first_link(store)
+    store.close()
+    if token is not None:
+        out.print(f"Nobody has an account yet. Make the first administrator here (works once, for a day):\n  {link_address(settings, token)}")
 
 
 @app.command()
@@ -377,7 +416,7 @@ def demo(
     """Load 靖宇县, measure every service, write the maps, and serve them."""
     from geosvc.workflows.demo import run_demo
 
-    settings = settings_of(workspace, host=host, port=port)
+    settings = settings_of(workspace, host=host, port=port, public_read=True)  # sample data: nothing to hide
     with progress_bar(quiet=as_json) as tell:
         report = run_demo(settings, maps, progress=tell)
     if as_json:

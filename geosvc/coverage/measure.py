@@ -90,7 +90,9 @@ def measure(
     for position in tree.ordered():
         area = tree.areas[position]
         own = members.get(position, nobody)
-        rows.append(_row(area.code, area.name, area.level, entries, own, by_area_km2.get(position)))
+        # Of a zone with a member that nobody registered, the people are unknown.
+        known = None if position in tree.zone_parts and tree.zone_parts[position] is None else entries
+        rows.append(_row(area.code, area.name, area.level, known, own, by_area_km2.get(position)))
     if people is not None and (people.area < 0).any():
         rows.append(_row(OUTSIDE_CODE, "", "outside", entries, np.nonzero(people.area < 0)[0], None))
     return rows
@@ -99,7 +101,7 @@ def measure(
 def members_by_area(
     people: People, tree: AreaTree, zones: dict[int, NDArray[np.bool_]]
 ) -> dict[int, NDArray[np.intp]]:
-    """Return the entries of each area, those of the areas below it included."""
+    """Return the entries of each area, those of the areas below it included; nobody twice, in zones neither."""
     found: defaultdict[int, list[NDArray[np.intp]]] = defaultdict(list)
     order = np.argsort(people.area, kind="stable")
     leaves, starts = np.unique(people.area[order], return_index=True)
@@ -109,6 +111,11 @@ def members_by_area(
     joined = {position: np.concatenate(parts) for position, parts in found.items()}
     for position, cells in zones.items():
         joined[position] = np.nonzero(people.at(cells, outside=False))[0]
+    nobody = np.array([], dtype=np.intp)
+    for position, parts in tree.zone_parts.items():
+        # By their division, as everywhere: people on the line between two belong to one of them.
+        of_parts = [joined.get(part, nobody) for part in parts or ()]
+        joined[position] = np.unique(np.concatenate(of_parts)) if of_parts else nobody
     return joined
 
 

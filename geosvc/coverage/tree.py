@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,8 @@ import shapely
 from geosvc.geo.crs import to_metres
 from geosvc.geo.raster import burn
 from geosvc.registry.areas import LEVELS
+from geosvc.registry.areas import ZONE as _ZONE
+from geosvc.registry.successions import Successions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,16 +24,20 @@ if TYPE_CHECKING:
     from geosvc.geo.grid import Grid
     from geosvc.registry.areas import Area
 
-_ZONE = "zone"
 # Lengths of Chinese division codes: province, prefecture, county, township, village.
 _CODE_LENGTHS = (2, 4, 6, 9, 12)
 
 
 @dataclass(frozen=True)
 class AreaTree:
-    """Areas in the order of their code; an area's place in it is its index."""
+    """Areas in the order of their code; an area's place in it is its index.
+
+    Zones stand beside the tree: they may cross counties, and nobody in them is counted in a total.
+    ``became`` tells which division an old code means.
+    """
 
     areas: tuple[Area, ...]
+    became: Successions = field(default_factory=Successions)
 
     @cached_property
     def index(self) -> dict[str, int]:
@@ -110,6 +116,33 @@ class AreaTree:
             i: burn([(in_metres(area.geometry, grid), 1)], grid, touched=False, dtype="uint8", fill=0) == 1
             for i, area in enumerate(self.areas) if area.level == _ZONE and area.geometry is not None
         }
+
+    @cached_property
+    def zone_parts(self) -> dict[int, tuple[int, ...] | None]:
+        """For each zone of members, its parts: divisions, and zones with a polygon of their own.
+
+        None where a member is not registered: who lives in the zone is then unknown.
+        """
+        return {i: self._parts_of(i, ()) for i, area in enumerate(self.areas) if area.members}
+
+    def _parts_of(self, zone: int, inside_of: tuple[int, ...]) -> tuple[int, ...] | None:
+        found: set[int] = set()
+        for code in sorted({new for old in self.areas[zone].members for new in self.became.now(old)}):
+            part = self.index.get(code)
+            if part is None:
+                return None
+            if not self.areas[part].members:
+                found.add(part)
+            elif part not in inside_of:  # a ring of zones is cut where it closes
+                deeper = self._parts_of(part, (*inside_of, zone))
+                if deeper is None:
+                    return None
+                found.update(deeper)
+        return tuple(sorted(found))
+
+    def code_of(self, code: str) -> str:
+        """Return the code that a division has in this tree: an old one is told as what it became, where that is one."""
+        return code if code in self.index else self.became.one(code) or code
 
     def homes(self, area_of_cell: NDArray[np.int32]) -> tuple[NDArray[np.int32], dict[int, list[int]]]:
         """Return on whose cells the people of each area stand, and which cells those are.

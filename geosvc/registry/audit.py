@@ -6,10 +6,13 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from geosvc.store.areas import AreaRow
+from geosvc.store.accounts import AccountRow, ApiKeyRow
+from geosvc.store.areas import AreaRow, SuccessionRow
 from geosvc.store.audit import FIRST, AuditRow, Said, all_lines, content_of, count_lines, sealed, select_lines
 from geosvc.store.base import Audited
+from geosvc.store.duplicates import DuplicateAnswerRow, MergeRow
 from geosvc.store.facilities import FacilityRevisionRow
+from geosvc.store.imports import MatchAnswerRow
 from geosvc.store.layers import LayerRow
 from geosvc.store.populations import PopulationRow
 from geosvc.store.services import ServiceRow
@@ -22,7 +25,15 @@ if TYPE_CHECKING:
     from geosvc.store.engine import Session
 
 # The tables whose newest line must answer for the row that is there.
-_PRESENT: tuple[type[Audited], ...] = (AreaRow, PopulationRow, LayerRow, ServiceRow, ImportRow)
+_PRESENT: tuple[type[Audited], ...] = (
+    AccountRow, ApiKeyRow, SuccessionRow, LayerRow, ServiceRow, ImportRow, MatchAnswerRow, MergeRow, DuplicateAnswerRow,
+)
+# Tables of revisions, with the columns that name whose they are.
+_HISTORIES: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
+    (FacilityRevisionRow, ("facility_id",)),
+    (AreaRow, ("code",)),
+    (PopulationRow, ("area_code", "year", "kind", "status", "source")),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +95,7 @@ def verify(session: Session, *, seal: str | None = None) -> Verdict:
         The seal of a line that was written down earlier; it must still be there.
     """
     number, last = 0, FIRST
-    told: dict[int, tuple[int, str]] = {}
+    told: dict[tuple[str, int], tuple[int, str]] = {}
     newest: dict[str, tuple[int, str, str]] = {}
     seals = {seal}
     try:
@@ -93,7 +104,7 @@ def verify(session: Session, *, seal: str | None = None) -> Verdict:
             number, last = row.id, row.hash
             seals.discard(row.hash)
             if row.revision is not None:
-                told[row.revision] = (row.id, row.content)
+                told[row.subject.partition(":")[0], row.revision] = (row.id, row.content)
             else:
                 newest[row.subject] = (row.id, row.content, row.action)
         _check_content(session, told, newest)
@@ -118,9 +129,11 @@ def _check_line(row: AuditRow, expected: int, previous: str) -> None:
         raise _Broken(row.id, f"line {row.id} was changed: its seal does not fit what it says")
 
 
-def _check_content(session: Session, told: dict[int, tuple[int, str]], newest: dict[str, tuple[int, str, str]]) -> None:
+def _check_content(session: Session, told: dict[tuple[str, int], tuple[int, str]], newest: dict[str, tuple[int, str, str]]) -> None:
     found: list[_Broken] = []
-    found += _of_facilities(session, told)
+    for history, whose in _HISTORIES:
+        found += _of_history(session, history, whose, told, newest)
+    found += [_Broken(line, f"line {line}: revision {number} ({kind}) is gone") for (kind, number), (line, _content) in told.items()]
     for table in _PRESENT:
         for row in all_rows(session, table):
             last = newest.pop(row.subject, None)
@@ -134,29 +147,33 @@ def _check_content(session: Session, told: dict[int, tuple[int, str]], newest: d
         raise min(found, key=lambda each: (each.line is None, each.line))
 
 
-def _of_facilities(session: Session, told: dict[int, tuple[int, str]]) -> list[_Broken]:
+def _of_history(
+    session: Session, table: type[Any], whose: tuple[str, ...], told: dict[tuple[str, int], tuple[int, str]],
+    newest: dict[str, tuple[int, str, str]],
+) -> list[_Broken]:
     found: list[_Broken] = []
-    recorded: defaultdict[int, set[str]] = defaultdict(set)
-    ended: list[tuple[int, int, str]] = []
+    recorded: defaultdict[tuple[Any, ...], set[str]] = defaultdict(set)
+    ended: list[tuple[int, tuple[Any, ...], str, str]] = []
     replaced: dict[int, tuple[int, str]] = {}
     superseded: dict[int, str | None] = {}
-    for row in all_rows(session, FacilityRevisionRow):
-        line, content = told.pop(row.id, (None, ""))
+    for row in all_rows(session, table):
+        # Rows from before there was a history have lines that name no revision.
+        line, content = told.pop((row.subject_kind, row.id), None) or newest.pop(row.subject, (None, ""))[:2]
         if line is None:
             found.append(_Broken(None, f"revision {row.id} of {row.subject} has no line"))
         elif content_of(row) != content:
             found.append(_Broken(line, f"line {line}: revision {row.id} of {row.subject} was changed past the log"))
-        recorded[row.facility_id].add(row.recorded_at)
+        thing = tuple(getattr(row, name) for name in whose)
+        recorded[thing].add(row.recorded_at)
         superseded[row.id] = row.superseded_at
         if row.superseded_at is not None:
-            ended.append((row.id, row.facility_id, row.superseded_at))
+            ended.append((row.id, thing, row.superseded_at, row.subject))
         if row.replaces is not None and line is not None:
             replaced[row.replaces] = (line, row.recorded_at)
-    found += [_Broken(line, f"line {line}: revision {number} is gone") for number, (line, _content) in told.items()]
     found += [_Broken(line, f"line {line}: revision {number}, which it replaced, is believed again")
               for number, (line, moment) in replaced.items() if superseded.get(number) != moment]
-    found += [_Broken(None, f"revision {number} of facility:{facility} is no longer believed, and no line says why")
-              for number, facility, moment in ended if moment not in recorded[facility]]
+    found += [_Broken(None, f"revision {number} of {subject} is no longer believed, and no line says why")
+              for number, thing, moment, subject in ended if moment not in recorded[thing]]
     return found
 
 

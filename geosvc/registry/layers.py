@@ -46,9 +46,9 @@ class Layer:
         return sorted(self.folder.iterdir())
 
 
-def find(store: Store, session: Session, kind: str | None = None) -> list[Layer]:
-    """Return the layers in force, of one kind or of all."""
-    return [_layer(store, row) for row in select_layers(session, kind)]
+def find(store: Store, session: Session, kind: str | None = None, *, recorded_at: str | None = None) -> list[Layer]:
+    """Return the layers in force, of one kind or of all; those that were in force at a moment."""
+    return [_layer(store, row) for row in select_layers(session, kind, recorded_at=recorded_at)]
 
 
 def _layer(store: Store, row: LayerRow) -> Layer:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import asdict, dataclass, field
+from collections import defaultdict
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from geosvc.errors import InvalidInput
-from geosvc.registry.moments import now
-from geosvc.store.populations import PopulationRow, select_population, select_populations
+from geosvc.registry.moments import after, now
+from geosvc.store.populations import PopulationRow, select_population, select_population_marks, select_populations
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
+    from geosvc.registry.successions import Successions
     from geosvc.store.engine import Session
 
 KINDS = ("resident", "registered")  # 常住, 户籍
@@ -57,19 +59,96 @@ def checksum_of(figures: Sequence[Population]) -> str:
     return hashlib.sha256(repr(list(figures)).encode()).hexdigest()
 
 
-def find(session: Session, area_code: str | None = None) -> list[Population]:
-    """Return the figures of one area, or of all."""
+def find(session: Session, area_code: str | None = None, *, recorded_at: str | None = None) -> list[Population]:
+    """Return the figures of one area, or of all; as they were known at a moment."""
     return [
         Population(
             area_code=row.area_code, year=row.year, kind=row.kind, people=row.people,
             status=row.status, source=row.source, groups=row.groups, note=row.note,
         )
-        for row in select_populations(session, area_code)
+        for row in select_populations(session, area_code, recorded_at=recorded_at)
     ]
 
 
+def marks(session: Session, *, recorded_at: str | None = None) -> list[int]:
+    """Return the numbers of the figures in force: enough to compare, quick for many."""
+    return select_population_marks(session, recorded_at=recorded_at)
+
+
+def years_of(figures: Sequence[Population], day: str) -> list[Population]:
+    """Return the figures that can speak for a day: those of its year and before.
+
+    Where an area has none so old, its oldest stay: people of a later year are nearer to the truth
+    than nobody, and whoever uses them says of which year they are.
+    """
+    year = int(day[:4])
+    told = {each.area_code for each in figures if each.year <= year}
+    oldest: dict[str, int] = {}
+    for each in figures:
+        oldest[each.area_code] = min(each.year, oldest.get(each.area_code, each.year))
+    return [
+        each for each in figures
+        if each.year <= year or (each.area_code not in told and each.year == oldest[each.area_code])
+    ]
+
+
+def in_force(figures: Sequence[Population]) -> dict[str, Population]:
+    """Return, for each area, the figure that a run takes: the newest of residents, a census before an estimate."""
+    def order(figure: Population) -> tuple[int, int]:
+        return (figure.year, -STATUSES.index(figure.status))
+
+    best: dict[str, Population] = {}
+    for figure in figures:
+        if figure.kind == "resident" and (figure.area_code not in best or order(figure) > order(best[figure.area_code])):
+            best[figure.area_code] = figure
+    return best
+
+
+def in_codes_of(figures: Sequence[Population], became: Successions, known: Container[str]) -> list[Population]:
+    """Return figures told of the divisions of a day: those that were merged are added up.
+
+    Figures of one year, kind, status and source belong together. Of a division that is whole only
+    with a part that has no figure, none is told; nor of the parts of one that was split.
+
+    Parameters
+    ----------
+    figures : sequence of Population
+    became : Successions
+        What divisions had become on that day.
+    known : container of str
+        The codes that are there on that day.
+    """
+    if not became.links:
+        return list(figures)
+    sets: defaultdict[tuple[str, str, int, str, str, str], dict[str, Population]] = defaultdict(dict)
+    for each in figures:
+        since = f"{each.year + 1}-01-01"
+        code = became.one(each.area_code, since=since)
+        if code not in known and each.area_code not in known:  # told in codes that were old already
+            since, code = "", became.one(each.area_code)
+        if code is not None:
+            sets[code, since, each.year, each.kind, each.status, each.source][each.area_code] = each
+    found: list[Population] = []
+    for (code, since, *_rest), parts in sets.items():
+        needed = became.parts_of(code, since=since) if code in known else tuple(parts)
+        if set(needed) <= parts.keys():
+            found += [_together(code, [parts[part] for part in needed])] if code in known else parts.values()
+    return found
+
+
+def _together(code: str, parts: Sequence[Population]) -> Population:
+    if len(parts) == 1 and parts[0].area_code == code:
+        return parts[0]
+    shared = set.intersection(*(set(each.groups) for each in parts))
+    return replace(
+        parts[0], area_code=code, people=math.fsum(each.people for each in parts),
+        groups={name: math.fsum(each.groups[name] for each in parts) for name in sorted(shared)},
+        note="; ".join(f"{each.area_code}: {each.people:g}" for each in parts),
+    )
+
+
 def save(session: Session, population: Population, *, author: str, origin: str) -> str:
-    """Register a figure; a figure of another source stays beside it.
+    """Register a figure; a figure of another source stays beside it, and what was told before keeps its row.
 
     Returns
     -------
@@ -80,12 +159,15 @@ def save(session: Session, population: Population, *, author: str, origin: str) 
         session, area_code=population.area_code, year=population.year, kind=population.kind,
         status=population.status, source=population.source,
     )
-    if row is None:
-        session.add(PopulationRow(**asdict(population), recorded_at=now(), author=author, origin=origin))
-        return "new"
-    content = (row.people, row.groups, row.note)
-    if content == (population.people, population.groups, population.note):
+    told = (population.people, population.groups, population.note)
+    if row is not None and (row.people, row.groups, row.note) == told:
         return "unchanged"
-    row.people, row.groups, row.note = population.people, population.groups, population.note
-    row.recorded_at, row.author, row.origin = now(), author, origin
-    return "changed"
+    moment = now()
+    if row is not None:
+        row.superseded_at = moment = moment if moment > row.recorded_at else after(row.recorded_at)
+        session.flush()  # before the other comes in: one figure of a key is believed
+    session.add(PopulationRow(
+        **asdict(population), recorded_at=moment, superseded_at=None, replaces=None if row is None else row.id,
+        author=author, origin=origin,
+    ))
+    return "new" if row is None else "changed"

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from geosvc.errors import Conflict, FacilityNotFound
 from geosvc.registry.moments import after
-from geosvc.store.facilities import FacilityRevisionRow, select_believed, select_revisions_by_id
+from geosvc.store.areas import AreaRow
+from geosvc.store.facilities import FacilityRevisionRow, select_believed, select_believed_of, select_revisions_by_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from geosvc.store.engine import Session
 
+# Facilities and areas have their histories alike.
+Row = TypeVar("Row", FacilityRevisionRow, AreaRow)
 CREATE, CORRECTION, UPDATE = "create", "correction", "update"
 DELETE, RESTORE, CONFIRM = "delete", "restore", "confirm"
 # Follow from another change: valid time that ends where an update begins, and a planned opening.
 END, OPENING = "end", "opening"
-KINDS = (CREATE, CORRECTION, UPDATE, DELETE, RESTORE, CONFIRM, END, OPENING)
+# What was believed before an import, believed again.
+UNDO = "undo"
+# Several facilities that were found to be one: the kept one, and those that went into it.
+MERGE, MERGED = "merge", "merged"
+KINDS = (CREATE, CORRECTION, UPDATE, DELETE, RESTORE, CONFIRM, END, OPENING, UNDO, MERGE, MERGED)
 CONTENT = tuple(
     name for name in FacilityRevisionRow.__table__.columns.keys()  # noqa: SIM118  a collection of columns
     if name not in {"id", "facility_id", "valid_from", "valid_to", "recorded_at", "superseded_at", "deleted", "kind",
@@ -64,10 +71,21 @@ class _Held:
     def __init__(self) -> None:
         self.rows: defaultdict[int, list[FacilityRevisionRow]] = defaultdict(list)
         self._known: set[int] | None = set()  # None: all are known
+        self._beforehand = 0
+
+    def read(self, session: Session, facility_ids: Sequence[int]) -> None:
+        if self._known is None:
+            return
+        asked = [number for number in facility_ids if number not in self._known]
+        for row in select_believed_of(session, asked):
+            if row not in self.rows[row.facility_id]:
+                self.rows[row.facility_id].append(row)
+        self._known |= set(asked)
+        self._beforehand = len(self._known)
 
     def of(self, session: Session, facility_id: int) -> list[FacilityRevisionRow]:
         if self._known is not None and facility_id not in self._known:
-            many = len(self._known) >= _FEW
+            many = len(self._known) - self._beforehand >= _FEW
             for row in select_believed(session, None if many else facility_id):
                 if row not in self.rows[row.facility_id]:
                     self.rows[row.facility_id].append(row)
@@ -77,7 +95,13 @@ class _Held:
         return rows
 
 
-def true_on(rows: Sequence[FacilityRevisionRow], day: str) -> FacilityRevisionRow | None:
+def hold(session: Session, facility_ids: Sequence[int]) -> None:
+    """Read the believed revisions of facilities that are going to be changed, all in a few questions."""
+    held: _Held = session.info.setdefault("believed", _Held())
+    held.read(session, facility_ids)
+
+
+def true_on(rows: Sequence[Row], day: str) -> Row | None:
     """Return the revision of one timeline that is true on a day."""
     for row in rows:
         if (row.valid_from or "") <= day and (row.valid_to is None or day < row.valid_to):
@@ -124,13 +148,13 @@ def expect(session: Session, row: FacilityRevisionRow, expected: int | None) -> 
     )
 
 
-def moment_after(rows: Sequence[FacilityRevisionRow], moment: str) -> str:
+def moment_after(rows: Sequence[Row], moment: str) -> str:
     """Return a moment that no revision in ``rows`` is recorded after, should the clock have been set back."""
     newest = max((row.recorded_at for row in rows), default="")
     return moment if moment > newest else after(newest)
 
 
-def supersede(rows: Sequence[FacilityRevisionRow], moment: str) -> None:
+def supersede(rows: Sequence[Row], moment: str) -> None:
     """Stop believing revisions; the one thing that is ever changed in a row."""
     for row in rows:
         row.superseded_at = moment
@@ -138,12 +162,15 @@ def supersede(rows: Sequence[FacilityRevisionRow], moment: str) -> None:
 
 def write(
     session: Session, facility_id: int, content: Mapping[str, Any], *, kind: str, span: tuple[str | None, str | None], by: By,
-    replaces: FacilityRevisionRow | None = None, deleted: bool = False,
+    replaces: FacilityRevisionRow | None = None, deleted: bool = False, again: FacilityRevisionRow | None = None,
 ) -> FacilityRevisionRow:
-    """Add a revision that is true from the first day of ``span`` until before the second."""
-    same = None
-    if replaces is not None and all(getattr(replaces, name) == content[name] for name in CONTENT):
-        same = replaces.same_as or replaces.id
+    """Add a revision that is true from the first day of ``span`` until before the second.
+
+    ``again`` is an earlier revision that may say the same, where ``replaces`` is another.
+    """
+    before, same = again or replaces, None
+    if before is not None and all(getattr(before, name) == content[name] for name in CONTENT):
+        same = before.same_as or before.id
     row = FacilityRevisionRow(
         **content, facility_id=facility_id, recorded_at=by.moment, author=by.author, origin=by.origin, reason=by.reason,
         kind=kind, valid_from=span[0], valid_to=span[1], superseded_at=None, deleted=deleted,

@@ -117,8 +117,8 @@ class Trail:
 
     def _say(self, row: Any, action: str) -> Said:
         return Said(
-            at=getattr(row, "recorded_at", None) or row.at, author=row.author, action=action, subject=row.subject,
-            revision=row.id if row.subject_kind == "facility" else None, reason=getattr(row, "reason", None),
+            at=row.said_at, author=row.said_by, action=action, subject=row.subject,
+            revision=row.id if row.numbered else None, reason=getattr(row, "reason", None),
             origin=getattr(row, "origin", None) or self._session.info.get("origin"), content=content_of(row),
         )
 
@@ -144,6 +144,11 @@ def append(session: Session, said: list[Said]) -> None:
         lines.append(sealed(each, number, seal))
         seal = lines[-1]["hash"]
     session.execute(insert(AuditRow), lines)
+
+
+def newest_seal(session: Session) -> str:
+    """Return the seal of the last line, which stands for all before it."""
+    return session.scalar(select(AuditRow.hash).order_by(AuditRow.id.desc()).limit(1)) or FIRST
 
 
 def select_lines(

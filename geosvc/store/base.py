@@ -35,6 +35,8 @@ class Audited:
     outside_content: ClassVar[frozenset[str]] = frozenset({"recorded_at", "author", "origin"})
     # Rows that are only ever added: what changes in them afterwards is no content.
     only_added: ClassVar[bool] = False
+    # Revisions of a thing that has several: the line names the number of the row.
+    numbered: ClassVar[bool] = False
     # Rows that are filled in while a session goes on: their line is written at its end.
     said_at_the_end: ClassVar[bool] = False
 
@@ -42,6 +44,16 @@ class Audited:
     def subject(self) -> str:
         """What the line is about."""
         return f"{self.subject_kind}:{'/'.join(str(getattr(self, name)) for name in self.subject_key)}"
+
+    @property
+    def said_by(self) -> str:
+        """Return who did the last thing to it."""
+        return str(getattr(self, "author"))  # noqa: B009  a column of every audited table
+
+    @property
+    def said_at(self) -> str:
+        """Return when the last thing was done to it."""
+        return str(getattr(self, "recorded_at", None) or getattr(self, "at"))  # noqa: B009
 
     def action(self, *, new: bool) -> str:
         """Return what was done to it."""

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, create_engine, event, inspect, text
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.exc import DatabaseError, DBAPIError
 from sqlalchemy.orm import Session
 
 from geosvc.errors import SchemaMismatch, StoreError, WorkspaceNotFound
 from geosvc.store.audit import Trail
+from geosvc.store.memory import Answer, Memory
+from geosvc.store.scope import limit_reading, limit_writing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Hashable, Iterator, Sequence
 
 __all__ = ["DATABASE_NAME", "SCHEMA", "Session", "Store", "create_store", "open_store"]
 
 DATABASE_NAME = "registry.sqlite"
 # The newest migration under migrations/versions; a test holds the two together.
-SCHEMA = "0006"
+SCHEMA = "0007"
 _BUSY_SECONDS = 30
 
 
@@ -30,15 +34,39 @@ class Store:
     Use :func:`create_store` or :func:`open_store`; close it when done.
     """
 
-    def __init__(self, folder: Path, engine: Engine) -> None:
-        """Keep the folder and the engine."""
+    def __init__(
+        self, folder: Path, engine: Engine, areas: tuple[str, ...] | None = None, memory: Memory | None = None
+    ) -> None:
+        """Keep the folder, the engine, and the areas it is limited to (None: everywhere)."""
+        self._memory = memory or Memory()
         self.folder = folder
+        self.areas = areas
         self._engine = engine
+
+    def limited_to(self, areas: Sequence[str] | None) -> Store:
+        """Return this store as an account of some areas sees it; see :mod:`geosvc.store.scope`."""
+        return self if areas is None else Store(self.folder, self._engine, tuple(areas), self._memory)
+
+    def everywhere(self) -> Store:
+        """Return this store without limits: what a run rests on is more than what an account may see."""
+        return self if self.areas is None else Store(self.folder, self._engine, memory=self._memory)
+
+    def recall(self, session: Session, key: Hashable, work: Callable[[], Answer]) -> Answer:
+        """Return what ``work`` finds out in a session of this store, remembered until the registry changes.
+
+        See :class:`geosvc.store.memory.Memory`; ``key`` names the question.
+        """
+        return self._memory.recall(session, (self.areas, key), work)
 
     @property
     def layers(self) -> Path:
         """Folder of imported layers."""
         return self.folder / "layers"
+
+    @property
+    def uploads(self) -> Path:
+        """Folder of files that wait to be imported."""
+        return self.folder / "uploads"
 
     @property
     def runs(self) -> Path:
@@ -49,6 +77,8 @@ class Store:
     def reading(self) -> Iterator[Session]:
         """Give a session that sees one state of the database and writes nothing."""
         with Session(self._engine, expire_on_commit=False) as session:
+            if self.areas is not None:
+                limit_reading(session, self.areas)
             yield session
 
     @contextmanager
@@ -63,6 +93,8 @@ class Store:
         with Session(self._engine, expire_on_commit=False) as session:
             try:
                 session.connection(execution_options={"geosvc_write": True})
+                if self.areas is not None:
+                    limit_writing(session, self.areas)
                 trail = Trail(session)
                 yield session
                 trail.write()
@@ -79,8 +111,28 @@ class Store:
         self._engine.dispose()
 
 
+class _Compiler(SQLiteCompiler):
+    """Writes the hints of statements for SQLite ("INDEXED BY ..."), which SQLAlchemy leaves out."""
+
+    def get_from_hint_text(self, table: Any, text: str | None) -> str | None:
+        """Return the hint that stands behind a table."""
+        del table
+        return text
+
+
+def _json_text(value: Any) -> str:
+    """Return JSON in which Chinese is readable and can be searched; half a pair of surrogates stays escaped."""
+    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value)
+    return text
+
+
 def _connect(path: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS})
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS}, json_serializer=_json_text)
+    engine.dialect.statement_compiler = _Compiler
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:

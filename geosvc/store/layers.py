@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from geosvc.store.base import Audited, Base
@@ -39,9 +39,14 @@ class LayerRow(Audited, Base):
     author: Mapped[str]
 
 
-def select_layers(session: Session, kind: str | None = None) -> list[LayerRow]:
-    """Return the layers in force, of one kind or of all."""
-    statement = select(LayerRow).where(LayerRow.replaced_at.is_(None)).order_by(LayerRow.id)
+def select_layers(session: Session, kind: str | None = None, *, recorded_at: str | None = None) -> list[LayerRow]:
+    """Return the layers in force, of one kind or of all; those that were in force at a moment."""
+    statement = select(LayerRow).order_by(LayerRow.id)
+    if recorded_at is None:
+        statement = statement.where(LayerRow.replaced_at.is_(None))
+    else:
+        statement = statement.where(
+            LayerRow.recorded_at <= recorded_at, or_(LayerRow.replaced_at.is_(None), LayerRow.replaced_at > recorded_at))
     if kind is not None:
         statement = statement.where(LayerRow.kind == kind)
     return list(session.scalars(statement))

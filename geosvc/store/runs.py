@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ForeignKey, Index, delete, func, or_, select
+from sqlalchemy import JSON, ForeignKey, Index, delete, func, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from geosvc.store.base import Base
@@ -35,6 +35,11 @@ class RunRow(Base):
     inputs: Mapped[dict[str, Any]]
     notes: Mapped[list[Any]]
     summary: Mapped[dict[str, Any]]
+    # The day and the moment it was asked for; None = those of the present when it was measured.
+    valid_at: Mapped[str | None]
+    known_at: Mapped[str | None]
+    # Checksums of which revisions of areas and figures of people were in force: quick to compare.
+    marks: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class CoverageRow(Base):
@@ -94,6 +99,13 @@ def latest_run(session: Session, service_id: str) -> RunRow | None:
     return session.scalars(
         select(RunRow).where(RunRow.service_id == service_id, RunRow.sequence > TRIAL).order_by(RunRow.sequence.desc()).limit(1)
     ).first()
+
+
+def latest_run_id(session: Session, service_id: str) -> str | None:
+    """Return the id of the newest run of a service, without reading what went into it."""
+    return session.scalar(
+        select(RunRow.id).where(RunRow.service_id == service_id, RunRow.sequence > TRIAL).order_by(RunRow.sequence.desc()).limit(1)
+    )
 
 
 def next_sequence(session: Session) -> int:

@@ -7,7 +7,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +41,7 @@ from geosvc.workflows.surfaces import (
 
 if TYPE_CHECKING:
     from geosvc.coverage.services import Service
-    from geosvc.store.engine import Session, Store
+    from geosvc.store.engine import Session
     from geosvc.workflows.study import Study
 
 Progress = Callable[[float, str], None]
@@ -84,18 +84,10 @@ def measure_service(
         If a condition is unknown, names no area of the study, or would change nothing.
     """
     tell = progress or (lambda _share, _text: None)
-    with study.store.reading() as session:
-        declared = services.get(session, service_id)
-        service = declared.at_speed(speed_kmh).under(conditions)
-        located = facilities_of(session, service, located=True)
-        missing = facilities_of(session, service, located=False)
-        after = onward_inputs(session, service)
-    if not located:
-        raise NoFacility(nobody(service, missing))
-    inputs = _inputs(study, service, located, missing) | ({} if after is None else {"then": after})
-    checksum = hashlib.sha256(json.dumps(inputs, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
-    trial = speed_kmh is not None or service.conditions != declared.conditions
-    known = _reuse(study.store, checksum[:_ID_LENGTH], trial=trial)
+    asked = question_of(study, service_id, speed_kmh=speed_kmh, conditions=conditions)
+    service, located, missing, inputs = asked.service, asked.located, asked.missing, asked.inputs
+    trial = asked.trial or not study.as_of.is_present
+    known = _reuse(study, asked.run_id, trial=trial)
     if known is not None:
         return known
     tell(0.1, "ground")
@@ -115,8 +107,8 @@ def measure_service(
         )
     tell(0.9, "store")
     run = RunRow(
-        id=checksum[:_ID_LENGTH], sequence=0, service_id=service.id, created_at=now(), version=__version__,
-        checksum=checksum, parameters={
+        id=asked.run_id, sequence=0, service_id=service.id, created_at=now(), version=__version__,
+        checksum=asked.checksum, **_times(study), marks=study.marks, parameters={
             "service": service.as_dict(), "neighbours": NEIGHBOURS, "rides": RIDES, "conditions": list(service.conditions)},
         inputs=inputs, notes=notes_of(study, service, sources),
         summary=_summary(study, service, surface, sources, tables, gaps, missing),
@@ -124,6 +116,60 @@ def measure_service(
     _store(study, run, service, surface, sources, tables, gaps, trial=trial)
     tell(1.0, "done")
     return run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What is asked of a study; ``run_id`` names the run that answers, stored or not.
+
+    A ``trial`` differs from what its service declares.
+    """
+
+    service: Service
+    located: list[Registered]
+    missing: list[Registered]
+    inputs: dict[str, Any]
+    trial: bool
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of everything that goes in."""
+        return hashlib.sha256(json.dumps(self.inputs, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+    @property
+    def run_id(self) -> str:
+        """The beginning of the checksum."""
+        return self.checksum[:_ID_LENGTH]
+
+
+def question_of(
+    study: Study, service_id: str, *, speed_kmh: float | None = None, conditions: Sequence[str] = ()
+) -> Question:
+    """Return what :func:`measure_service` would answer, without answering it.
+
+    Raises
+    ------
+    ServiceNotFound, NoFacility, NoStudyArea, InvalidParameter, AreaNotFound, Unsolvable
+    """
+    with study.store.reading() as session:
+        declared = services.get(session, service_id)
+        service = declared.at_speed(speed_kmh).under(conditions)
+        located = facilities_of(session, service, located=True, as_of=study.as_of)
+        missing = facilities_of(session, service, located=False, as_of=study.as_of)
+        after = onward_inputs(session, service, study.as_of)
+    if not located:
+        raise NoFacility(nobody(service, missing))
+    inputs = _inputs(study, service, located, missing) | ({} if after is None else {"then": after})
+    return Question(
+        service=service, located=located, missing=missing, inputs=inputs,
+        trial=speed_kmh is not None or service.conditions != declared.conditions,
+    )
+
+
+def _times(study: Study) -> dict[str, str | None]:
+    """Return for when a run is asked; of the present both are None."""
+    as_of = study.as_of
+    return {"valid_at": None, "known_at": None} if as_of.is_present else {"valid_at": as_of.valid_at, "known_at": as_of.recorded_at}
 
 
 def _inputs(study: Study, service: Service, located: list[Registered], missing: list[Registered]) -> dict[str, Any]:
@@ -143,8 +189,9 @@ def _inputs(study: Study, service: Service, located: list[Registered], missing: 
     }
 
 
-def _reuse(store: Store, run_id: str, *, trial: bool) -> RunRow | None:
-    """Return a run that is stored already, as the newest of its service unless it is a trial."""
+def _reuse(study: Study, run_id: str, *, trial: bool) -> RunRow | None:
+    """Return a run that is stored already, as the newest of its service unless it is a trial or of another day."""
+    store = study.store
     with store.writing() as session:
         run = session.get(RunRow, run_id)
         if run is None or not (store.runs / run_id / SURFACE_FILE).is_file():
@@ -154,6 +201,9 @@ def _reuse(store: Store, run_id: str, *, trial: bool) -> RunRow | None:
         newest = latest_run(session, run.service_id)
         if not trial and (newest is None or newest.id != run.id):
             run.sequence = next_sequence(session)
+        if study.as_of.is_present:
+            run.valid_at = run.known_at = None
+            run.marks = study.marks
         return run
 
 
@@ -168,6 +218,7 @@ def _summary(
         "title": study.title,
         "unit": service.shown_unit,
         "people_total": None if study.people is None else study.people.total,
+        "people_years": [] if study.people is None else study.people_years,
         "people_moved": None if moved is None else asdict(moved),
         "facilities": {**sources.report, "to_be_located": len(missing), "to_be_located_in_registry": study.to_be_located,
                        "ids": [each.id for each in sources.placed]},

@@ -17,7 +17,6 @@ from geosvc.registry import areas, facilities, layers, populations
 from geosvc.registry.imports.layers import ROADS_FILE
 from geosvc.registry.layers import POPULATION, ROADS
 from geosvc.store.areas import AreaQuery
-from geosvc.store.populations import newest_population
 from geosvc.store.runs import GapQuery, select_gaps
 from geosvc.workflows import features, reading
 from geosvc.workflows.workspace import title_of
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from geosvc.coverage.services import Service, Threshold
+    from geosvc.registry.areas import Area
     from geosvc.registry.facilities import Registered
     from geosvc.registry.layers import Layer
     from geosvc.registry.populations import Population
@@ -64,7 +64,7 @@ def map_of(
         used = _facilities(session, run)
         content = MapContent(
             title=run["summary"]["title"] or title_of(session), service=service, threshold=threshold, run=run,
-            areas=areas.find(session, AreaQuery(has_geometry=True)),
+            areas=_outlines(session, run),
             roads=_roads(store, run),
             facilities=used,
             gaps=[] if threshold is None else _gaps(session, run["id"], threshold.id, service.shown_unit),
@@ -106,11 +106,12 @@ def _people_source(store: Store, session: Session, run: dict[str, Any]) -> dict[
 
 
 def _figure_of_everybody(session: Session, run: dict[str, Any]) -> Population | None:
-    """Return the registered figure that is the total of a run; None if none is, or if figures changed since."""
+    """Return the registered figure that is the total of a run, as it was known then; None if none is."""
     total = run["summary"]["people_total"]
-    if total is None or newest_population(session) > run["created_at"]:
+    if total is None:
         return None
-    same = [each for each in populations.find(session) if each.kind == "resident" and abs(each.people - total) < 0.5]
+    known = populations.find(session, recorded_at=run["recorded"])
+    same = [each for each in known if each.kind == "resident" and abs(each.people - total) < 0.5]
     return max(same, key=lambda each: each.year, default=None)
 
 
@@ -118,6 +119,12 @@ def _layers_of_run(store: Store, session: Session, run: dict[str, Any]) -> dict[
     """Return the layers that a run was computed on, as far as they are still in force."""
     used = run["inputs"]["layers"]
     return {layer.kind: layer for layer in layers.find(store, session) if used.get(layer.kind) == layer.sha256}
+
+
+def _outlines(session: Session, run: dict[str, Any]) -> list[Area]:
+    """Return the areas with a polygon as they were for a run: its map never changes."""
+    times = reading.as_of_run(run)
+    return areas.find(session, AreaQuery(has_geometry=True, valid_at=times.valid_at, recorded_at=times.recorded_at))
 
 
 def _data_dates(
@@ -152,8 +159,7 @@ def _road_lines(path: Path) -> list[tuple[str, BaseGeometry]]:
 
 def _gaps(session: Session, run_id: str, threshold_id: str, unit: str) -> list[dict[str, Any]]:
     rows = select_gaps(session, GapQuery(run_id=run_id, threshold=threshold_id), limit=_MOST_GAPS_DRAWN)
-    codes = sorted({row.area_code for row in rows if row.area_code})
-    names = {area.code: area.name for area in areas.find(session, AreaQuery(codes=codes))}
+    names = reading.area_names(session, run_id, threshold_id)
     return [features.gap_feature(row, names, unit) for row in rows]
 
 
@@ -203,8 +209,9 @@ def _fingerprint(
     """Return what decides every byte of a map: its run, and the version and scripts that draw it."""
     _path, record = reading.picture_files(store, service_id, run_id)
     with store.reading() as session:
-        # The boundary that is drawn is today's, and so is what is said of the people.
-        outlines = areas.checksum_of(areas.find(session, AreaQuery(has_geometry=True)))
-        people = populations.checksum_of(populations.find(session))
+        # A run found again for another time of the same inputs draws the same outlines; names and sources may differ.
+        run = reading.run_record(store, record["run"])
+        outlines = areas.checksum_of(_outlines(session, run))
+        people = populations.checksum_of(populations.find(session, recorded_at=run["recorded"]))
     parts = [record["run"], threshold_id or "", language, __version__, str(_DRAWING), assets_checksum(), outlines, people]
     return hashlib.sha256("|".join(parts).encode()).hexdigest()

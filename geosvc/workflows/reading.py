@@ -16,12 +16,12 @@ from geosvc.errors import NoFacility, RunNotFound
 from geosvc.geo.grid import MICRO, NOT_REACHED, Grid, Surface
 from geosvc.geo.raster import read_band, write_geotiff
 from geosvc.maps.picture import PICTURE_FILE, PICTURE_RECORD
-from geosvc.registry import layers
-from geosvc.store.areas import newest_area
-from geosvc.store.populations import newest_population
-from geosvc.store.runs import TRIAL, CoverageRow, RunRow, latest_run, select_coverage
+from geosvc.registry import areas, layers, populations
+from geosvc.registry.moments import AsOf, day_of
+from geosvc.store.runs import TRIAL, CoverageRow, RunRow, latest_run, latest_run_id, select_coverage
 from geosvc.workflows import workspace
 from geosvc.workflows.measuring import PEOPLE_FILE, SURFACE_FILE
+from geosvc.workflows.study import figures_of, marks_in_force, tree_of
 from geosvc.workflows.surfaces import count_of, facilities_of, marks_of, nobody, onward_inputs
 
 if TYPE_CHECKING:
@@ -38,29 +38,68 @@ if TYPE_CHECKING:
 def list_services(store: Store) -> list[dict[str, Any]]:
     """Return the services with the state of each: measured by which run, or why not."""
     with store.reading() as session:
-        return [_service_entry(store, session, service) for service in services.find(session)]
+        default = workspace.default_service(session)
+        return [_service_entry(store, session, service, default) for service in services.find(session)]
 
 
 def changed_since(store: Store, session: Session, run: RunRow) -> list[str]:
-    """Return what a run was computed on that is no longer so: facilities, layers, areas, population, service."""
+    """Return what a run was computed on that is no longer so: facilities, layers, areas, population, service.
+
+    A run of another day is compared with what is believed of that day now.
+    """
+    if store.areas is not None:
+        whole = store.everywhere()
+        with whole.reading() as unlimited:
+            return changed_since(whole, unlimited, run)
     used = services.service_from(run.parameters["service"])
     declared = services.get(session, run.service_id)
-    located = [list(each) for each in marks_of(session, declared, located=True)]
-    missing = [one for one, _revision in marks_of(session, declared, located=False)]
-    in_force = {layer.kind: layer.sha256 for layer in layers.find(store, session)}
+    as_of = AsOf(valid_at=run.valid_at, recorded_at=run.known_at)
+    located = [list(each) for each in marks_of(session, declared, located=True, as_of=as_of)]
+    missing = [one for one, _revision in marks_of(session, declared, located=False, as_of=as_of)]
+    in_force = {layer.kind: layer.sha256 for layer in layers.find(store, session, recorded_at=as_of.recorded_at)}
     found = {
         "facilities": located != run.inputs["facilities"] or missing != run.inputs["to_be_located"]
-        or onward_inputs(session, used) != run.inputs.get("then"),
+        or onward_inputs(session, used, as_of) != run.inputs.get("then"),
         "layers": in_force != run.inputs["layers"],
-        "areas": newest_area(session) > run.created_at,
-        "population": newest_population(session) > run.created_at,
+        **_ground_changed(session, run, as_of),
         # A trial differs from its service on purpose: by its pace, and by conditions on top.
         "service": (declared if run.sequence != TRIAL else declared.at_speed(used.speed_kmh).under(used.conditions)) != used,
     }
     return [name for name, changed in found.items() if changed]
 
 
-def _service_entry(store: Store, session: Session, service: Service) -> dict[str, Any]:
+def _ground_changed(session: Session, run: RunRow, as_of: AsOf) -> dict[str, bool]:
+    """Compare areas and people: by which revisions are in force, and only if these differ by what they say."""
+    key = ("in force", as_of)
+    if key not in session.info:
+        session.info[key] = marks_in_force(session, as_of)
+    told = run.marks or {}
+    differ = [name for name, mark in session.info[key].items() if told.get(name) != mark]
+    if not differ:
+        return {"areas": False, "population": False}
+    key = ("checksums", as_of)
+    if key not in session.info:
+        tree = tree_of(session, as_of)
+        session.info[key] = {
+            "areas": areas.checksum_of(tree.areas),
+            "populations": populations.checksum_of(figures_of(session, as_of, tree)),
+            "became": [[link.old, link.new, link.day] for link in tree.became.links],
+        }
+    now = session.info[key]
+    return {
+        "areas": now["areas"] != run.inputs["areas"]["sha256"] or now["became"] != run.inputs.get("became", []),
+        "population": now["populations"] != run.inputs["populations"]["sha256"],
+    }
+
+
+def _service_entry(store: Store, session: Session, service: Service, default: str) -> dict[str, Any]:
+    """Return a service with its state; every page asks for it, so it is remembered until something changes."""
+    key = ("service", service.id, latest_run_id(session, service.id))
+    entry = store.recall(session, key, lambda: _state_of(store, session, service))
+    return {**entry, "is_default": service.id == default}
+
+
+def _state_of(store: Store, session: Session, service: Service) -> dict[str, Any]:
     run = latest_run(session, service.id)
     after = onward_inputs(session, service)
     located = count_of(session, service, located=True)
@@ -70,7 +109,6 @@ def _service_entry(store: Store, session: Session, service: Service) -> dict[str
         "computable": located > 0 and (after is None or bool(after["facilities"])), "run": None if run is None else run.id,
         "measured_at": None if run is None else run.created_at,
         "changed_since": [] if run is None else changed_since(store, session, run),
-        "is_default": service.id == workspace.default_service(session),
     }
 
 
@@ -82,7 +120,7 @@ def service_entry(store: Store, service_id: str) -> dict[str, Any]:
     ServiceNotFound
     """
     with store.reading() as session:
-        return _service_entry(store, session, services.get(session, service_id))
+        return _service_entry(store, session, services.get(session, service_id), workspace.default_service(session))
 
 
 def run_of(session: Session, service_id: str | None, run_id: str | None = None) -> RunRow:
@@ -116,8 +154,19 @@ def run_record(store: Store, run_id: str) -> dict[str, Any]:
     return {
         "id": run.id, "service": run.service_id, "created_at": run.created_at, "version": run.version,
         "checksum": run.checksum, "parameters": run.parameters, "inputs": run.inputs, "notes": run.notes,
-        "summary": run.summary,
+        "summary": run.summary, **times_of_run(run),
     }
+
+
+def times_of_run(run: RunRow) -> dict[str, str]:
+    """Return the day whose facilities and areas a run counts, and the moment at which they were so known."""
+    known = run.known_at or run.created_at
+    return {"datetime": run.valid_at or day_of(run.created_at), "recorded": known}
+
+
+def as_of_run(run: dict[str, Any]) -> AsOf:
+    """Return the times of a run, to read what it was computed on as it was then."""
+    return AsOf(valid_at=run["datetime"], recorded_at=run["recorded"])
 
 
 def coverage_table(
@@ -138,17 +187,22 @@ def coverage_table(
         changed = changed_since(store, session, run)
     wanted = [row for row in rows if level is None or row.level == level]
     return {
-        "service": service.id, "run": run.id, "created_at": run.created_at, "unit": service.shown_unit,
-        "threshold": threshold_entry(service, threshold.id), "notes": run.notes,
+        "service": service.id, "run": run.id, "created_at": run.created_at, **times_of_run(run), "unit": service.shown_unit,
+        "threshold": threshold_entry(service, threshold.id), "people_years": run.summary.get("people_years", []), "notes": run.notes,
         "schematic": is_schematic(run.notes), "changed_since": changed, "rows": [coverage_row(row) for row in wanted],
     }
+
+
+def area_names(session: Session, run_id: str, threshold_id: str) -> dict[str, str]:
+    """Return the names of the areas of a run by code, as they were called then."""
+    return {row.area_code: row.name for row in select_coverage(session, run_id, threshold_id)}
 
 
 def run_notes(store: Store, service_id: str | None, run_id: str | None) -> dict[str, Any]:
     """Return the run that answers and what a reader of its numbers must know."""
     with store.reading() as session:
         run = run_of(session, service_id, run_id)
-    return {"service": run.service_id, "run": run.id, "schematic": is_schematic(run.notes), "notes": run.notes}
+    return {"service": run.service_id, "run": run.id, **times_of_run(run), "schematic": is_schematic(run.notes), "notes": run.notes}
 
 
 def threshold_entry(service: Service, threshold_id: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,9 +19,12 @@ from geosvc.geo.raster import burn, read_people, resample
 from geosvc.geo.vector import read_vector
 from geosvc.measures import metres_from_km
 from geosvc.registry import areas, facilities, layers, populations
+from geosvc.registry.areas import ZONE
 from geosvc.registry.imports.layers import POINTS_FILE, ROADS_FILE, WORLDCOVER, landcover_class_of
 from geosvc.registry.layers import BARRIERS, ELEVATION, LANDCOVER, ROADS, Layer
+from geosvc.registry.moments import PRESENT, AsOf
 from geosvc.registry.road_access import BARRED
+from geosvc.registry.successions import successions
 from geosvc.store.areas import AreaQuery
 from geosvc.store.facilities import FacilityQuery
 from geosvc.travel.ground import Ground, pace_of
@@ -38,7 +42,7 @@ if TYPE_CHECKING:
     from geosvc.geo.crs import BBox
     from geosvc.registry.populations import Population
     from geosvc.settings import Settings
-    from geosvc.store.engine import Store
+    from geosvc.store.engine import Session, Store
     from geosvc.travel import Network
     from geosvc.travel.profiles import TravelProfile
 
@@ -46,23 +50,52 @@ _PIECES_OF_A_CELL = 4
 _HIGHEST_M = 9000.0
 # How a profile rides, and the word of the access rules for it.
 _TRAVELLERS = {"motor": "motor", "walk": "foot", "cycle": "bicycle"}
-_BEST_STATUS = ("census", "survey", "estimate", "schematic")
+
+
+def tree_of(session: Session, as_of: AsOf) -> AreaTree:
+    """Return the areas as they were on a day."""
+    times = AreaQuery(valid_at=as_of.valid_at, recorded_at=as_of.recorded_at)
+    return AreaTree(tuple(areas.find(session, times)), successions(session, as_of))
+
+
+def figures_of(session: Session, as_of: AsOf, tree: AreaTree) -> list[Population]:
+    """Return the figures of people that can speak for a day, told of its divisions."""
+    told = populations.find(session, recorded_at=as_of.recorded_at)
+    return populations.in_codes_of(populations.years_of(told, as_of.day), tree.became, tree.index)
+
+
+def marks_in_force(session: Session, as_of: AsOf) -> dict[str, str]:
+    """Return checksums of which areas and figures of people are in force on a day: quick to compare."""
+    links = [(link.old, link.new, link.day) for link in successions(session, as_of).links]
+    found = {
+        "areas": [areas.marks(session, as_of), links],
+        "populations": [populations.marks(session, recorded_at=as_of.recorded_at), links, as_of.day[:4]],
+    }
+    return {name: hashlib.sha256(repr(each).encode()).hexdigest() for name, each in found.items()}
 
 
 class Study:
-    """Everything that services of one workspace are computed on; parts are made when asked for."""
+    """Everything that services of one workspace are computed on; parts are made when asked for.
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    ``as_of`` is the day on which facilities and areas were so, and the moment at which it was known;
+    people are those of its year or the newest before.
+    """
+
+    def __init__(self, store: Store, settings: Settings, as_of: AsOf = PRESENT) -> None:
         """Read what the workspace holds; files are opened only when needed."""
         self.store = store
         self.settings = settings
+        self.as_of = as_of
         with store.reading() as session:
             self.about: StudySettings = study_settings(session)
             self.title = title_of(session)
-            self.tree = AreaTree(tuple(areas.find(session, AreaQuery())))
-            self.layers: dict[str, Layer] = {layer.kind: layer for layer in layers.find(store, session)}
-            self.populations: list[Population] = populations.find(session)
-            self.to_be_located = facilities.count(session, FacilityQuery(located=False))
+            self.tree = tree_of(session, as_of)
+            self.layers: dict[str, Layer] = {
+                layer.kind: layer for layer in layers.find(store, session, recorded_at=as_of.recorded_at)}
+            self.populations: list[Population] = figures_of(session, as_of, self.tree)
+            self.to_be_located = facilities.count(
+                session, FacilityQuery(located=False, valid_at=as_of.valid_at, recorded_at=as_of.recorded_at))
+            self.marks = marks_in_force(session, as_of)
         self._ridden: tuple[Any, Network | None] = (None, None)
         self._grounds: dict[tuple[bool, tuple[str, ...]], Ground] = {}
         self._networks: dict[tuple[str, tuple[str, ...]], Network] = {}
@@ -324,14 +357,14 @@ class Study:
         )
         return people_from_points(
             lon, lat, people, grid=self.grid, areas=self.tree.areas_of_positions(lon, lat),
-            codes=[row["area_code"] for row in rows], area_index=self.tree.index,
+            codes=[self.tree.code_of(row["area_code"]) for row in rows], area_index=self.tree.index,
         )
 
     def _people_from_figures(self) -> People | None:
         counts = self.figures_in_force()
         with_polygon = {
             i: counts[area.code].people for i, area in enumerate(self.tree.areas)
-            if area.code in counts and area.geometry is not None
+            if area.code in counts and area.geometry is not None and area.level != ZONE  # its people live in divisions too
         }
         if not with_polygon:
             return None
@@ -360,16 +393,18 @@ class Study:
 
     def figures_in_force(self) -> dict[str, Population]:
         """Return, for each area, the newest figure of residents, a census before an estimate."""
-        def order(figure: Population) -> tuple[int, int]:
-            return (figure.year, -_BEST_STATUS.index(figure.status))
+        return populations.in_force(self.populations)
 
-        best: dict[str, Population] = {}
-        for figure in self.populations:
-            if figure.kind == "resident" and (
-                figure.area_code not in best or order(figure) > order(best[figure.area_code])
-            ):
-                best[figure.area_code] = figure
-        return best
+    @property
+    def people_years(self) -> list[int]:
+        """Years of which the people are that a run counts; none where their source does not say it."""
+        layer = self.layers.get("population")
+        if layer is not None:
+            year = layer.summary.get("year")
+            return [] if year is None else [int(year)]
+        used = self.figures_in_force()
+        return sorted({used[area.code].year for area in self.tree.areas
+                       if area.code in used and area.geometry is not None and area.level != ZONE})
 
     def inputs(self) -> dict[str, Any]:
         """Return checksums of all that a surface or a count depends on, but for the facilities."""
@@ -379,4 +414,5 @@ class Study:
             "populations": {"count": len(self.populations), "sha256": populations.checksum_of(self.populations)},
             "layers": {kind: layer.sha256 for kind, layer in sorted(self.layers.items())},
             "schematic_layers": sorted(kind for kind, layer in self.layers.items() if layer.schematic),
+            **({"became": [[link.old, link.new, link.day] for link in links]} if (links := self.tree.became.links) else {}),
         }

@@ -17,6 +17,7 @@ from geosvc.geo.grid import NOT_REACHED, Surface
 from geosvc.measures import microseconds_from_seconds, seconds_from_minutes
 from geosvc.registry import facilities
 from geosvc.registry.facilities import Registered, State
+from geosvc.registry.moments import PRESENT, AsOf
 from geosvc.store.facilities import FacilityQuery
 from geosvc.travel.chain import sum_of_journeys
 from geosvc.travel.ground import gait_of
@@ -71,23 +72,28 @@ class Sources:
     after: Sources | None = None
 
 
-def facilities_of(session: Session, service: Service, *, located: bool | None) -> list[Registered]:
-    """Return the operating facilities that a service counts."""
-    return facilities.find(session, _counted(service, located))
+def facilities_of(
+    session: Session, service: Service, *, located: bool | None, as_of: AsOf = PRESENT
+) -> list[Registered]:
+    """Return the facilities that a service counts: those that operated on a day."""
+    return facilities.find(session, _counted(service, located, as_of))
 
 
-def marks_of(session: Session, service: Service, *, located: bool) -> list[tuple[int, int]]:
-    """Return (id, revision) of the operating facilities that a service counts: for comparing and counting many."""
-    return facilities.marks(session, _counted(service, located))
+def marks_of(session: Session, service: Service, *, located: bool, as_of: AsOf = PRESENT) -> list[tuple[int, int]]:
+    """Return (id, revision) of the facilities that a service counts: for comparing and counting many."""
+    return facilities.marks(session, _counted(service, located, as_of))
 
 
 def count_of(session: Session, service: Service, *, located: bool) -> int:
     """Return how many operating facilities a service counts."""
-    return facilities.count(session, _counted(service, located))
+    return facilities.count(session, _counted(service, located, PRESENT))
 
 
-def _counted(service: Service, located: bool | None) -> FacilityQuery:
-    return FacilityQuery(class_prefixes=list(service.facility_classes), states=[State.OPERATING], located=located)
+def _counted(service: Service, located: bool | None, as_of: AsOf) -> FacilityQuery:
+    return FacilityQuery(
+        class_prefixes=list(service.facility_classes), states=[State.OPERATING], located=located,
+        valid_at=as_of.valid_at, recorded_at=as_of.recorded_at,
+    )
 
 
 def profiles_of(service: Service) -> dict[str, Any]:
@@ -97,12 +103,12 @@ def profiles_of(service: Service) -> dict[str, Any]:
     return {"profile": None if profile is None else asdict(profile), "on_foot": None if on_foot is None else asdict(on_foot)}
 
 
-def onward_inputs(session: Session, service: Service) -> dict[str, Any] | None:
+def onward_inputs(session: Session, service: Service, as_of: AsOf = PRESENT) -> dict[str, Any] | None:
     """Return what a run's record keeps of the journey that follows; None without one."""
     after = services.following(session, service)
     if after is None:
         return None
-    record = {"service": after.as_dict(), **profiles_of(after), "facilities": marks_of(session, after, located=True)}
+    record = {"service": after.as_dict(), **profiles_of(after), "facilities": marks_of(session, after, located=True, as_of=as_of)}
     kept: dict[str, Any] = json.loads(json.dumps(record))  # as the store gives it back, to be compared with
     return kept
 
@@ -146,9 +152,9 @@ def surface_of(
         after = services.following(session, service)
         if after is None:
             return surface, sources
-        there = facilities_of(session, after, located=True)
+        there = facilities_of(session, after, located=True, as_of=study.as_of)
         if not there:
-            raise NoFacility(nobody(after, facilities_of(session, after, located=False)))
+            raise NoFacility(nobody(after, facilities_of(session, after, located=False, as_of=study.as_of)))
     onward, reached = _one_journey(study, after, there, replace(varied, lon=None, lat=None))
     whole = sum_of_journeys(surface.micro, onward.micro, microseconds_from_seconds(seconds_from_minutes(service.between_minutes)))
     nearest = np.where(whole == NOT_REACHED, np.int32(-1), surface.nearest)

@@ -25,6 +25,7 @@ from geosvc.coverage.uncertainty import PERCENTILES, shipped_assumptions
 from geosvc.errors import InvalidParameter, RunNotFound, StoreError, Unsolvable
 from geosvc.geo.raster import write_geotiff
 from geosvc.registry.facilities import PositionMethod
+from geosvc.registry.moments import AsOf
 from geosvc.store.runs import select_coverage
 from geosvc.travel.profiles import travel_profiles
 from geosvc.workflows.draws import Positions, Rows
@@ -120,6 +121,9 @@ def coverage_band(
         If the registry or the layers changed after the run.
     """
     asked = _question(study.store, service_id, threshold_id, run_id, draws, seed, assumptions)
+    as_of = AsOf(valid_at=asked.run.valid_at, recorded_at=asked.run.known_at)
+    if study.as_of != as_of:  # the band of a run of another day is of that day
+        study = Study(study.store, study.settings, as_of)
     known = _stored(study.store, asked)
     if known is not None:
         return known
@@ -192,7 +196,7 @@ class _Drawing:
         self.study, self.asked, self.tell = study, asked, tell
         tell(0.0, "ground")
         with study.store.reading() as session:
-            self.located = facilities_of(session, asked.service, located=True)
+            self.located = facilities_of(session, asked.service, located=True, as_of=study.as_of)
         self.sources: SourcesOfPeople = sources_of_people(study, asked.assumptions)
         self.rows = Rows(study, asked.rows, [each.people for each in self.sources.used])
         surface, placed = surface_of(study, asked.service, self.located, Variation(limit=asked.limit))

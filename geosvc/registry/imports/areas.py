@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from geosvc.registry.areas import Area
 from geosvc.registry.imports.positions import count_of
 from geosvc.registry.imports.report import ImportReport
 from geosvc.registry.imports.tables import Row, plain, read_table
+from geosvc.registry.moments import AsOf
 from geosvc.registry.populations import Population
 from geosvc.store.areas import AreaQuery
 
@@ -29,7 +31,10 @@ _PEOPLE_COLUMNS = ("area_code", "year", "kind", "people", "status", "source")
 _STATUS_WORDS = {"普查": "census", "推算": "estimate", "抽样": "survey", "示意": "schematic"}
 _KIND_WORDS = {"常住": "resident", "户籍": "registered", "常住人口": "resident", "户籍人口": "registered"}
 _SETTLEMENT_WORDS = {"城市": "urban", "城镇": "urban", "农村": "rural", "乡村": "rural"}
+_REASONS_SHOWN = 3
 _TRUE = ("true", "1", "yes", "是")
+# Codes of the members of a zone in one cell; spreadsheets of the field use all of these.
+_BETWEEN_CODES = re.compile(r"[\s,，;；、|]+")
 
 
 def read_areas(
@@ -87,6 +92,7 @@ def _area(row: Row, level: str | None, told: dict[str, Any]) -> Area:
         settlement_class=_settlement_class(plain(cells.get("settlement_class", ""))),
         published_km2=count_of(text_km2, "area_km2") if text_km2 else None,
         geometry=row.geometry,
+        members=tuple(sorted({plain(each) for each in _BETWEEN_CODES.split(cells.get("members", "")) if each})),
         source=cells.get("source") or told.get("source"),
         licence=told.get("licence"),
         review_number=cells.get("review_number") or told.get("review_number") or None,
@@ -110,19 +116,46 @@ def _settlement_class(text: str) -> str | None:
     return _SETTLEMENT_WORDS.get(text, text.lower()) or None
 
 
-def store_areas(session: Session, areas: list[Area], report: ImportReport, *, author: str, origin: str) -> None:
-    """Register areas; a table without polygons leaves those that are there in place, and says so."""
-    kept = 0
+def store_areas(
+    session: Session, areas: list[Area], report: ImportReport, *, author: str, origin: str, valid_from: str | None = None
+) -> None:
+    """Register areas; a table without polygons leaves those that are there in place, and says so.
+
+    Parameters
+    ----------
+    valid_from : str or None
+        The day from which all of them are so; without it what is true today is corrected.
+
+    Raises
+    ------
+    InvalidInput
+        Naming all areas that cannot be taken, or that lie in a ring.
+    """
+    kept, refused = 0, []
     for area in areas:
-        if area.geometry is None:
-            known = registry.find(session, AreaQuery(codes=[area.code], has_geometry=True))
+        if area.geometry is None and not area.members:
+            known = registry.find(session, AreaQuery(codes=[area.code], has_geometry=True, has_members=False, valid_at=valid_from))
             if known:
                 kept += 1
                 area = _with_polygon_of(area, known[0])  # noqa: PLW2901
-        report.changes[registry.save(session, area, author=author, origin=origin)] += 1
-    registry.refuse_rings(session)
+        try:
+            report.changes[registry.save(session, area, author=author, origin=origin, valid_from=valid_from)] += 1
+        except InvalidInput as error:
+            refused.append(str(error))
+    if refused:
+        raise InvalidInput(f"{len(refused)} areas cannot be taken, nothing was stored: {'; '.join(refused[:_REASONS_SHOWN])}")
+    registry.refuse_rings(session, AsOf(valid_at=valid_from))
+    _note_members(session, [area for area in areas if area.members], report, AsOf(valid_at=valid_from))
     if kept:
         report.notes.append(f"{kept} areas keep the polygon that they had: the table has none")
+
+
+def _note_members(session: Session, zones: list[Area], report: ImportReport, as_of: AsOf) -> None:
+    """Say which members of zones are not registered: who lives there is not counted among the people of the zone."""
+    asked = registry.present_codes(session, [code for zone in zones for code in zone.members], as_of)
+    known = {area.code for area in registry.find(session, AreaQuery(codes=asked, valid_at=as_of.valid_at))} if asked else set()
+    if missing := [code for code in asked if code not in known]:
+        report.notes.append(f"{len(missing)} members of zones are not registered as areas: {', '.join(missing[:5])}")
 
 
 def _with_polygon_of(area: Area, known: Area) -> Area:

@@ -2,7 +2,19 @@
 
 from alembic import context
 
-from geosvc.store import areas, audit, facilities, layers, populations, runs, services, study  # noqa: F401
+from geosvc.store import (  # noqa: F401
+    accounts,
+    areas,
+    audit,
+    duplicates,
+    facilities,
+    imports,
+    layers,
+    populations,
+    runs,
+    services,
+    study,
+)
 from geosvc.store.base import Base
 
 context.configure(
