@@ -34,6 +34,71 @@ def duplicates(
     out.print(("1 suspected pair" if matched == 1 else f"{matched} suspected pairs") + f"{f' ({kinds})' if kinds else ''}" + (f", the first {limit} shown" if matched > limit else ""))
 
 
+def merge(
+    keep: Annotated[int, typer.Argument(help="Id of the facility that is kept.")],
+    others: Annotated[list[int], typer.Argument(help="Ids of those that go into it.")],
+    reason: Annotated[str, typer.Option(help="Why, kept in the histories.")],
+    workspace: WorkspaceOption = None,
+    field: Annotated[Optional[list[str]], typer.Option(help="FIELD=ID: whose value is right, such as name=15 or position=15; may be repeated.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say that several facilities are one. It can be taken back with: geosvc unmerge NUMBER."""
+    from geosvc.workflows.duplicates import merge_facilities
+
+    with opened(workspace) as (store, settings):
+        done = merge_facilities(store, keep, others, author=settings.author, reason=reason, origin="cli", fields=_fields(field or []))
+    if as_json:
+        print_json(done)
+        return
+    out.print(f"merge {done['id']}: {', '.join(map(str, done['others']))} went into {keep}; take it back with: geosvc unmerge {done['id']}")
+
+
+def unmerge(
+    number: Annotated[int, typer.Argument(help="Number of the merge.")],
+    workspace: WorkspaceOption = None,
+    reason: Annotated[Optional[str], typer.Option(help="Why, kept in the histories.")] = None,
+    keep_edits: Annotated[bool, typer.Option("--keep-edits", help="Bring the others back although the kept one was changed since; that stays.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a merge back: everything is as it was before."""
+    from geosvc.workflows.duplicates import unmerge_facilities
+
+    with opened(workspace) as (store, settings):
+        done = unmerge_facilities(store, number, author=settings.author, reason=reason, keep_edits=keep_edits)
+    if as_json:
+        print_json(done)
+        return
+    left = f"; left as they are: {', '.join(map(str, done['left']))}" if done["left"] else ""
+    out.print(f"merge {number} is taken back; there again: {', '.join(map(str, done['restored'])) or 'none'}{left}")
+
+
+def not_duplicate(
+    pair: Annotated[tuple[int, int], typer.Argument(help="Ids of the two facilities.")],
+    workspace: WorkspaceOption = None,
+    reason: Annotated[Optional[str], typer.Option(help="Why, kept in the log.")] = None,
+    take_back: Annotated[bool, typer.Option("--take-back", help="Forget an earlier answer: the pair is asked about again.")] = False,
+) -> None:
+    """Say that two facilities are not one; they are not listed again."""
+    from geosvc.workflows.duplicates import answer_pairs, take_back_answers
+
+    with opened(workspace) as (store, settings):
+        if take_back:
+            take_back_answers(store, [pair], author=settings.author, reason=reason)
+        else:
+            answer_pairs(store, [pair], author=settings.author, reason=reason, origin="cli")
+    out.print(f"{pair[0]} and {pair[1]}: " + ("the answer is taken back" if take_back else "two facilities; remembered"))
+
+
+def _fields(told: list[str]) -> dict[str, int]:
+    found = {}
+    for each in told:
+        name, _, number = each.partition("=")
+        if not number.isascii() or not number.isdigit():
+            raise typer.BadParameter(f"--field must be FIELD=ID, such as name=15; got {each!r}")
+        found[name] = int(number)
+    return found
+
+
 def print_pairs(pairs: list[dict[str, Any]]) -> None:
     """Print pairs as a table."""
     table = Table(Column("score", justify="right"), "kind", "facility", "facility", "reasons")

@@ -10,6 +10,8 @@ from importlib.resources import files
 
 from geosvc.errors import InvalidInput
 
+UNCLASSIFIED = "X999"
+
 
 @dataclass(frozen=True)
 class FacilityClass:

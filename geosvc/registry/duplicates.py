@@ -1,8 +1,8 @@
 """Facilities that may be one and the same: suspected pairs, each with a score and its reasons.
 
 Nothing is merged here. Pairs are looked for among facilities that stand near each other, bear the same
-normalised name, or share an identifier; all other pairs are never compared, so that a registry of
-100,000 is looked through in about a minute.
+normalised name or one that sounds the same (靖宇, 静宇), or share an identifier; all other pairs are never
+compared, so that a registry of 100,000 is looked through in seconds.
 
 The score is the weighted mean of what is known of both: name, distance, class, area and address, each
 from 0 to 1. What one of them does not say does not count. Then identifiers and numbers speak: the same
@@ -14,24 +14,24 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from rapidfuzz import fuzz, process
 from scipy.spatial import cKDTree
 
-from geosvc.registry.classes import facility_classes
-from geosvc.registry.name_parts import NameParts, kind_of_part, parts_of, plain_name
+from geosvc.language import words
+from geosvc.registry.classes import UNCLASSIFIED, facility_classes
+from geosvc.registry.name_parts import NameParts, is_station_of, kind_of_part, parts_of, plain_name, sound_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from numpy.typing import NDArray
-
-    from geosvc.registry.facilities import Facility
 
 MIN_SCORE = 0.8
 NEAR_M = 300.0  # facilities this near are compared whatever they are called
@@ -44,8 +44,9 @@ _PARTS_ALIKE = 90.0  # of 100: 门诊综合楼 and 门诊楼 are one, 消化科 
 _WEIGHT_OF_A_KIND = 0.3  # a name that says only the kind (卫生室, 口腔诊所) is little evidence
 _WHOLE_AND_PART = 0.9
 _NAME_AT_LEAST = 55.0  # of 100: less alike than this nobody takes for one
+_SOUNDS_ALIKE = 0.9  # 靖宇镇卫生院 and 静宇镇卫生院: a slip of the input method
 _CODES = ("uscc", "licence")
-_UNCLASSIFIED = "X999"
+_NAME, _SOUND = "name", "sound"
 
 
 class PairKind(StrEnum):
@@ -70,6 +71,27 @@ class Reason:
         return {"code": self.code, "value": round(self.value, 3), "zh": self.zh, "en": self.en}
 
 
+class Described(Protocol):
+    """What is compared of a facility; longitude and latitude are degrees, both None when it is to be located."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def class_code(self) -> str: ...  # noqa: D102
+    @property
+    def lon(self) -> float | None: ...  # noqa: D102
+    @property
+    def lat(self) -> float | None: ...  # noqa: D102
+    @property
+    def area_code(self) -> str | None: ...  # noqa: D102
+    @property
+    def address(self) -> str | None: ...  # noqa: D102
+    @property
+    def identifiers(self) -> list[dict[str, str]]: ...  # noqa: D102
+    @property
+    def aliases(self) -> list[str]: ...  # noqa: D102
+
+
 @dataclass(frozen=True)
 class Comparison:
     """How alike two facilities are: a score from 0 to 1, what they are suspected to be, and why."""
@@ -89,12 +111,13 @@ class Pair:
     comparison: Comparison
 
 
-def compare(one: Facility, other: Facility, *, places: frozenset[str] = frozenset()) -> Comparison:
+def compare(one: Described, other: Described, *, places: frozenset[str] = frozenset()) -> Comparison:
     """Return how alike two facilities are.
 
     Parameters
     ----------
-    one, other : Facility
+    one, other : Described
+        Such as :class:`~geosvc.registry.facilities.Facility`.
     places : frozenset of str
         Names of areas that names of facilities begin with (:func:`~geosvc.registry.name_parts.places_of`).
 
@@ -107,7 +130,7 @@ def compare(one: Facility, other: Facility, *, places: frozenset[str] = frozense
     >>> same.score, str(same.kind)
     (1.0, 'duplicate')
     """
-    mine, theirs = parts_of(one.name, places), parts_of(other.name, places)
+    mine, theirs = _named(one, places), _named(other, places)
     named = _name_reason(mine, theirs)
     distance = _apart_m(one, other)
     told = [named, *filter(None, (
@@ -120,7 +143,7 @@ def compare(one: Facility, other: Facility, *, places: frozenset[str] = frozense
         score = score + (1 - score) * 0.7 if same.value else score * 0.6
     if _two_parts(mine, theirs):
         first, second = sorted((mine.part, theirs.part))
-        told.append(Reason("parts", 0.0, f"同一机构的两个部分：{first}、{second}", f"two parts of one: {first}, {second}"))
+        told.append(_reason("parts", 0.0, "why_two_parts", first=first, second=second))
         score *= 0.6
     if mine.numbers != theirs.numbers and mine.numbers and theirs.numbers and not (mine.numbers < theirs.numbers or theirs.numbers < mine.numbers):
         told.append(_numbers_reason(mine.numbers, theirs.numbers))
@@ -129,126 +152,185 @@ def compare(one: Facility, other: Facility, *, places: frozenset[str] = frozense
 
 
 def find_pairs(
-    facilities: Sequence[Facility], *, min_score: float = MIN_SCORE, places: frozenset[str] = frozenset(),
+    facilities: Sequence[Described], *, min_score: float = MIN_SCORE, places: frozenset[str] = frozenset(),
     involving: NDArray[np.bool_] | None = None,
 ) -> list[Pair]:
     """Return the suspected pairs among facilities, the most alike first.
 
     Parameters
     ----------
-    facilities : sequence of Facility
+    facilities : sequence of Described
     min_score : float
     places : frozenset of str
         See :func:`compare`.
     involving : array of bool, optional
         Only pairs in which at least one of the two is marked.
     """
-    candidates = _candidates(facilities, places, involving)
-    if not len(candidates):
-        return []
-    likely = candidates[_names_alike(facilities, candidates, places)]
-    pairs = []
-    for first, second in likely.tolist():
-        comparison = compare(facilities[first], facilities[second], places=places)
-        if comparison.score >= min_score:
-            pairs.append(Pair(first, second, comparison))
-    return sorted(pairs, key=lambda pair: (-pair.comparison.score, pair.first, pair.second))
+    blocks = Blocks(places)
+    for number, one in enumerate(facilities):
+        blocks.put(number, one)
+    return blocks.pairs(min_score, None if involving is None else np.flatnonzero(involving).tolist())
 
 
 # -- blocking --------------------------------------------------------------------------------
 
 
-def _candidates(facilities: Sequence[Facility], places: frozenset[str], involving: NDArray[np.bool_] | None) -> NDArray[np.int64]:
-    """Return the pairs (i < j) worth a look, each once."""
-    found = [_near(facilities, NEAR_M), *_of_one_name(facilities, places), *_of_one_identifier(facilities)]
-    pairs = np.concatenate([np.sort(np.asarray(each, np.int64).reshape(-1, 2), axis=1) for each in found])
-    if involving is not None:
-        pairs = pairs[involving[pairs].any(axis=1)]
-    return np.unique(pairs, axis=0)
+class Blocks:
+    """Facilities by number, put into groups of those worth comparing; one can be changed alone.
 
+    Parameters
+    ----------
+    places : frozenset of str
+        See :func:`compare`.
+    """
 
-def _near(facilities: Sequence[Facility], radius_m: float, places: Sequence[int] | None = None) -> NDArray[np.int64]:
-    """Return the pairs that stand within a radius, by chords through the Earth."""
-    chosen = range(len(facilities)) if places is None else places
-    located = [index for index in chosen if facilities[index].lon is not None]
-    if len(located) < 2:
-        return np.empty((0, 2), np.int64)
-    lon, lat = np.radians(np.array([[facilities[index].lon, facilities[index].lat] for index in located], np.float64)).T
-    points = _EARTH_RADIUS_M * np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
-    pairs = cKDTree(points).query_pairs(radius_m, output_type="ndarray")
-    near: NDArray[np.int64] = np.asarray(located, np.int64)[pairs]
-    return near
+    def __init__(self, places: frozenset[str] = frozenset()) -> None:
+        self.places = places
+        self.facilities: dict[int, Described] = {}
+        self._groups: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
 
+    def put(self, number: int, one: Described) -> None:
+        """Add a facility, or put another state of it in its place."""
+        self.remove(number)
+        self.facilities[number] = one
+        for key in self._keys(one):
+            self._groups[key].add(number)
 
-def _of_one_name(facilities: Sequence[Facility], places: frozenset[str]) -> Iterable[Any]:
-    groups: defaultdict[str, list[int]] = defaultdict(list)
-    for index, each in enumerate(facilities):
-        groups[(parts := parts_of(each.name, places)).owner + parts.part].append(index)
-    for members in groups.values():
-        if len(members) > 1:
-            yield _near(facilities, SAME_NAME_M, members)
-            yield from _unlocated(facilities, members)
+    def remove(self, number: int) -> None:
+        """Forget a facility, if it is known."""
+        old = self.facilities.pop(number, None)
+        for key in () if old is None else self._keys(old):
+            members = self._groups[key]
+            members.discard(number)
+            if not members:
+                del self._groups[key]
 
+    def candidates(self, touching: Collection[int] | None = None) -> NDArray[np.int64]:
+        """Return the pairs (smaller number first) worth a look, each once; with ``touching`` those with one of these only."""
+        marked = None if touching is None else frozenset(touching)
+        found = [self._near(NEAR_M, list(self.facilities), marked)]
+        keys = self._groups if marked is None else {key for number in marked for key in self._keys(self.facilities[number])}
+        for key in keys:
+            if len(members := self._groups[key]) > 1:
+                found += self._of_group(key[0], sorted(members), marked)
+        pairs = np.concatenate([np.sort(np.asarray(each, np.int64).reshape(-1, 2), axis=1) for each in found])
+        if marked is not None:
+            pairs = pairs[np.isin(pairs, sorted(marked)).any(axis=1)]
+        return np.unique(pairs, axis=0)
 
-def _unlocated(facilities: Sequence[Facility], members: list[int]) -> Iterable[Any]:
-    """Pair those without a position with all others of the name, of a frequent name within one area only."""
-    if all(facilities[index].located for index in members):
-        return
-    if len(members) <= _LARGEST_GROUP:
+    def pairs(self, min_score: float, touching: Collection[int] | None = None) -> list[Pair]:
+        """Return the suspected pairs, the most alike first; with ``touching`` those with one of these only."""
+        candidates = self.candidates(touching)
+        if not len(candidates):
+            return []
+        found = []
+        for first, second in candidates[self._names_alike(candidates)].tolist():
+            comparison = compare(self.facilities[first], self.facilities[second], places=self.places)
+            if comparison.score >= min_score:
+                found.append(Pair(first, second, comparison))
+        return sorted(found, key=lambda pair: (-pair.comparison.score, pair.first, pair.second))
+
+    def _keys(self, one: Described) -> set[tuple[str, str]]:
+        found = set()
+        for name in (one.name, *one.aliases):
+            parts = parts_of(name, self.places)
+            called = parts.owner + parts.part
+            found |= {(_NAME, called), (_SOUND, sound_of(called))}
+        return found | {(pair["scheme"], pair["value"].upper()) for pair in one.identifiers if pair["scheme"] in _CODES}
+
+    def _of_group(self, kind: str, members: list[int], marked: frozenset[int] | None) -> Iterator[Any]:
+        if kind == _SOUND:  # those of one name sound alike, too
+            yield self._near(SAME_NAME_M, members, marked)
+            yield from self._unlocated(members, in_one_area=True)
+        elif kind == _NAME:
+            yield from self._unlocated(members, in_one_area=len(members) > _LARGEST_GROUP)
+        elif len(members) <= _LARGEST_GROUP:
+            yield list(combinations(members, 2))
+
+    def _near(self, radius_m: float, members: Sequence[int], marked: frozenset[int] | None) -> NDArray[np.int64]:
+        """Return the pairs that stand within a radius, by chords through the Earth."""
+        located = np.array([number for number in members if self.facilities[number].lon is not None], np.int64)
+        if len(located) < 2:
+            return np.empty((0, 2), np.int64)
+        degrees = [(self.facilities[number].lon, self.facilities[number].lat) for number in located.tolist()]
+        lon, lat = np.radians(np.array(degrees, np.float64)).T
+        points = _EARTH_RADIUS_M * np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+        if marked is None:
+            pairs: NDArray[np.int64] = located[cKDTree(points).query_pairs(radius_m, output_type="ndarray")]
+            return pairs
+        chosen = np.flatnonzero(np.isin(located, sorted(marked)))
+        found = cKDTree(points).query_ball_point(points[chosen], radius_m)
+        near = [(located[one], located[other]) for one, others in zip(chosen, found, strict=True) for other in others if other != one]
+        return np.array(near, np.int64).reshape(-1, 2)
+
+    def _unlocated(self, members: list[int], *, in_one_area: bool) -> Iterator[list[tuple[int, int]]]:
+        """Pair those without a position with all others, or with those of their area only."""
+        if all(self.facilities[number].lon is not None for number in members):
+            return
         blocks = [members]
-    else:
-        by_area: defaultdict[str, list[int]] = defaultdict(list)
-        for index in members:
-            if code := facilities[index].area_code:
-                by_area[code].append(index)
-        blocks = [each for each in by_area.values() if len(each) <= _LARGEST_GROUP]
-    for block in blocks:
-        pairs = [(i, j) for at, i in enumerate(block) for j in block[at + 1:] if not (facilities[i].located and facilities[j].located)]
-        if pairs:
-            yield pairs
+        if in_one_area:
+            by_area: defaultdict[str, list[int]] = defaultdict(list)
+            for number in members:
+                if code := self.facilities[number].area_code:
+                    by_area[code].append(number)
+            blocks = [each for each in by_area.values() if len(each) <= _LARGEST_GROUP]
+        for block in blocks:
+            yield [(i, j) for i, j in combinations(block, 2) if self.facilities[i].lon is None or self.facilities[j].lon is None]
 
-
-def _of_one_identifier(facilities: Sequence[Facility]) -> Iterable[Any]:
-    groups: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
-    for index, each in enumerate(facilities):
-        for pair in each.identifiers:
-            if pair["scheme"] in _CODES:
-                groups[(pair["scheme"], pair["value"])].append(index)
-    for members in groups.values():
-        if 1 < len(members) <= _LARGEST_GROUP:
-            yield [(i, j) for at, i in enumerate(members) for j in members[at + 1:]]
-
-
-def _names_alike(facilities: Sequence[Facility], pairs: NDArray[np.int64], places: frozenset[str]) -> NDArray[np.bool_]:
-    """Return which pairs are named alike enough to be looked at closely; a shared identifier suffices."""
-    names = [parts_of(each.name, places) for each in facilities]
-    owners = np.array([each.owner for each in names], dtype=object)
-    full = np.array(["".join([each.owner, each.part, *each.aliases]) for each in names], dtype=object)
-    first, second = pairs.T
-    alike: NDArray[np.bool_] = np.zeros(len(pairs), bool)
-    for told in (owners, full):
-        for scorer in (fuzz.ratio, fuzz.partial_ratio):
-            alike |= process.cpdist(told[first], told[second], scorer=scorer, score_cutoff=_NAME_AT_LEAST, dtype=np.float32) > 0
-    codes = [frozenset(pair["value"] for pair in each.identifiers if pair["scheme"] in _CODES) for each in facilities]
-    shared = [bool(codes[i] and codes[i] & codes[j]) for i, j in pairs.tolist()]
-    alike |= np.array(shared, bool)
-    return alike
+    def _names_alike(self, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which pairs are named alike enough to be looked at closely; a shared identifier suffices."""
+        numbers = np.unique(pairs)
+        first, second = np.searchsorted(numbers, pairs).T
+        known = [self.facilities[number] for number in numbers.tolist()]
+        names = [_named(each, self.places) for each in known]
+        owners = np.array([each.owner for each in names], dtype=object)
+        full = np.array(["".join([each.owner, each.part, *each.aliases]) for each in names], dtype=object)
+        alike: NDArray[np.bool_] = np.zeros(len(pairs), bool)
+        for told in (owners, full):
+            for scorer in (fuzz.ratio, fuzz.partial_ratio):
+                alike |= process.cpdist(told[first], told[second], scorer=scorer, score_cutoff=_NAME_AT_LEAST, dtype=np.float32) > 0
+        sounds = np.array([sound_of(each.owner) for each in names], dtype=object)
+        alike |= sounds[first] == sounds[second]
+        codes = [frozenset(pair["value"].upper() for pair in each.identifiers if pair["scheme"] in _CODES) for each in known]
+        shared = [bool(codes[i] and codes[i] & codes[j]) for i, j in zip(first.tolist(), second.tolist(), strict=True)]
+        alike |= np.array(shared, bool)
+        return alike
 
 
 # -- reasons ---------------------------------------------------------------------------------
+
+
+def _reason(code: str, value: float, word: str, /, **blanks: Any) -> Reason:
+    """Return a reason in the words of both languages; a blank that differs is a pair of the two."""
+    zh, en = (
+        words(language)[word].format(**{name: each[at] if isinstance(each, tuple) else each for name, each in blanks.items()})
+        for at, language in enumerate(("zh", "en"))
+    )
+    return Reason(code, value, zh, en)
+
+
+def _named(one: Described, places: frozenset[str]) -> NameParts:
+    """Return the parts of a facility's name; the whole names by which it is also known stand beside it."""
+    parts = parts_of(one.name, places)
+    if not one.aliases:
+        return parts
+    known = (parts_of(name, places) for name in one.aliases)
+    return replace(parts, aliases=(*parts.aliases, *(each.owner for each in known if each.part == parts.part)))
 
 
 def _name_reason(one: NameParts, other: NameParts) -> Reason:
     value = _owners_alike(one, other)
     if one.part == other.part:
         if value == 1.0:
-            return Reason("name", 1.0, "名称相同（规范化后）", "the same name (normalised)")
+            return _reason("name", 1.0, "why_same_name")
+        if _sound_alike(one, other):
+            first, second = sorted((one.owner, other.owner))
+            return _reason("name", value, "why_same_sound", first=first, second=second)
     elif one.part and other.part:
         value *= fuzz.ratio(one.part, other.part) / 200 + 0.5
     elif value > _WHOLE_AND_PART:
-        value = _WHOLE_AND_PART
-        return Reason("name", value, f"一个名称是另一个的一部分（{one.part or other.part}）", f"one is named as a part of the other ({one.part or other.part})")
-    return Reason("name", value, f"名称相似度 {value:.0%}", f"names {value:.0%} alike")
+        return _reason("name", _WHOLE_AND_PART, "why_part_of", part=one.part or other.part)
+    return _reason("name", value, "why_names_alike", share=f"{value:.0%}")
 
 
 def _owners_alike(one: NameParts, other: NameParts) -> float:
@@ -258,6 +340,8 @@ def _owners_alike(one: NameParts, other: NameParts) -> float:
         return 1.0
     if mine & theirs:
         return 0.95
+    if _sound_alike(one, other):
+        return _SOUNDS_ALIKE
     value = fuzz.ratio(one.owner, other.owner) / 100
     if one.core and other.core:
         # 口腔门诊部 is half of many names: what is not the kind decides.
@@ -266,12 +350,23 @@ def _owners_alike(one: NameParts, other: NameParts) -> float:
     return min(value, 0.6)
 
 
+def _sound_alike(one: NameParts, other: NameParts) -> bool:
+    """Return whether two names are written differently and read the same; of numbers and Latin letters there is no sound."""
+    return (
+        one.owner != other.owner and len(one.owner) == len(other.owner) and min(len(one.core), len(other.core)) > 1
+        and not one.owner.isascii() and sound_of(one.owner) == sound_of(other.owner)
+    )
+
+
 def _weight_of_name(one: NameParts, other: NameParts) -> float:
     return _WEIGHTS["name"] if one.core and other.core else _WEIGHT_OF_A_KIND
 
 
 def _kind_of(one: NameParts, other: NameParts) -> PairKind:
     """Return what the two are to each other, from the parts that their names say."""
+    known_alike = not {one.owner, *one.aliases}.isdisjoint({other.owner, *other.aliases})
+    if not known_alike and (is_station_of(one.owner, other.owner) or is_station_of(other.owner, one.owner)):
+        return PairKind.BRANCH
     if one.part == other.part or (one.part and other.part and not _two_parts(one, other)):
         return PairKind.DUPLICATE
     kinds = {kind_of_part(each.part, each.owner) for each in (one, other) if each.part}
@@ -290,10 +385,10 @@ def _distance_reason(distance_m: float | None) -> Reason | None:
         value = 1.0
     else:
         value = max(0.0, 1 - math.log(distance_m / _SAME_PLACE_M) / math.log(_FAR_M / _SAME_PLACE_M))
-    return Reason("distance", value, f"相距 {distance_m:,.0f} 米", f"{distance_m:,.0f} m apart")
+    return _reason("distance", value, "why_distance", metres=f"{distance_m:,.0f}")
 
 
-def _apart_m(one: Facility, other: Facility) -> float | None:
+def _apart_m(one: Described, other: Described) -> float | None:
     if one.lon is None or one.lat is None or other.lon is None or other.lat is None:
         return None
     lat1, lat2 = math.radians(one.lat), math.radians(other.lat)
@@ -303,46 +398,46 @@ def _apart_m(one: Facility, other: Facility) -> float | None:
 
 @cache
 def _class_reason(one: str, other: str) -> Reason | None:
-    if _UNCLASSIFIED in (one, other) and one != other:
+    if UNCLASSIFIED in (one, other) and one != other:
         return None
     if one == other:
-        return Reason("class", 1.0, "类别相同", "the same class")
+        return _reason("class", 1.0, "why_same_class")
     mine, theirs = facility_classes()[one], facility_classes()[other]
     value = 0.7 if mine.group == theirs.group else 0.4 if one[0] == other[0] else 0.0
     first, second = sorted((mine, theirs), key=lambda each: each.code)
-    return Reason("class", value, f"类别不同：{first.zh}、{second.zh}", f"classes differ: {first.en}, {second.en}")
+    return _reason("class", value, "why_other_class", first=(first.zh, first.en), second=(second.zh, second.en))
 
 
-def _area_reason(one: Facility, other: Facility) -> Reason | None:
+def _area_reason(one: Described, other: Described) -> Reason | None:
     if not one.area_code or not other.area_code:
         return None
     shorter, longer = sorted((one.area_code.rstrip("0"), other.area_code.rstrip("0")), key=len)
     if longer.startswith(shorter):
-        return Reason("area", 1.0, "区划相同", "the same area")
-    return Reason("area", 0.5 if one.area_code[:6] == other.area_code[:6] else 0.0, "区划不同", "areas differ")
+        return _reason("area", 1.0, "why_same_area")
+    return _reason("area", 0.5 if one.area_code[:6] == other.area_code[:6] else 0.0, "why_other_area")
 
 
-def _address_reason(one: Facility, other: Facility) -> Reason | None:
+def _address_reason(one: Described, other: Described) -> Reason | None:
     if not one.address or not other.address:
         return None
     mine, theirs = plain_name(one.address), plain_name(other.address)
     value = (fuzz.ratio(mine, theirs) / 100) ** 2
     if mine == theirs:
-        return Reason("address", 1.0, "地址相同", "the same address")
-    return Reason("address", value, f"地址相似度 {value:.0%}", f"addresses {value:.0%} alike")
+        return _reason("address", 1.0, "why_same_address")
+    return _reason("address", value, "why_addresses_alike", share=f"{value:.0%}")
 
 
-def _identifier_reason(one: Facility, other: Facility) -> Reason | None:
+def _identifier_reason(one: Described, other: Described) -> Reason | None:
     mine = {(each["scheme"], each["value"].upper()) for each in one.identifiers if each["scheme"] in _CODES}
     theirs = {(each["scheme"], each["value"].upper()) for each in other.identifiers if each["scheme"] in _CODES}
     if mine & theirs:
         scheme, value = min(mine & theirs)
-        return Reason("identifier", 1.0, f"同一代码 {value}", f"the same {scheme} {value}")
+        return _reason("identifier", 1.0, "why_same_code", scheme=scheme, code=value)
     if {scheme for scheme, _ in mine} & {scheme for scheme, _ in theirs}:
-        return Reason("identifier", 0.0, "代码不同", "codes differ")
+        return _reason("identifier", 0.0, "why_other_code")
     return None
 
 
 def _numbers_reason(one: frozenset[str], other: frozenset[str]) -> Reason:
     told = " / ".join(sorted("、".join(sorted(each, key=int)) for each in (one, other)))
-    return Reason("numbers", 0.0, f"名称中的序号不同：{told}", f"numbers in the names differ: {told}")
+    return _reason("numbers", 0.0, "why_other_numbers", numbers=told)

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 _BRACKETS = re.compile(r"[(\[【〔<《]([^)\]】〕>》]*)[)\]】〕>》]")
 _SEPARATORS = re.compile(r"[\s·•.,,、。:;/|_\"'“”‘’*&+~-]+")
@@ -23,6 +23,8 @@ _OWNER = re.compile(r"(.{2,}(?:医院|卫生院|卫生服务中心|防治[所院
 _STATUS = re.compile(r"暂停营业|停业|歇业|装修中?|筹建中?|在建|试营业|营业中|新|总部|本部")
 _FULL_NAME = re.compile(r".{2,}(?:医院|卫生院|卫生服务中心|卫生服务站|卫生室|诊所|门诊部|防治[所院]|保健[所院]|[\u4e00-\u9fff]院)")
 _OWNER_ONLY = re.compile(r".{2,}(?:医院|卫生院|卫生服务中心)")
+_STATION = re.compile(r"(?:卫生服务[站点]|卫生[室站所])$")
+_CENTRE = re.compile(r"(?:卫生服务中心|医院|卫生院)$")
 _LARGE = ("医院", "卫生院", "中心")
 _AFFILIATION = re.compile(r"^.{0,8}?(?:大学|学院|海军|武警|解放军|部队).{0,9}?附属(?:医院)?")
 _BRANCH = re.compile(
@@ -144,6 +146,36 @@ def _without_places(text: str, places: frozenset[str]) -> str:
         if not _KINDS.sub("", rest):
             return (_SUFFIX.sub("", longest) if len(longest) > 2 else longest) + rest
         text = rest
+
+
+@lru_cache(maxsize=262144)
+def sound_of(text: str) -> str:
+    """Return how a text is read, in pinyin without tones; each character by its commonest reading.
+
+    Examples
+    --------
+    >>> sound_of("靖宇镇") == sound_of("静宇镇"), sound_of("第1诊所")
+    (True, 'di 1 zhen suo')
+    """
+    return " ".join(map(_syllable, text))
+
+
+@cache
+def _syllable(character: str) -> str:
+    from pypinyin import lazy_pinyin  # noqa: PLC0415  slow to import
+
+    return lazy_pinyin(character)[0] if character >= "\u3400" else character
+
+
+def is_station_of(owner: str, centre: str) -> bool:
+    """Return whether one name is that of a station or a village clinic where the other is of a centre or a hospital.
+
+    Examples
+    --------
+    >>> is_station_of("小东门街道府谷社区卫生服务站", "小东门街道社区卫生服务中心")
+    True
+    """
+    return bool(_STATION.search(owner)) and bool(_CENTRE.search(centre))
 
 
 def places_of(addresses: Iterable[str | None], areas: Iterable[str] = ()) -> frozenset[str]:

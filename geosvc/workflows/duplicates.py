@@ -1,53 +1,85 @@
-"""Suspected duplicates of the registry: two facilities, a score, and the reasons for it."""
+"""Suspected duplicates of the registry, and what people decide about them: two are one, or they are not."""
 
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, OrderedDict
+from contextlib import contextmanager
+from dataclasses import asdict
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from geosvc.errors import InvalidParameter
-from geosvc.registry import areas, facilities
+from geosvc.errors import InvalidInput, InvalidParameter
+from geosvc.registry import answers, areas, facilities, history, merging
+from geosvc.registry.answers import NOT_DUPLICATE
 from geosvc.registry.classes import facility_classes
-from geosvc.registry.duplicates import MIN_SCORE, Pair, PairKind, find_pairs
+from geosvc.registry.duplicates import MIN_SCORE, Comparison, PairKind, compare, find_pairs
+from geosvc.registry.merging import CHOOSABLE, merge_of, merged, merged_into
 from geosvc.registry.name_parts import places_of
+from geosvc.registry.suspects import LOWEST_SCORE, Known, Suspects
 from geosvc.store.areas import AreaQuery
+from geosvc.store.duplicates import count_answers, count_merges, select_answers, select_merges
 from geosvc.store.facilities import FacilityQuery
+from geosvc.workflows.finding import is_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from geosvc.registry.facilities import Facility, Registered
+    from geosvc.registry.merging import Merge
+    from geosvc.store.duplicates import DuplicateAnswerRow
     from geosvc.store.engine import Session, Store
 
-LOWEST_SCORE = 0.6  # below it almost every pair is of two neighbours
+__all__ = [
+    "LOWEST_SCORE", "MIN_SCORE", "Queue", "answer_pairs", "count_kinds", "count_open", "duplicates_page", "merge_facilities",
+    "place_names", "preview_merge", "queue_page", "suspected_of", "take_back_answers", "unmerge_facilities", "where_it_went",
+]
+
 _LEVELS_IN_NAMES = ("province", "prefecture", "county")
+_MOST_AT_ONCE = 500
+_SCOPES_KEPT = 8
 _Page = tuple[list[dict[str, Any]], int, str | None]
+_Key = tuple[float, int, int]
 
 
-class _Found:
-    """The pairs of one state of a registry."""
+class Queue(StrEnum):
+    """Which pairs: those that wait for an answer, those that were said to be two, those that were merged."""
 
-    def __init__(self, session: Session) -> None:
-        registered = facilities.find(session, FacilityQuery())
-        self.pairs = [
-            pair_of(pair, registered)
-            for pair in find_pairs([each.facility for each in registered], min_score=LOWEST_SCORE, places=place_names(session, registered))
-        ]
+    OPEN = "open"
+    NOT_DUPLICATE = "not_duplicate"
+    MERGED = "merged"
 
 
-# Of each open workspace the pairs of its newest state: pages of one list are not computed one by one.
-_found: WeakKeyDictionary[Store, tuple[int, _Found]] = WeakKeyDictionary()
+# Of each workspace, as far as somebody may read it: an edit costs what it changes, not all over again.
+_kept: OrderedDict[tuple[str, tuple[str, ...] | None], Suspects] = OrderedDict()
 _lock = threading.Lock()
 
 
+@contextmanager
+def _suspects(store: Store) -> Iterator[tuple[Session, Suspects]]:
+    """Give a reading session and the pairs that it may see, up to date; one at a time."""
+    key = (str(store.folder.resolve()), store.areas)
+    with _lock, store.reading() as session:
+        kept = _kept.setdefault(key, Suspects())
+        _kept.move_to_end(key)
+        while len(_kept) > _SCOPES_KEPT:
+            _kept.popitem(last=False)
+        kept.refresh(session)
+        yield session, kept
+
+
+# -- reading ---------------------------------------------------------------------------------
+
+
 def duplicates_page(
-    store: Store, *, min_score: float = MIN_SCORE, kind: str | None = None, cursor: str | None = None, limit: int | None = None
+    store: Store, *, min_score: float = MIN_SCORE, kind: str | None = None, area: str | None = None, cursor: str | None = None,
+    limit: int | None = None,
 ) -> _Page:
-    """Return (pairs, number matched, cursor of the next page or None), the most alike first.
+    """Return (open pairs, number matched, cursor of the next page or None), the most alike first.
+
+    A pair that somebody said to be two is not among them (see :mod:`geosvc.registry.answers`).
 
     Raises
     ------
@@ -59,25 +91,84 @@ def duplicates_page(
     if kind is not None and kind not in set(PairKind):
         raise InvalidParameter(f"kind must be one of {', '.join(PairKind)}; got {kind!r}")
     after = _key_of_cursor(cursor)
-    matched = [each for each in _pairs(store) if each["score"] >= min_score and (kind is None or each["kind"] == kind)]
-    rest = matched if after is None else [each for each in matched if _key(each) > after]
-    page = rest if limit is None else rest[:limit]
+    with _suspects(store) as (session, suspects):
+        asked_again = answers.still_answered(session, suspects)
+        matched = [
+            key for key in suspects.ordered
+            if -key[0] >= min_score and key[1:] not in asked_again.standing
+            and (kind is None or suspects.pairs[key[1:]].kind == kind)
+            and (area is None or any((suspects[number].area_code or "").startswith(area) for number in key[1:]))
+        ]
+        rest = matched if after is None else [key for key in matched if key > after]
+        page = rest if limit is None else rest[:limit]
+        told = [_pair(suspects, key[1:], suspects.pairs[key[1:]], asked_again.again.get(key[1:])) for key in page]
     following = _cursor_of(page[-1]) if page and len(page) < len(rest) else None
-    return page, len(matched), following
+    return told, len(matched), following
+
+
+def queue_page(
+    store: Store, *, state: str = Queue.OPEN, min_score: float = MIN_SCORE, kind: str | None = None, area: str | None = None,
+    cursor: str | None = None, limit: int,
+) -> _Page:
+    """Return (entries, number matched, cursor of the next page or None) of one of the three queues.
+
+    ``open``: pairs as of :func:`duplicates_page`; one that is asked again holds its earlier answer.
+    ``not_duplicate``: answered pairs, newest first, each with its ``answer`` (id, at, author, reason).
+    ``merged``: merges, newest first, each with the kept facility and the others as they were.
+
+    Raises
+    ------
+    InvalidParameter
+    """
+    if state not in set(Queue):
+        raise InvalidParameter(f"state must be one of {', '.join(Queue)}; got {state!r}")
+    if state == Queue.OPEN:
+        return duplicates_page(store, min_score=min_score, kind=kind, area=area, cursor=cursor, limit=limit)
+    return (_answered if state == Queue.NOT_DUPLICATE else _merges)(store, area, _before(cursor), limit)
+
+
+def _answered(store: Store, area: str | None, before: int | None, limit: int) -> _Page:
+    with _suspects(store) as (session, suspects):
+        matched = count_answers(session, area_prefix=area)
+        rows = select_answers(session, area_prefix=area, before=before, limit=limit + 1)
+        known = _known(session, {number for row in rows for number in row.facility_ids})
+        told = []
+        for row in rows[:limit]:
+            first, second = known.get(row.first_id), known.get(row.second_id)
+            if first is None or second is None:  # not there today: it begins later, or ended
+                matched -= 1
+                continue
+            told.append({
+                **_told(compare(first, second, places=suspects.places)), "first": _brief(row.first_id, first), "second": _brief(row.second_id, second),
+                "answer": _answer(row),
+            })
+    return told, matched, str(rows[limit - 1].id) if len(rows) > limit else None
+
+
+def _merges(store: Store, area: str | None, before: int | None, limit: int) -> _Page:
+    with store.reading() as session:
+        matched = count_merges(session, area_prefix=area)
+        rows = select_merges(session, area_prefix=area, before=before, limit=limit + 1)
+        told = [_merge_entry(session, merge_of(row)) for row in rows[:limit]]
+    return told, matched, str(rows[limit - 1].id) if len(rows) > limit else None
+
+
+def _merge_entry(session: Session, one: Merge) -> dict[str, Any]:
+    kept = _known(session, {one.kept_id}).get(one.kept_id)
+    return {
+        **one.as_dict(), "kept": None if kept is None else _brief(one.kept_id, kept),
+        "others": [_brief(number, facility) for number in one.others if (facility := merging.last_known(session, number)) is not None],
+    }
+
+
+def count_open(store: Store, *, min_score: float = MIN_SCORE, area: str | None = None) -> int:
+    """Return how many pairs wait for an answer."""
+    return duplicates_page(store, min_score=min_score, area=area, limit=0)[1]
 
 
 def count_kinds(pairs: Sequence[dict[str, Any]]) -> dict[str, int]:
     """Return how many pairs there are of each kind."""
     return dict(Counter(each["kind"] for each in pairs))
-
-
-def _pairs(store: Store) -> list[dict[str, Any]]:
-    with _lock, store.reading() as session:
-        state = hash(tuple(facilities.marks(session, FacilityQuery())))
-        known = _found.get(store)
-        if known is None or known[0] != state:
-            known = _found[store] = (state, _Found(session))
-    return known[1].pairs
 
 
 def place_names(session: Session, registered: Sequence[Registered]) -> frozenset[str]:
@@ -92,43 +183,218 @@ def suspected_of(session: Session, new_ids: set[int], *, min_score: float = MIN_
     marked = np.array([each.id in new_ids for each in registered], bool)
     if not marked.any():
         return []
-    pairs = find_pairs(
+    found = find_pairs(
         [each.facility for each in registered], min_score=min_score, places=place_names(session, registered), involving=marked)
-    told = [pair_of(pair, registered) for pair in pairs]
-    for each in told:
-        each["with"] = "file" if each["first"]["id"] in new_ids and each["second"]["id"] in new_ids else "registry"
+    told = []
+    for pair in found:
+        first, second = registered[pair.first], registered[pair.second]
+        told.append({
+            **_told(pair.comparison), "first": _brief(first.id, first.facility), "second": _brief(second.id, second.facility),
+            "with": "file" if first.id in new_ids and second.id in new_ids else "registry",
+        })
     return told
 
 
-def pair_of(pair: Pair, registered: Sequence[Registered]) -> dict[str, Any]:
-    """Return a pair as JSON can hold it."""
-    comparison = pair.comparison
+def where_it_went(store: Store, facility_id: int) -> int | None:
+    """Return the id of the facility that one was merged into; None if it was not.
+
+    Raises
+    ------
+    FacilityNotFound
+        If none ever had that id.
+    """
+    with store.reading() as session:
+        return merged_into(session, facility_id)
+
+
+# -- deciding --------------------------------------------------------------------------------
+
+
+def preview_merge(
+    store: Store, keep_id: int, other_ids: Sequence[int], *, fields: Mapping[str, int] | None = None
+) -> dict[str, Any]:
+    """Return what :func:`merge_facilities` would make, and what there is to choose; nothing is stored.
+
+    Returns
+    -------
+    preview : dict
+        ``facility`` as it would be, ``changed`` (field: from, to), ``choices`` (field that differs: the value of
+        each id), ``revisions`` (id: revision that was seen), ``notes`` (from when the others are valid, where
+        that is earlier than the kept one). Contacts are personal data and not in it.
+
+    Raises
+    ------
+    FacilityNotFound, InvalidInput
+    """
+    others = list(dict.fromkeys(other_ids))
+    with store.reading() as session:
+        found = {number: facilities.get(session, number) for number in (keep_id, *others)}
+    kept = found[keep_id]
+    chosen = merging.places_chosen(fields, keep_id, others)
+    whole = merged(kept.facility, [found[number].facility for number in others], chosen)
+    before, after = asdict(kept.facility), asdict(whole)
+    return {
+        "facility": {name: value for name, value in after.items() if name != "contact"},
+        "changed": {name: {"from": before[name], "to": value} for name, value in after.items() if value != before[name] and name != "contact"},
+        "choices": _choices({number: each.facility for number, each in found.items()}),
+        "revisions": {number: each.revision for number, each in found.items()},
+        "notes": [
+            {"code": "begins_earlier", "facility": number, "valid_from": each.valid_from, "kept_from": kept.valid_from}
+            for number, each in found.items() if (each.valid_from or "") < (kept.valid_from or "")
+        ],
+    }
+
+
+def _choices(found: Mapping[int, Facility]) -> dict[str, dict[int, Any]]:
+    told = {
+        name: {number: merging.value_of(one, name) for number, one in found.items()} for name in CHOOSABLE if name != "contact"
+    }
+    return {name: values for name, values in told.items() if len({repr(each) for each in values.values()}) > 1}
+
+
+def merge_facilities(
+    store: Store, keep_id: int, other_ids: Sequence[int], *, author: str, reason: str, origin: str = "api",
+    fields: Mapping[str, int] | None = None, expected: Mapping[int, int] | None = None,
+) -> dict[str, Any]:
+    """Merge facilities into one; see :func:`geosvc.registry.merging.merge`.
+
+    Raises
+    ------
+    FacilityNotFound, InvalidInput, Conflict, NotAllowed
+    """
+    _refuse_unseen(store, [keep_id, *other_ids])
+    with store.writing() as session:
+        return merging.merge(
+            session, keep_id, other_ids, author=author, reason=reason, origin=origin, chosen=fields, expected=expected).as_dict()
+
+
+def unmerge_facilities(
+    store: Store, merge_id: int, *, author: str, reason: str | None = None, keep_edits: bool = False
+) -> dict[str, Any]:
+    """Take a merge back; see :func:`geosvc.registry.merging.unmerge`.
+
+    Raises
+    ------
+    NotFound, FacilityNotFound, NotUndoable
+    """
+    with store.reading() as session:
+        told = merging.get(session, merge_id)
+    _refuse_unseen(store, [told.kept_id, *told.others])
+    with store.writing() as session:
+        done = merging.unmerge(session, merge_id, author=author, reason=reason, keep_edits=keep_edits)
+    return {"merge": done.merge.as_dict(), "restored": list(done.restored), "left": list(done.left), "edits_kept": list(done.edits_kept)}
+
+
+def answer_pairs(
+    store: Store, pairs: Sequence[Sequence[int]], *, author: str, reason: str | None = None, origin: str = "api", answer: str = NOT_DUPLICATE
+) -> dict[str, Any]:
+    """Remember of pairs that they are two, all of them or none; one that is answered already stays as it is.
+
+    Raises
+    ------
+    FacilityNotFound, InvalidInput, NotAllowed
+    """
+    if answer != NOT_DUPLICATE:
+        raise InvalidInput(f"answer must be {NOT_DUPLICATE}, got {answer!r}; two that are one are merged")
+    asked = _checked(pairs)
+    _refuse_unseen(store, [number for pair in asked for number in pair])
+    with _suspects(store) as (_session, suspects):
+        places = suspects.places
+    with store.writing() as session:
+        known = _known(session, {number for pair in asked for number in pair})
+        for number in sorted({number for pair in asked for number in pair} - known.keys()):
+            facilities.get(session, number)  # says what is not there
+        given = answers.give(session, asked, known, places=places, author=author, reason=reason, origin=origin)
+    return {"answered": len(given), "unchanged": len(asked) - len(given), "answers": given}
+
+
+def take_back_answers(store: Store, pairs: Sequence[Sequence[int]], *, author: str, reason: str | None = None) -> dict[str, Any]:
+    """Take answers back, all of them or none: the pairs are asked about again.
+
+    Raises
+    ------
+    InvalidInput
+        If one of the pairs has no answer.
+    NotAllowed
+    """
+    asked = _checked(pairs)
+    _refuse_unseen(store, [number for pair in asked for number in pair])
+    with store.writing() as session:
+        answers.take_back(session, asked, author=author, reason=reason)
+    return {"taken_back": len(asked)}
+
+
+def _refuse_unseen(store: Store, numbers: Sequence[int]) -> None:
+    """Refuse facilities that the account may not even see, before anything is said of them."""
+    if store.areas is None:
+        return
+    with store.reading() as session:
+        for number in numbers:
+            history.versions(session, number, limit=1)
+
+
+def _checked(pairs: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
+    if not pairs:
+        raise InvalidInput("no pair was named; expected pairs of ids such as [[12, 15]]")
+    if len(pairs) > _MOST_AT_ONCE:
+        raise InvalidInput(f"{len(pairs)} pairs are more than the {_MOST_AT_ONCE} of one request; send them in several")
+    found: dict[tuple[int, int], None] = {}
+    for pair in pairs:
+        if len(pair) != 2 or pair[0] == pair[1]:
+            raise InvalidInput(f"a pair is two different facilities, such as [12, 15]; got {list(pair)}")
+        found[min(pair), max(pair)] = None
+    return list(found)
+
+
+# -- in JSON ---------------------------------------------------------------------------------
+
+
+def _known(session: Session, numbers: set[int]) -> dict[int, Known]:
+    return {each.id: answers.known_of(each.facility) for each in facilities.find(session, FacilityQuery(ids=sorted(numbers)))}
+
+
+def _pair(suspects: Suspects, pair: tuple[int, int], comparison: Comparison, earlier: DuplicateAnswerRow | None) -> dict[str, Any]:
+    told = {**_told(comparison), "first": _brief(pair[0], suspects[pair[0]]), "second": _brief(pair[1], suspects[pair[1]])}
+    return told if earlier is None else {**told, "answer": _answer(earlier)}
+
+
+def _told(comparison: Comparison) -> dict[str, Any]:
     return {
         "score": comparison.score, "kind": str(comparison.kind), "distance_m": comparison.distance_m,
-        "first": _brief(registered[pair.first].id, registered[pair.first].facility),
-        "second": _brief(registered[pair.second].id, registered[pair.second].facility),
         "reasons": [each.as_dict() for each in comparison.reasons],
     }
 
 
-def _brief(number: int, one: Facility) -> dict[str, Any]:
+def _answer(row: DuplicateAnswerRow) -> dict[str, Any]:
+    return {"id": row.id, "answer": row.answer, "at": row.done_at, "author": row.done_by, "reason": row.done_reason, "judged": row.judged}
+
+
+def _brief(number: int, one: Facility | Known) -> dict[str, Any]:
     klass = facility_classes()[one.class_code]
     return {"id": number, "name": one.name, "class_code": one.class_code, "class_zh": klass.zh, "class_en": klass.en,
             "address": one.address, "area_code": one.area_code, "lon": one.lon, "lat": one.lat}
 
 
-def _key(pair: dict[str, Any]) -> tuple[float, int, int]:
-    return (-pair["score"], pair["first"]["id"], pair["second"]["id"])
+def _cursor_of(key: _Key) -> str:
+    return f"{round(-key[0] * 10_000)}-{key[1]}-{key[2]}"
 
 
-def _cursor_of(pair: dict[str, Any]) -> str:
-    return f"{round(pair['score'] * 10_000)}-{pair['first']['id']}-{pair['second']['id']}"
-
-
-def _key_of_cursor(cursor: str | None) -> tuple[float, int, int] | None:
+def _key_of_cursor(cursor: str | None) -> _Key | None:
     if cursor is None:
         return None
     parts = cursor.split("-")
-    if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) <= 18 for part in parts):
-        raise InvalidParameter(f"cursor {cursor!r} is not one that this list gave out; follow the next link")
+    if len(parts) != 3 or not all(is_whole(part) for part in parts):
+        raise _no_cursor(cursor)
     return (-int(parts[0]) / 10_000, int(parts[1]), int(parts[2]))
+
+
+def _before(cursor: str | None) -> int | None:
+    if cursor is None:
+        return None
+    if not is_whole(cursor):
+        raise _no_cursor(cursor)
+    return int(cursor)
+
+
+def _no_cursor(cursor: str) -> InvalidParameter:
+    return InvalidParameter(f"cursor {cursor!r} is not one that this list gave out; follow the next link")

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import importlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from registry.made_files import HEADER, write_csv
 
 from geosvc.application import create_app
 from geosvc.errors import InvalidParameter
+from geosvc.registry import facilities, history
 from geosvc.registry.duplicates import MIN_SCORE, SAME_NAME_M, PairKind, compare, find_pairs
 from geosvc.registry.facilities import Facility
 from geosvc.registry.imports.facilities import FacilityOptions
 from geosvc.registry.name_parts import parts_of, places_of, plain_name
+from geosvc.registry.suspects import Suspects
+from geosvc.store.facilities import FacilityQuery
 from geosvc.workflows import importing
 from geosvc.workflows.duplicates import duplicates_page
 
@@ -237,11 +241,12 @@ def test_pages_follow_each_other_and_hold_all_pairs(three_pairs):
             duplicates_page(three_pairs, cursor=wrong)
 
 
-def test_a_new_facility_is_seen_at_once(three_pairs, settings, tmp_path):
-    """The list is kept for one state of the registry only."""
+def test_a_new_facility_is_seen_at_once(three_pairs):
+    """The list follows every change of the registry."""
     before = duplicates_page(three_pairs)[1]
-    path = write_csv(tmp_path / "b.csv", [HEADER, ["保安诊所（新）", "D200", "126.9", "42.3", "WGS84"]])
-    importing.import_facilities(three_pairs, path, FacilityOptions(), settings)
+    with three_pairs.writing() as session:
+        twin = Facility(name="保安诊所（新）", class_code="D200", lon=126.9, lat=42.3, position_method="surveyed")
+        facilities.save(session, twin, facility_id=None, author="王", origin="form")
     assert duplicates_page(three_pairs)[1] == before + 1
 
 
@@ -274,3 +279,110 @@ def test_the_command_lists_them(three_pairs, settings, monkeypatch, capsys):
         else:
             assert "1 suspected pair (1 duplicate)" in told
             assert "名称相同" in told
+
+
+# -- names that sound alike, centres and their stations --------------------------------------
+
+
+@pytest.mark.parametrize(("one", "other"), [("靖宇镇卫生院", "静宇镇卫生院"), ("李明诊所", "黎明诊所"), ("德恩齿科", "得恩口腔")])
+def test_names_that_are_read_alike_are_suspected_and_say_so(one, other):
+    """A slip of the input method; the reason shows both spellings, in both languages."""
+    told = compare(at(one), at(other, north_m=20), places=PLACES)
+    assert MIN_SCORE < told.score < 1
+    reason = next(each for each in told.reasons if each.code == "name")
+    assert "读音" in reason.zh
+    assert "read alike" in reason.en
+    assert one[:2] in reason.zh + reason.en
+
+
+@pytest.mark.parametrize(("one", "other"), [("仁爱诊所", "人艾诊所"), ("第一医院", "第依医院"), ("abc诊所", "abd诊所")])
+def test_sound_alone_is_little_at_a_distance(one, other):
+    """Two kilometres apart a sound makes no suspicion; numbers and Latin letters have none."""
+    assert score(at(one), at(other, north_m=2_000)) < MIN_SCORE
+
+
+def test_facilities_that_sound_alike_meet_in_one_area_without_a_position():
+    """To be located, one township, one sound: compared; of two townships not."""
+    def one(name, area):
+        return Facility(name=name, class_code="C220", area_code=area)
+
+    assert len(find_pairs([one("靖宇镇卫生院", "220622100"), one("静宇镇卫生院", "220622100")])) == 1
+    assert find_pairs([one("靖宇镇卫生院", "220622100"), one("静宇镇卫生院", "220622101")]) == []
+
+
+@pytest.mark.parametrize(("one", "other", "kind"), [
+    ("小东门街道社区卫生服务中心", "小东门街道府谷社区卫生服务站", "branch"), ("东风新村社区卫生服务中心", "东风新村卫生服务站", "branch"),
+    ("龙华街道社区卫生服务中心(盛大花园社区卫生服务站)", "盛大花园社区卫生服务站", "duplicate"), ("靖宇镇卫生院", "靖宇镇医院", "duplicate"),
+])
+def test_a_station_is_not_its_centre(one, other, kind):
+    """A centre and its station are two; a station that both name is one."""
+    assert compare(at(one), at(other), places=PLACES).kind == kind
+
+
+def test_a_facility_is_known_by_its_former_names():
+    """Whom the list calls by an alias is suspected, as after a merge and a new import."""
+    assert score(at("靖宇县第一人民医院", aliases=["城关医院"]), at("城关医院")) > 0.9 > MIN_SCORE > score(at("靖宇县第一人民医院"), at("城关医院"))
+
+
+# -- kept up to date -------------------------------------------------------------------------
+
+
+@given(data=st.data())
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_kept_is_what_would_be_found_anew(data, store):
+    """Law: after any edits, deletions and new addresses the kept pairs are those of a registry read from scratch."""
+    kept = Suspects()
+    with store.writing() as session:
+        for one in data.draw(st.lists(FACILITIES, min_size=1, max_size=6)):
+            facilities.save(session, one, facility_id=None, author="王", origin="form")
+    with store.reading() as session:
+        kept.refresh(session)
+    for _ in range(data.draw(st.integers(1, 4))):
+        with store.writing() as session:
+            there = [each for each, _ in facilities.marks(session, FacilityQuery())]  # others from the examples before
+            number = there[-1 - data.draw(st.integers(0, 5)) % len(there)]
+            change = data.draw(FACILITIES | st.sampled_from([None, "新疆维吾尔自治区靖宇市保安路1号"]))
+            if change is None and len(there) > 1:
+                history.delete(session, number, author="王", origin="form", reason="x")
+            else:
+                seen = facilities.get(session, number).facility
+                history.correct(session, number, replace(seen, address=change) if isinstance(change, str) else change or seen, author="王", origin="form")
+        anew = Suspects()
+        with store.reading() as session:
+            kept.refresh(session)
+            anew.refresh(session)
+        assert kept.pairs == anew.pairs
+        assert kept.ordered == anew.ordered
+        assert kept.places == anew.places
+
+
+def test_another_registry_in_the_same_place_is_read_anew(store, three_pairs, settings):
+    """A log that is not the one that was read (a backup restored) is found by its seals."""
+    kept = Suspects()
+    with three_pairs.reading() as session:
+        kept.refresh(session)
+        assert len(kept.pairs) == 3
+        kept._line = (kept._line[0] - 1, "another seal")
+        kept._forget([1])
+        kept.refresh(session)
+    assert len(kept.pairs) == 3
+
+
+def test_the_commands_decide(three_pairs, settings, capsys):
+    """Merge, take back, remember: the same verbs as over HTTP, by the author of the settings."""
+    from geosvc.cli import app
+
+    def run(*told):
+        app([*told, "--workspace", str(settings.workspace)], standalone_mode=False)
+        return capsys.readouterr().out
+
+    assert "2 went into 1; take it back with: geosvc unmerge 1" in run("merge", "1", "2", "--reason", "同一家", "--field", "name=2")
+    with three_pairs.reading() as session:
+        assert facilities.get(session, 1).facility.name == "靖宇镇卫生院"
+    assert "there again: 2" in run("unmerge", "1")
+    assert "remembered" in run("not-duplicate", "1", "2")
+    assert duplicates_page(three_pairs)[1] == 2
+    assert "taken back" in run("not-duplicate", "1", "2", "--take-back")
+    assert duplicates_page(three_pairs)[1] == 3
+    with pytest.raises(Exception, match="FIELD=ID"):
+        run("merge", "1", "2", "--reason", "x", "--field", "name=二")
