@@ -49,6 +49,7 @@ bench: $(VENV)/.installed-bench ## times as ratios to peers, in one run
 	$(BIN)/python benchmarks/bench_graph.py
 	$(BIN)/python benchmarks/bench_edits.py
 	$(BIN)/python benchmarks/bench_osm.py
+	$(BIN)/python benchmarks/bench_registry.py
 
 RESOLVE = $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group build pyproject.toml
 lock: $(BIN)/python ## resolve the dependencies anew (needs uv in the environment: pip install uv)

@@ -10,8 +10,19 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
-from geosvc.api.collections import GEOJSON, store_of
-from geosvc.api.parameters import RecordedParameter, StrictRoute
+from geosvc.api.collections import GEOJSON
+from geosvc.api.parameters import (
+    AreaParameter,
+    ClassParameter,
+    IllustrativeParameter,
+    LocatedParameter,
+    RecordedParameter,
+    SourceParameter,
+    StrictRoute,
+    TextParameter,
+    UpdatedSinceParameter,
+)
+from geosvc.gate.people import store_of
 from geosvc.registry.facilities import State
 from geosvc.workflows import exporting
 
@@ -34,12 +45,20 @@ def export(
     datum: Annotated[Literal["WGS84", "CGCS2000", "GCJ02", "BD09"], Query(description="Datum of the coordinates; the file says it.")] = "WGS84",
     at: Annotated[str | None, Query(alias="datetime", max_length=40, description="A day or an instant: as it was true then.")] = None,
     recorded: RecordedParameter = None,
-    class_code: Annotated[str | None, Query(max_length=8, description="Class code, or the beginning of it: A is every hospital.")] = None,
-    area: Annotated[str | None, Query(max_length=20, description="Area code, or the beginning of it.")] = None,
+    q: TextParameter = None,
+    class_code: ClassParameter = None,
+    area: AreaParameter = None,
     state: Annotated[State | None, Query(description="planned, operating, suspended or closed.")] = None,
+    located: LocatedParameter = None,
+    illustrative: IllustrativeParameter = None,
+    source: SourceParameter = None,
+    updated_since: UpdatedSinceParameter = None,
 ) -> FileResponse:
     """Return facilities as a file that can be imported again with 0 changes; contacts are never in it."""
-    query = exporting.query_of(class_prefix=class_code, area=area, state=state)
+    query = exporting.query_of(
+        text=q, class_prefix=class_code, area=area, state=state, located=located, illustrative=illustrative, source=source,
+        updated_since=updated_since,
+    )
     return _download(lambda target: exporting.export_facilities(
         store_of(request), target, query, date=None if at == ".." else at, recorded=None if recorded == ".." else recorded,
         datum=datum, most=MOST_FACILITIES), f)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -113,6 +113,23 @@ def _read(path: Path, layer: str | None, expected: str) -> gpd.GeoDataFrame:
         raise UnreadableFile(
             f"{path.name} cannot be read as a map file ({_first_line(error)}); expected {expected}"
         ) from None
+
+
+def layers_of(path: Path) -> list[str]:
+    """Return the names of the layers of a map file; [] where it has none to choose from.
+
+    Raises
+    ------
+    UnreadableFile
+    """
+    import pyogrio  # noqa: PLC0415
+
+    if path.suffix == ".parquet":
+        return []
+    try:
+        return [str(each) for each in pyogrio.list_layers(str(path))[:, 0]]
+    except (pyogrio.errors.DataSourceError, ValueError, OSError) as error:
+        raise UnreadableFile(f"{path.name} cannot be read as a map file ({_first_line(error)})") from None
 
 
 def _choose_layer(layers: list[str], wanted: str | None, path: Path) -> str | None:
@@ -241,7 +258,8 @@ def write_points(
     import shapely  # noqa: PLC0415
 
     frame = pd.DataFrame(list(rows), columns=list(columns), dtype="object")
-    shapes = [None if place is None else shapely.Point(place) for place in places]
+    made: Any = shapely.points(np.array([place or (0.0, 0.0) for place in places], np.float64).reshape(-1, 2))
+    shapes = [None if place is None else point for place, point in zip(places, made, strict=True)]
     crs = _CRS_OF_DATUM.get(datum) or _SHIFTED_CRS.format(name=datum)
     points = gpd.GeoDataFrame(frame, geometry=gpd.GeoSeries(shapes, crs=crs), crs=crs)
     pyogrio.write_dataframe(

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from geosvc.errors import FacilityNotFound, InvalidInput
 from geosvc.geo.crs import check_position
 from geosvc.registry.classes import class_of
-from geosvc.registry.moments import now, opening_day, today
+from geosvc.registry.moments import AsOf, now, opening_day, today
+from geosvc.registry.places import meaning_of
 from geosvc.registry.revisions import (
     CORRECTION,
     CREATE,
@@ -30,7 +31,7 @@ from geosvc.registry.revisions import (
 from geosvc.store.facilities import (
     FacilityQuery,
     FacilityRevisionRow,
-    add_facility,
+    add_facilities,
     count_revisions,
     select_by_revision,
     select_class_codes,
@@ -38,10 +39,12 @@ from geosvc.store.facilities import (
     select_revisions,
     select_values,
 )
+from geosvc.store.facility_lists import Order, Place, place_of, select_list
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from geosvc.geo.crs import BBox
     from geosvc.store.engine import Session
 
 
@@ -157,7 +160,8 @@ class Registered:
 _CONTENT = tuple(each.name for each in fields(Facility))
 
 
-def _registered(row: FacilityRevisionRow) -> Registered:
+def registered_of(row: FacilityRevisionRow) -> Registered:
+    """Return a facility as a revision says it."""
     return Registered(
         id=row.facility_id,
         revision=row.id,
@@ -169,11 +173,34 @@ def _registered(row: FacilityRevisionRow) -> Registered:
     )
 
 
+def meant(session: Session, query: FacilityQuery) -> FacilityQuery:
+    """Return a query whose area is told as what it means on its day: a zone, or a division that others became."""
+    if not query.area_prefix or query.within is not None:
+        return query
+    as_of = AsOf(valid_at=query.valid_at, recorded_at=query.recorded_at)
+
+    def positions(bbox: BBox) -> list[tuple[int, float, float]]:
+        found = select_values(session, FacilityQuery(bbox=bbox, valid_at=as_of.valid_at, recorded_at=as_of.recorded_at), ("facility_id", "lon", "lat"))
+        return [(number, lon, lat) for number, lon, lat in found]
+
+    within = meaning_of(session, query.area_prefix, as_of, positions)
+    return query if within is None else replace(query, within=within)
+
+
 def find(
     session: Session, query: FacilityQuery, *, after_id: int = 0, limit: int | None = None
 ) -> list[Registered]:
     """Return the facilities that a query matches, in the order of their id."""
-    return [_registered(row) for row in select_revisions(session, query, after_id=after_id, limit=limit)]
+    return [registered_of(row) for row in select_revisions(session, meant(session, query), after_id=after_id, limit=limit)]
+
+
+def page(
+    session: Session, query: FacilityQuery, order: Order, *, after: Place | None = None, limit: int
+) -> tuple[int, list[Registered], Place | None]:
+    """Return (how many a query matches, those after a place in an order, the place to go on from or None)."""
+    matched, rows = select_list(session, meant(session, query), order, after=after, limit=limit + 1)
+    following = place_of(rows[limit - 1], order) if len(rows) > limit else None
+    return matched, [registered_of(row) for row in rows[:limit]], following
 
 
 def find_many(session: Session, query: FacilityQuery) -> list[Registered]:
@@ -184,23 +211,23 @@ def find_many(session: Session, query: FacilityQuery) -> list[Registered]:
             id=facility_id, revision=revision, recorded_at=recorded_at, valid_from=valid_from,
             facility=Facility(**dict(zip(_CONTENT, content, strict=True))),
         )
-        for facility_id, revision, recorded_at, valid_from, *content in select_values(session, query, names)
+        for facility_id, revision, recorded_at, valid_from, *content in select_values(session, meant(session, query), names)
     ]
 
 
 def at_revisions(session: Session, revisions: Sequence[int]) -> list[Registered]:
     """Return facilities as they were in named revisions: what a run was computed on."""
-    return [_registered(row) for row in select_by_revision(session, revisions)]
+    return [registered_of(row) for row in select_by_revision(session, revisions)]
 
 
 def count(session: Session, query: FacilityQuery) -> int:
     """Return how many facilities a query matches."""
-    return count_revisions(session, query)
+    return count_revisions(session, meant(session, query))
 
 
 def marks(session: Session, query: FacilityQuery) -> list[tuple[int, int]]:
     """Return (id, revision) of the facilities that a query matches, without reading what they are."""
-    return select_marks(session, query)
+    return select_marks(session, meant(session, query))
 
 
 def classes_in_use(session: Session) -> list[str]:
@@ -221,7 +248,7 @@ def get(session: Session, facility_id: int, query: FacilityQuery | None = None) 
     rows = select_revisions(session, wanted)
     if not rows:
         raise FacilityNotFound(f"no facility has the id {facility_id}")
-    return _registered(rows[0])
+    return registered_of(rows[0])
 
 
 def save(
@@ -258,14 +285,27 @@ def save(
         If it stands at another revision than ``expected``.
     """
     by = By(author=author, origin=origin, moment=now(), reason=reason)
-    life = _life_of(facility)
+    life = life_of(facility)
     if facility_id is None:
-        facility_id = add_facility(session, created_at=by.moment)
-        write(session, facility_id, content(life[0][1]), kind=CREATE, span=(life[0][0], _begin(life, 1)), by=by)
-        for day, opened in life[1:]:
-            write(session, facility_id, content(opened), kind=OPENING, span=(day, None), by=by)
+        (facility_id,) = add_facilities(session, 1, created_at=by.moment)
+        _create(session, facility_id, life, by)
         return facility_id, "new"
     return facility_id, _believe(session, facility_id, life, by, expected)
+
+
+def register(session: Session, facilities: Sequence[Facility], *, author: str, origin: str, reason: str | None = None) -> list[int]:
+    """Register new facilities, as :func:`save` does one by one; return their ids, in their order."""
+    by = By(author=author, origin=origin, moment=now(), reason=reason)
+    numbers = add_facilities(session, len(facilities), created_at=by.moment)
+    for number, facility in zip(numbers, facilities, strict=True):
+        _create(session, number, life_of(facility), by)
+    return numbers
+
+
+def _create(session: Session, facility_id: int, life: list[tuple[str | None, Facility]], by: By) -> None:
+    write(session, facility_id, content(life[0][1]), kind=CREATE, span=(life[0][0], _begin(life, 1)), by=by)
+    for day, opened in life[1:]:
+        write(session, facility_id, content(opened), kind=OPENING, span=(day, None), by=by)
 
 
 def content(facility: Facility) -> dict[str, Any]:
@@ -275,7 +315,7 @@ def content(facility: Facility) -> dict[str, Any]:
             "lat": None if facility.lat is None else float(facility.lat)}
 
 
-def _life_of(facility: Facility) -> list[tuple[str | None, Facility]]:
+def life_of(facility: Facility) -> list[tuple[str | None, Facility]]:
     """Return what is true from which day: one that opens later is planned before."""
     day = opening_day(facility.opened_on)
     if facility.state == State.PLANNED:
@@ -293,21 +333,12 @@ def _believe(
     session: Session, facility_id: int, life: list[tuple[str | None, Facility]], by: By, expected: int | None
 ) -> str:
     """Correct what is true today, with the opening that follows from it."""
-    rows = living(session, facility_id)
-    current = true_on(rows, today())
-    if current is None:
-        raise FacilityNotFound(f"facility {facility_id} is not there yet: it begins on {rows[0].valid_from}")
+    rows, current = _standing(session, facility_id)
     expect(session, current, expected)
-    place = rows.index(current)
-    # The opening that a plan foretold belongs to the plan; what was entered by hand after it does not.
-    old = rows[place : place + (2 if place + 1 < len(rows) and rows[place + 1].kind == OPENING else 1)]
-    end = old[-1].valid_to
-    wanted = [(content(each), day) for day, each in life if day is None or end is None or day < end]
-    if len(old) == len(wanted) and all(
-        content_of(row) == values and (number == 0 or row.valid_from == day)
-        for number, (row, (values, day)) in enumerate(zip(old, wanted, strict=True))
-    ):
+    old, wanted = _in_place(rows, current, life)
+    if _same(old, wanted):
         return "unchanged"
+    place, end = rows.index(current), old[-1].valid_to
     begin = current.valid_from if place or len(wanted) > 1 else beginning(life[0][1], current)
     by = replace(by, moment=moment_after(rows, by.moment))
     supersede(old, by.moment)
@@ -316,6 +347,46 @@ def _believe(
     for values, day in wanted[1:]:
         write(session, facility_id, values, kind=OPENING, span=(day, end), by=by, replaces=old[-1])
     return "changed"
+
+
+def would_change(session: Session, facility_id: int, facility: Facility) -> bool:
+    """Return whether :func:`save` would find something new in what is said of a facility.
+
+    Raises
+    ------
+    FacilityNotFound
+    """
+    rows, current = _standing(session, facility_id)
+    return not _same(*_in_place(rows, current, life_of(facility)))
+
+
+def _standing(session: Session, facility_id: int) -> tuple[list[FacilityRevisionRow], FacilityRevisionRow]:
+    rows = living(session, facility_id)
+    current = true_on(rows, today())
+    if current is None:
+        raise FacilityNotFound(f"facility {facility_id} is not there yet: it begins on {rows[0].valid_from}")
+    return rows, current
+
+
+_Wanted = list[tuple[dict[str, Any], str | None]]
+
+
+def _in_place(
+    rows: list[FacilityRevisionRow], current: FacilityRevisionRow, life: list[tuple[str | None, Facility]]
+) -> tuple[list[FacilityRevisionRow], _Wanted]:
+    """Return the revisions in whose place a life is written, and what is to stand there from which day."""
+    place = rows.index(current)
+    # The opening that a plan foretold belongs to the plan; what was entered by hand after it does not.
+    old = rows[place : place + (2 if place + 1 < len(rows) and rows[place + 1].kind == OPENING else 1)]
+    end = old[-1].valid_to
+    return old, [(content(each), day) for day, each in life if day is None or end is None or day < end]
+
+
+def _same(old: list[FacilityRevisionRow], wanted: _Wanted) -> bool:
+    return len(old) == len(wanted) and all(
+        content_of(row) == values and (number == 0 or row.valid_from == day)
+        for number, (row, (values, day)) in enumerate(zip(old, wanted, strict=True))
+    )
 
 
 def beginning(facility: Facility, first: FacilityRevisionRow) -> str | None:

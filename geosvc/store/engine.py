@@ -101,7 +101,7 @@ class Store:
                 session.commit()
             except DBAPIError as error:
                 session.rollback()
-                raise StoreError(f"the workspace cannot be written: {error.orig}") from error
+                raise StoreError(_why_not_written(str(error.orig))) from error
             except BaseException:
                 session.rollback()
                 raise
@@ -128,6 +128,16 @@ def _json_text(value: Any) -> str:
     except UnicodeEncodeError:
         return json.dumps(value)
     return text
+
+
+def _why_not_written(told: str) -> str:
+    """Return what a person can do about a database that cannot be written."""
+    if "locked" in told:
+        return (f"the workspace cannot be written: somebody else, perhaps a long import, has been writing for more than {_BUSY_SECONDS} seconds; "
+                "nothing was stored; try again in a minute")
+    if "full" in told:
+        return f"the workspace cannot be written: {told}; nothing was stored; make room on its disk, then try again"
+    return f"the workspace cannot be written: {told}; nothing was stored"
 
 
 def _connect(path: Path) -> Engine:

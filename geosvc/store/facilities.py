@@ -10,10 +10,28 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from sqlalchemy import JSON, ForeignKey, Index, String, and_, func, insert, or_, select, type_coerce
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    ForeignKey,
+    Index,
+    String,
+    and_,
+    bindparam,
+    false,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    type_coerce,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
+from sqlalchemy.sql.functions import FunctionElement
 
 from geosvc.store.base import Audited, Base
 from geosvc.store.boxes import containing
@@ -22,7 +40,20 @@ from geosvc.store.moments import today
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from sqlalchemy import Table
+
     from geosvc.geo.crs import BBox
+
+_ASKED_AT_ONCE = 500
+_MOST_DIGITS = 18
+_READ_AT_ONCE = 2000
+_ASKED_OF_ALL = ("facility_id", "valid_from", "valid_to", "deleted", "area_code", "state", "class_code", "illustrative", "lon")
+
+
+def _answering(name: str, *order: str, more: tuple[str, ...] = ()) -> Index:
+    """Make an index in an order that answers what is asked of all facilities at once by itself: rows are wide."""
+    rest = (column for column in (*_ASKED_OF_ALL, *more) if column not in order)
+    return Index(f"ix_facility_revision_{name}", "superseded_at", *order, *rest)
 
 
 class FacilityRow(Base):
@@ -48,11 +79,16 @@ class FacilityRevisionRow(Audited, Base):
     # Contacts are personal data: not even their checksum is in the log.
     outside_content: ClassVar = frozenset({"id", "author", "reason", "origin", "superseded_at", "contact"})
     only_added = True
+    numbered = True
     __table_args__ = (
-        Index("ix_facility_revision_current", "superseded_at", "facility_id"),
-        Index("ix_facility_revision_class", "superseded_at", "class_code"),
-        Index("ix_facility_revision_area", "superseded_at", "area_code"),
-        Index("ix_facility_revision_position", "superseded_at", "lon", "lat"),
+        _answering("current", "facility_id", more=("recorded_at", "lat")),
+        _answering("class", "class_code", "facility_id", more=("same_as",)),
+        _answering("area", "area_code", "facility_id"),
+        _answering("updated", "recorded_at", "facility_id"),
+        _answering("position", "lon", "lat", "facility_id"),
+        # A search walks over all names: the less stands beside them, the sooner it is through.
+        _answering("names", "name", "facility_id", "aliases", "short_name", more=("recorded_at",)),
+        _answering("texts", "facility_id", "name", "aliases", "short_name", "identifiers", "source", more=("recorded_at", "lat")),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -65,7 +101,7 @@ class FacilityRevisionRow(Audited, Base):
     kind: Mapped[str]
     author: Mapped[str]
     reason: Mapped[str | None]
-    origin: Mapped[str]
+    origin: Mapped[str] = mapped_column(index=True)
     replaces: Mapped[int | None]
     same_as: Mapped[int | None]
     # what
@@ -111,21 +147,37 @@ class FacilityRevisionRow(Audited, Base):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Within:
+    """Facilities of an area: by the beginnings of their area codes, but for some, and single ones by their id."""
+
+    prefixes: tuple[str, ...]
+    but_not: tuple[str, ...] = ()
+    ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class FacilityQuery:
     """Which facilities; every part that is None does not restrict.
 
     ``class_prefixes`` match from the left ("A" is every hospital); ``valid_at`` (a day, today
     unless given) and ``recorded_at`` (a moment) mean "as it was true then" and "as it was known then".
+    Every word of ``text`` must stand in the name, the short name, an alias, an identifier or be the
+    id; ``updated_since`` is the moment from which on the revision was recorded.
     """
 
     ids: Sequence[int] | None = None
     name_contains: str | None = None
+    text: str | None = None
     class_prefixes: Sequence[str] | None = None
     states: Sequence[str] | None = None
     area_prefix: str | None = None
+    # What the area means on that day, where that is more than the beginning of a code; see registry.places.
+    within: Within | None = None
     bbox: BBox | None = None
     located: bool | None = None
     illustrative: bool | None = None
+    source_contains: str | None = None
+    updated_since: str | None = None
     valid_at: str | None = None
     recorded_at: str | None = None
 
@@ -153,31 +205,87 @@ def like_text(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
+def holds(column: Any, text: str) -> Any:
+    """Match a part of a text; A and a are the same letter."""
+    return _Stands(column, text) if text.upper() == text.lower() else column.like(f"%{like_text(text)}%", escape="\\")
+
+
+class _Stands(FunctionElement[bool]):
+    """A text without letters of two cases stands in a column: plainly compared, a third quicker than LIKE."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(_Stands)
+def _position_of(element: _Stands, compiler: Any, **told: Any) -> str:
+    return f"(strpos({compiler.process(element.clauses, **told)}) > 0)"
+
+
+@compiles(_Stands, "sqlite")
+def _position_of_in_sqlite(element: _Stands, compiler: Any, **told: Any) -> str:
+    return f"(instr({compiler.process(element.clauses, **told)}) > 0)"
+
+
 def _begins(column: Any, prefix: str) -> Any:
     """Match a prefix as a range, which an index serves; LIKE with an escape would read every row."""
     return and_(column >= prefix, column < prefix + "\U0010ffff")
 
 
-def _clauses(query: FacilityQuery) -> list[Any]:
+def _lies_within(area: Within) -> Any:
+    row = FacilityRevisionRow
+    found = or_(false(), *(_begins(row.area_code, prefix) for prefix in area.prefixes))
+    if area.but_not:
+        found = and_(found, *(not_(_begins(row.area_code, prefix)) for prefix in area.but_not))
+    if area.ids:  # written out: a database takes fewer parameters than a zone may hold facilities
+        found = or_(found, row.facility_id.in_(bindparam("within", area.ids, expanding=True, literal_execute=True)))
+    return found
+
+
+def _word_found(word: str) -> Any:
+    """Match a word of a search where a facility can be called by it; only what can match is asked."""
+    row = FacilityRevisionRow
+    places: list[Any] = [holds(row.name, word), holds(row.short_name, word)]
+    in_json = json.dumps(word, ensure_ascii=False)[1:-1]
+    if any(letter.isalnum() or not letter.isascii() for letter in word):  # else it is found in the signs of JSON
+        aliases = type_coerce(row.aliases, String)
+        places.append(and_(aliases != "[]", holds(aliases, in_json)))
+    if any(letter.isdigit() for letter in word):
+        places.append(holds(type_coerce(row.identifiers, String), in_json))
+    if word.isascii() and word.isdigit() and len(word) <= _MOST_DIGITS:
+        places.append(row.facility_id == int(word))
+    return or_(*places)
+
+
+def facility_clauses(query: FacilityQuery) -> list[Any]:
+    """Return the clauses of a query; a session may add its own (see :mod:`geosvc.store.scope`)."""
     row = FacilityRevisionRow
     clauses = _believed(query)
     if query.ids is not None:
         clauses.append(row.facility_id.in_(query.ids))
-    if query.name_contains:
-        clauses.append(row.name.like(f"%{like_text(query.name_contains)}%", escape="\\"))
     if query.class_prefixes is not None:
         clauses.append(or_(*(_begins(row.class_code, p) for p in query.class_prefixes)))
     if query.states is not None:
         clauses.append(row.state.in_(query.states))
-    if query.area_prefix:
+    if query.within is not None:
+        clauses.append(_lies_within(query.within))
+    elif query.area_prefix:
         clauses.append(_begins(row.area_code, query.area_prefix))
     if query.located is not None:
         clauses.append(row.lon.is_not(None) if query.located else row.lon.is_(None))
     if query.illustrative is not None:
         clauses.append(row.illustrative.is_(query.illustrative))
+    if query.updated_since is not None:
+        clauses.append(row.recorded_at >= query.updated_since)
     if query.bbox is not None:
         clauses += containing(row.lon, row.lat, query.bbox)
-    return clauses
+    return [*_texts(query), *clauses]  # few rows hold a word: nothing else need be looked up of the others
+
+
+def _texts(query: FacilityQuery) -> list[Any]:
+    row = FacilityRevisionRow
+    named = ((row.name, query.name_contains), (row.source, query.source_contains))
+    return [*(holds(column, text) for column, text in named if text), *(_word_found(word) for word in (query.text or "").split())]
 
 
 def select_revisions(
@@ -185,29 +293,52 @@ def select_revisions(
 ) -> list[FacilityRevisionRow]:
     """Return revisions in the order of facility id, those after ``after_id`` only."""
     row = FacilityRevisionRow
-    statement = (
-        select(row).where(*_clauses(query), row.facility_id > after_id).order_by(row.facility_id)
-    )
+    statement = select(row).where(*facility_clauses(query)).order_by(row.facility_id)
+    if after_id:  # beside one id it would have SQLite walk over all that follow
+        statement = statement.where(row.facility_id > after_id)
     if limit is not None:
         statement = statement.limit(limit)
     return list(session.scalars(statement))
 
 
+def select_texts(session: Session, query: FacilityQuery, names: Sequence[str]) -> Iterator[Sequence[Any]]:
+    """Yield named columns of revisions in the order of facility id, groups as their JSON, some at a time."""
+    columns = [getattr(FacilityRevisionRow, name) for name in names]
+    texts = [type_coerce(column, String) if isinstance(column.type, JSON) else column for column in columns]
+    statement = select(*texts).where(*facility_clauses(query)).order_by(FacilityRevisionRow.facility_id)
+    yield from session.execute(statement.execution_options(yield_per=_READ_AT_ONCE))
+
+
 def select_values(session: Session, query: FacilityQuery, names: Sequence[str]) -> Iterator[list[Any]]:
-    """Return named columns of revisions in the order of facility id, without making rows of them.
+    """Yield named columns of revisions in the order of facility id, without making rows of them.
 
     Most groups are empty, and an empty one needs no parser of JSON.
     """
-    columns = [FacilityRevisionRow.__table__.c[name] for name in names]
-    places = [place for place, column in enumerate(columns) if isinstance(column.type, JSON)]
-    texts = [type_coerce(column, String) if isinstance(column.type, JSON) else column for column in columns]
-    statement = select(*texts).where(*_clauses(query)).order_by(FacilityRevisionRow.facility_id)
-    for found in session.execute(statement):
+    places = [place for place, name in enumerate(names) if name in GROUPS]
+    for found in select_texts(session, query, names):
         values = list(found)
         for place in places:
             text = values[place]
             values[place] = [] if text == "[]" else json.loads(text)
         yield values
+
+
+# The columns that hold JSON.
+GROUPS = frozenset(each.key for each in FacilityRevisionRow.__table__.columns if isinstance(each.type, JSON))
+
+
+def select_shares(session: Session, query: FacilityQuery) -> list[tuple[str, bool, bool, int]]:
+    """Return how many facilities there are by (method of position, illustrative, to be located)."""
+    row = FacilityRevisionRow
+    parts = (row.position_method, row.illustrative, row.lon.is_(None))
+    counted = session.execute(select(*parts, func.count()).where(*facility_clauses(query)).group_by(*parts))
+    return [(str(method), bool(illustrative), bool(missing), int(number)) for method, illustrative, missing, number in counted]
+
+
+def select_distinct(session: Session, query: FacilityQuery, name: str) -> list[str]:
+    """Return the texts that stand in a column, each once, without the empty ones."""
+    column = getattr(FacilityRevisionRow, name)
+    return [str(each) for each in session.scalars(select(column).where(*facility_clauses(query)).distinct()) if each]
 
 
 def select_by_revision(session: Session, revisions: Sequence[int]) -> list[FacilityRevisionRow]:
@@ -218,21 +349,69 @@ def select_by_revision(session: Session, revisions: Sequence[int]) -> list[Facil
 
 def count_revisions(session: Session, query: FacilityQuery) -> int:
     """Return how many facilities the query matches."""
-    statement = select(func.count()).select_from(FacilityRevisionRow).where(*_clauses(query))
+    statement = through_index(select(func.count()).select_from(FacilityRevisionRow), query).where(*facility_clauses(query))
     return int(session.scalar(statement) or 0)
 
 
 def select_marks(session: Session, query: FacilityQuery) -> list[tuple[int, int]]:
     """Return (facility id, first revision of its content) in the order of facility id: enough to compare, quick for many."""
     row = FacilityRevisionRow
-    found = session.execute(select(row.facility_id, func.coalesce(row.same_as, row.id)).where(*_clauses(query)).order_by(row.facility_id))
+    statement = through_index(select(row.facility_id, func.coalesce(row.same_as, row.id)), query, "same_as")
+    found = session.execute(statement.where(*facility_clauses(query)).order_by(row.facility_id))
     return [(int(one), int(revision)) for one, revision in found]
 
 
 def select_class_codes(session: Session, query: FacilityQuery) -> list[str]:
     """Return the class codes of the facilities that the query matches, in order, each once."""
     code = FacilityRevisionRow.class_code
-    return list(session.scalars(select(code).where(*_clauses(query)).distinct().order_by(code)))
+    found: list[str] = []
+    # From code to code, each a look into the index: to read all for their few classes takes a hundred times as long.
+    while True:
+        after = [code > found[-1]] if found else []
+        statement = through_index(select(code), query, order="class").where(*facility_clauses(query), *after).order_by(code).limit(1)
+        following = session.scalar(statement)
+        if following is None:
+            return found
+        found.append(following)
+
+
+def through_index(statement: Any, query: FacilityQuery, *also: str, order: str = "", many: bool = False) -> Any:
+    """Have SQLite answer from an index that knows all that is asked; left alone it reads whole rows.
+
+    ``also`` are columns that are asked for beside those of the query, ``order`` the index in whose
+    order the answer is wanted: taken where nothing else narrows it, or so many match that the first
+    of them come soon.
+    """
+    if query.recorded_at is not None or query.ids is not None:
+        return statement
+    needed = {*also, *(column for part, column in _NEEDS.items() if getattr(query, part) is not None)}
+    if query.text:
+        needed.add("identifiers" if any(letter.isdigit() for letter in query.text) else "aliases")
+    narrowing = _narrowing(query)
+    candidates = (*((order, narrowing) if many else (narrowing, order)), "class", "names", "texts")
+    chosen = next(name for name in candidates if name and needed <= _known_to(name))
+    return statement.with_hint(FacilityRevisionRow, f"INDEXED BY ix_facility_revision_{chosen}", "sqlite")
+
+
+# The parts of a query that only some indices know.
+_NEEDS = {"bbox": "lat", "name_contains": "name", "source_contains": "source", "updated_since": "recorded_at"}
+
+
+def _narrowing(query: FacilityQuery) -> str:
+    """Return the index in which the query asks for one stretch only; "" where there is none."""
+    if query.bbox is not None:
+        return "position"
+    if query.area_prefix:
+        return "area"
+    if query.located is False and not query.class_prefixes:
+        return "position"
+    return "updated" if query.updated_since is not None else ""
+
+
+@cache
+def _known_to(name: str) -> frozenset[str]:
+    table = cast("Table", FacilityRevisionRow.__table__)
+    return frozenset(next(each.columns.keys() for each in table.indexes if each.name == f"ix_facility_revision_{name}"))
 
 
 def select_believed(session: Session, facility_id: int | None = None) -> list[FacilityRevisionRow]:
@@ -242,6 +421,14 @@ def select_believed(session: Session, facility_id: int | None = None) -> list[Fa
     if facility_id is not None:
         statement = statement.where(row.facility_id == facility_id)
     return list(session.scalars(statement))  # an unknown beginning (NULL) sorts first
+
+
+def select_believed_of(session: Session, facility_ids: Sequence[int]) -> Iterator[FacilityRevisionRow]:
+    """Yield the revisions that are believed now of some facilities."""
+    row = FacilityRevisionRow
+    for start in range(0, len(facility_ids), _ASKED_AT_ONCE):
+        asked = facility_ids[start : start + _ASKED_AT_ONCE]
+        yield from session.scalars(select(row).where(row.superseded_at.is_(None), row.facility_id.in_(asked)))
 
 
 def select_history(
@@ -261,11 +448,66 @@ def select_revisions_by_id(session: Session, ids: Sequence[int]) -> dict[int, Fa
     return {each.id: each for each in session.scalars(select(row).where(row.id.in_(ids)))}
 
 
-def add_facility(session: Session, *, created_at: str) -> int:
-    """Give out a new identity and return it."""
+def select_gone(session: Session, kind: str) -> list[tuple[int, str, str, str | None]]:
+    """Return (facility id, name, class, area) of what was believed last of facilities that are gone in one way."""
+    row = FacilityRevisionRow
+    statement = select(row.facility_id, row.name, row.class_code, row.area_code).where(
+        row.superseded_at.is_(None), row.deleted.is_(True), row.kind == kind)
+    return [(int(number), str(name), str(code), area) for number, name, code, area in session.execute(statement)]
+
+
+def select_by_origin(session: Session, origin: str) -> dict[int, tuple[int, int]]:
+    """Return, of every facility that has revisions through one door, its first and its last of them."""
+    row = FacilityRevisionRow
+    found = session.execute(
+        select(row.facility_id, func.min(row.id), func.max(row.id)).where(row.origin == origin).group_by(row.facility_id))
+    return {int(number): (int(first), int(last)) for number, first, last in found}
+
+
+def select_touched_since(session: Session, origin: str) -> list[int]:
+    """Return the facilities that have revisions through one door and later ones through another, in order."""
+    row, later = FacilityRevisionRow, aliased(FacilityRevisionRow)
+    first = select(row.facility_id, func.min(row.id).label("first")).where(row.origin == origin).group_by(row.facility_id).subquery()
+    statement = (
+        select(later.facility_id).join(first, and_(later.facility_id == first.c.facility_id, later.id > first.c.first))
+        .where(later.origin != origin).distinct().order_by(later.facility_id)
+    )
+    return list(session.scalars(statement))
+
+
+def select_histories(session: Session, facility_ids: Sequence[int]) -> dict[int, list[FacilityRevisionRow]]:
+    """Return all revisions of facilities, each in the order in which they were written."""
+    row = FacilityRevisionRow
+    found: dict[int, list[FacilityRevisionRow]] = {number: [] for number in facility_ids}
+    for start in range(0, len(facility_ids), _ASKED_AT_ONCE):
+        asked = facility_ids[start : start + _ASKED_AT_ONCE]
+        for each in session.scalars(select(row).where(row.facility_id.in_(asked)).order_by(row.id)):
+            found[each.facility_id].append(each)
+    return found
+
+
+def select_with_relations(session: Session) -> list[tuple[int, str, list[dict[str, Any]]]]:
+    """Return (facility id, name, relations) of the believed revisions that have any."""
+    row = FacilityRevisionRow
+    statement = select(row.facility_id, row.name, row.relations).where(
+        row.superseded_at.is_(None), row.deleted.is_(False), type_coerce(row.relations, String) != "[]")
+    return [(int(number), str(name), relations) for number, name, relations in session.execute(statement)]
+
+
+def add_facilities(session: Session, count: int, *, created_at: str) -> list[int]:
+    """Give out new identities and return them, in order."""
     # Past the session's list of new rows: revisions of an import are then written together, not one by one.
-    statement = insert(FacilityRow).values(created_at=created_at).returning(FacilityRow.id)
-    return int(session.connection().execute(statement).scalar_one())
+    statement = insert(FacilityRow).returning(FacilityRow.id)
+    connection = session.connection()
+    return sorted(
+        int(number) for start in range(0, count, _ASKED_AT_ONCE)
+        for number in connection.execute(statement, [{"created_at": created_at}] * min(_ASKED_AT_ONCE, count - start)).scalars()
+    )
+
+
+def newest_facility(session: Session) -> int:
+    """Return the largest id that a facility has; 0 before the first."""
+    return int(session.scalar(select(func.max(FacilityRow.id))) or 0)
 
 
 def first_registered_at(session: Session) -> str | None:

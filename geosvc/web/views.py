@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from geosvc.coverage.services import service_from
-from geosvc.errors import InvalidParameter
+from geosvc.errors import InvalidParameter, RunNotFound, Unsolvable
 from geosvc.geo.crs import name_of
 from geosvc.language import words
 from geosvc.maps import numbers
+from geosvc.registry.moments import AsOf
 from geosvc.store.facilities import FacilityQuery
-from geosvc.workflows import features, publishing, reading, workspace
+from geosvc.web import facility_views
+from geosvc.workflows import as_of, features, publishing, reading, workspace
 
 if TYPE_CHECKING:
+    from geosvc.settings import Settings
     from geosvc.store.engine import Store
 
 _LEVELS_IN_PANEL = ("county", "township")
@@ -117,13 +120,32 @@ def _chosen(services: list[dict[str, Any]], service_id: str | None, store: Store
     return next(each for each in services if each["id"] == wanted)
 
 
-def map_view(store: Store, service_id: str | None, threshold_id: str | None, language: str) -> dict[str, Any]:
+def _run_shown(store: Store, settings: Settings, service: dict[str, Any], times: dict[str, Any]) -> dict[str, Any]:
+    """Return the run that a page shows (None: there is none), why not, and the command that makes one."""
+    if not times["then"]:
+        return {"run": service["run"], "missing": None, "cure": None}
+    day = AsOf(valid_at=times["valid_at"], recorded_at=times["recorded_at"])
+    try:
+        found = as_of.run_as_of(store, settings, service["id"], day)
+    except RunNotFound:
+        return {"run": None, "missing": "not_measured", "cure": as_of.command_for(service["id"], day)}
+    except Unsolvable:
+        return {"run": None, "missing": "not_computable", "cure": None}
+    return {"run": found, "missing": None, "cure": None}
+
+
+def map_view(
+    store: Store, service_id: str | None, threshold_id: str | None, language: str, *, settings: Settings,
+    at: str | None = None, recorded: str | None = None,
+) -> dict[str, Any]:
     """Return what the map page shows; ``threshold`` None where no limit speaks for everybody."""
-    frame = _frame(store)
+    times = facility_views.times_of(at, recorded)
+    frame = {**_frame(store), "times": times}
     service = _chosen(frame["services"], service_id, store)
-    if service["run"] is None:
-        return {**frame, "service": service, "run": None, "threshold": None}
-    run = reading.run_record(store, service["run"])
+    shown_run = _run_shown(store, settings, service, times)
+    if shown_run["run"] is None:
+        return {**frame, **shown_run, "service": service, "threshold": None}
+    run = reading.run_record(store, shown_run["run"])
     measured = service_from(run["parameters"]["service"])
     shown = publishing.chosen_threshold(run, measured, threshold_id)
     apart = numbers.stands_apart(run)
@@ -140,7 +162,10 @@ def map_view(store: Store, service_id: str | None, threshold_id: str | None, lan
         "kpis": numbers.kpis(run, measured, shown, language),
         "travel": numbers.travel_text(run, measured, language),
         "figures": None if shown is None else run["summary"]["thresholds"][shown.id],
-        "thresholds": _all_thresholds(service, run), "beside": _beside(store, frame["services"], service, language),
+        "thresholds": _all_thresholds(service, run),
+        # Of another day the answers of other services would be asked for one by one.
+        "beside": [] if times["then"] else _beside(store, frame["services"], service, language),
+        "changed_since": table["changed_since"],
         "crs": name_of(run["inputs"]["grid"]["crs"]),
         "schematic": table["schematic"], "notes": run["notes"],
         "denominator": numbers.denominator(run, publishing.people_source(store, run), language),
@@ -196,17 +221,20 @@ def _answers(service: dict[str, Any], run: dict[str, Any], language: str) -> lis
 
 def gaps_view(
     store: Store, service_id: str | None, threshold_id: str | None, language: str, *, area: str | None,
-    min_people: float | None, cursor: str | None, limit: int,
+    min_people: float | None, cursor: str | None, limit: int, settings: Settings, at: str | None = None,
+    recorded: str | None = None,
 ) -> dict[str, Any]:
     """Return what the list of gaps shows; no list where no limit speaks for everybody and none was chosen."""
-    frame = _frame(store)
+    times = facility_views.times_of(at, recorded)
+    frame = {**_frame(store), "times": times}
     service = _chosen(frame["services"], service_id, store)
-    empty = {**frame, "service": service, "gaps": [], "matched": 0, "following": None, "threshold": None, "run": None,
+    shown_run = _run_shown(store, settings, service, times)
+    empty = {**frame, **shown_run, "service": service, "gaps": [], "matched": 0, "following": None, "threshold": None,
              "area": area or "", "min_people": min_people, "nearest": {}, "schematic": False, "notes": [],
              "areas": [], "tiles": [], "verdict": "", "apart": False}
-    if service["run"] is None:
+    if shown_run["run"] is None:
         return empty
-    run = reading.run_record(store, service["run"])
+    run = reading.run_record(store, shown_run["run"])
     measured = service_from(run["parameters"]["service"])
     apart = numbers.stands_apart(run)
     told = {
@@ -217,13 +245,13 @@ def gaps_view(
     shown = publishing.chosen_threshold(run, measured, threshold_id)
     if shown is None:
         return told
-    table = reading.coverage_table(store, service["id"], threshold_id=shown.id)
+    table = reading.coverage_table(store, service["id"], run_id=run["id"], threshold_id=shown.id)
     gaps, matched, following = features.gaps_page(
-        store, service_id=service["id"], threshold_id=shown.id, area_code=area,
+        store, service_id=service["id"], run_id=run["id"], threshold_id=shown.id, area_code=area,
         min_people=min_people, cursor=cursor, limit=limit,
     )
     ids = sorted({gap["properties"]["nearest_facility"] for gap in gaps} - {None})
-    found, _count, _next = features.facilities_page(store, FacilityQuery(ids=ids), cursor=None, limit=max(len(ids), 1))
+    found, _count, _next = features.facilities_page(store, FacilityQuery(ids=ids, valid_at=times["valid_at"], recorded_at=times["recorded_at"]), cursor=None, limit=max(len(ids), 1))
     return {
         **told, "gaps": gaps, "matched": matched, "following": following, "threshold": table["threshold"],
         "nearest": {each["id"]: each["properties"]["name"] for each in found},

@@ -12,14 +12,18 @@ from geosvc.errors import InvalidParameter, StoreError
 from geosvc.geo.datums import WGS84, datum_named
 from geosvc.registry import facilities
 from geosvc.registry.exports.columns import About, mark_of
+from geosvc.registry.exports.extract import extract
 from geosvc.registry.exports.sheets import write_workbook
 from geosvc.registry.exports.tables import write_csv, write_geojson, write_geopackage
 from geosvc.registry.moments import day_of, known_at, today
 from geosvc.store.facilities import FacilityQuery
+from geosvc.workflows.finding import query_of
 from geosvc.workflows.workspace import title_of
 
 if TYPE_CHECKING:
     from geosvc.store.engine import Store
+
+__all__ = ["FORMATS", "export_facilities", "query_of", "write_template"]
 
 FORMATS = {"csv": write_csv, "xlsx": write_workbook, "geojson": write_geojson, "gpkg": write_geopackage}
 
@@ -65,30 +69,14 @@ def export_facilities(
             registry=title_of(session), mark=mark_of(session), as_of=query.valid_at or today(), recorded=query.recorded_at,
             datum=datum_named(datum), with_contacts=with_contacts,
         )
-        found = facilities.find_many(session, query)
-    _write(path, lambda target: FORMATS[name](target, found, about), suffix=f".{name}")
+        found = extract(session, query)
+        # In the same session: what is written is one state of the registry, though it is read while it is written.
+        _write(path, lambda target: FORMATS[name](target, found, about), suffix=f".{name}")
     return {
-        "file": str(path), "facilities": len(found), "illustrative": sum(each.facility.illustrative for each in found),
-        "to_be_located": sum(not each.facility.located for each in found), "registry": about.signature,
+        "file": str(path), "facilities": found.facilities, "illustrative": found.illustrative, "to_be_located": found.to_be_located, "registry": about.signature,
         "as_of": about.as_of, "recorded": about.recorded, "datum": about.datum, "contacts": with_contacts,
         "bytes": path.stat().st_size,
     }
-
-
-def query_of(*, class_prefix: str | None = None, area: str | None = None, state: str | None = None) -> FacilityQuery:
-    """Return which facilities an export takes.
-
-    Raises
-    ------
-    InvalidParameter
-        If there is no such state.
-    """
-    if state is not None and state not in set(facilities.State):
-        raise InvalidParameter(f"state must be one of {', '.join(facilities.State)}; got {state!r}")
-    return FacilityQuery(
-        class_prefixes=None if class_prefix is None else [class_prefix.upper()], area_prefix=area,
-        states=None if state is None else [state],
-    )
 
 
 def write_template(store: Store, path: Path, *, empty: bool = False, most: int | None = None) -> dict[str, Any]:

@@ -13,18 +13,23 @@ from geosvc.coverage.tree import study_bbox
 from geosvc.errors import FacilityNotFound, GapNotFound, InvalidParameter
 from geosvc.registry import areas, facilities, populations
 from geosvc.registry.classes import facility_classes
-from geosvc.store.areas import AreaQuery
+from geosvc.registry.documents import properties_of
+from geosvc.registry.moments import PRESENT, AsOf
+from geosvc.registry.successions import successions
+from geosvc.store.areas import AreaQuery, select_area_names
 from geosvc.store.facilities import FacilityQuery
 from geosvc.store.runs import GapQuery, GapRow, count_gaps, select_gaps
-from geosvc.workflows.reading import is_schematic, run_of, surface_of_run
+from geosvc.workflows import finding
+from geosvc.workflows.finding import is_whole, whole
+from geosvc.workflows.reading import area_names, is_schematic, run_of, surface_of_run
 
 if TYPE_CHECKING:
     from geosvc.registry.areas import Area
     from geosvc.registry.facilities import Registered
-    from geosvc.store.engine import Store
+    from geosvc.store.engine import Session, Store
 
-_MOST_DIGITS = 18
 Feature = dict[str, Any]
+_MOST_CHOICES = 300
 Page = tuple[list[Feature], int, str | None]
 
 
@@ -44,31 +49,31 @@ def facility_feature(registered: Registered) -> Feature:
         "id": registered.id,
         "geometry": geometry,
         "properties": {
-            "name": one.name, "short_name": one.short_name, "class_code": one.class_code,
-            "class_zh": klass.zh, "class_en": klass.en, "class_group": klass.group, "level": one.level,
-            "grade": one.grade, "ownership": one.ownership, "service_mode": one.service_mode,
-            "state": one.state, "area_code": one.area_code, "address": one.address,
-            "located": one.located, "position_method": one.position_method,
-            "position_source": one.position_source, "raw_datum": one.raw_datum, "raw_x": one.raw_x,
-            "raw_y": one.raw_y, "beds": one.beds, "identifiers": one.identifiers, "aliases": one.aliases,
-            "illustrative": one.illustrative, "source": one.source, "note": one.note,
+            **properties_of(one), "class_zh": klass.zh, "class_en": klass.en, "class_group": klass.group, "located": one.located,
             "valid_from": registered.valid_from, "valid_to": registered.valid_to, "recorded_at": registered.recorded_at,
             "revision": registered.revision,
         },
     }
 
 
-def facilities_page(store: Store, query: FacilityQuery, *, cursor: str | None, limit: int) -> Page:
-    """Return (features, number matched, cursor of the next page or None)."""
+def facilities_page(
+    store: Store, query: FacilityQuery, *, cursor: str | None, limit: int, sort: str | None = None
+) -> Page:
+    """Return (features, number matched, cursor of the next page or None); ``sort`` is one of ``finding.SORT_WORDS``.
+
+    Raises
+    ------
+    InvalidParameter
+    """
+    order = finding.order_of(sort)
+    after = finding.place_of(order, cursor)
     with store.reading() as session:
-        matched = facilities.count(session, query)
-        found = facilities.find(session, query, after_id=whole(cursor), limit=limit + 1)
-    following = str(found[limit - 1].id) if len(found) > limit else None
-    return [facility_feature(each) for each in found[:limit]], matched, following
+        matched, found, following = facilities.page(session, query, order, after=after, limit=limit)
+    return [facility_feature(each) for each in found], matched, None if following is None else finding.cursor_of(order, following)
 
 
-def facility_item(store: Store, facility_id: str, query: FacilityQuery) -> Feature:
-    """Return one facility.
+def facility_item(store: Store, facility_id: str, query: FacilityQuery, *, with_contact: bool = False) -> Feature:
+    """Return one facility, with its contact only where somebody may see it.
 
     Raises
     ------
@@ -77,27 +82,35 @@ def facility_item(store: Store, facility_id: str, query: FacilityQuery) -> Featu
     if not is_whole(facility_id):
         raise FacilityNotFound(f"no facility has the id {facility_id!r}")
     with store.reading() as session:
-        return facility_feature(facilities.get(session, int(facility_id), query))
-
-
-def is_whole(text: str) -> bool:
-    """Return whether text is a whole number that a database holds; "²" is a digit only to Unicode."""
-    return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
-
-
-def whole(cursor: str | None) -> int:
-    """Return the number in a cursor; 0 without one."""
-    if cursor is None:
-        return 0
-    if not is_whole(cursor):
-        raise InvalidParameter(f"cursor {cursor!r} is not one that this collection gave out; follow the next link")
-    return int(cursor)
+        found = facilities.get(session, int(facility_id), query)
+    feature = facility_feature(found)
+    return feature if not with_contact else {**feature, "properties": {**feature["properties"], "contact": found.facility.contact}}
 
 
 def classes_in_use(store: Store) -> list[str]:
     """Return the class codes that some facility has, in order."""
     with store.reading() as session:
-        return facilities.classes_in_use(session)
+        return store.recall(session, "classes in use", lambda: facilities.classes_in_use(session))
+
+
+def count_to_be_located(store: Store) -> int:
+    """Return how many facilities have no position."""
+    with store.reading() as session:
+        return store.recall(session, "to be located", lambda: facilities.count(session, FacilityQuery(located=False)))
+
+
+def areas_to_choose(store: Store) -> list[tuple[str, str]]:
+    """Return (code, name) of the areas to offer: the lowest level, down to townships, of which a list can be read."""
+    with store.reading() as session:
+        return store.recall(session, "areas to choose", lambda: _areas_to_choose(session))
+
+
+def _areas_to_choose(session: Session) -> list[tuple[str, str]]:
+    for levels in (("county", "township"), ("prefecture", "county"), ("province", "prefecture")):
+        found = select_area_names(session, AreaQuery(levels=levels), limit=_MOST_CHOICES + 1)
+        if found and len(found) <= _MOST_CHOICES:
+            return found
+    return []
 
 
 # -- areas -----------------------------------------------------------------------------------
@@ -112,7 +125,7 @@ def area_feature(area: Area) -> Feature:
         "geometry": geometry,
         "properties": {
             "code": area.code, "name": area.name, "level": area.level, "parent_code": area.parent_code,
-            "kind": area.kind, "settlement_class": area.settlement_class, "published_km2": area.published_km2,
+            "kind": area.kind, "members": list(area.members), "settlement_class": area.settlement_class, "published_km2": area.published_km2,
             "source": area.source, "licence": area.licence, "review_number": area.review_number,
             "schematic": area.schematic,
         },
@@ -128,7 +141,7 @@ def areas_page(store: Store, query: AreaQuery, *, cursor: str | None, limit: int
     return [area_feature(each) for each in found[:limit]], matched, following
 
 
-def area_item(store: Store, code: str) -> Feature:
+def area_item(store: Store, code: str, as_of: AsOf = PRESENT) -> Feature:
     """Return one area.
 
     Raises
@@ -136,7 +149,7 @@ def area_item(store: Store, code: str) -> Feature:
     AreaNotFound
     """
     with store.reading() as session:
-        return area_feature(areas.get(session, code))
+        return area_feature(areas.get(session, code, as_of))
 
 
 def outlines(store: Store) -> list[dict[str, Any]]:
@@ -151,6 +164,24 @@ def populations_of(store: Store) -> list[dict[str, Any]]:
     with store.reading() as session:
         names = {area.code: area.name for area in areas.find(session, AreaQuery())}
         return [{**asdict(each), "name": names.get(each.area_code)} for each in populations.find(session)]
+
+
+def populations_of_area(store: Store, code: str, as_of: AsOf = PRESENT) -> dict[str, Any]:
+    """Return every figure of people of one area, and which of them a run of that day takes (None: none).
+
+    Figures of divisions that became this one are told together where all of them are known.
+
+    Raises
+    ------
+    AreaNotFound
+    """
+    with store.reading() as session:
+        areas.get(session, code, as_of)
+        known = populations.in_codes_of(
+            populations.find(session, recorded_at=as_of.recorded_at), successions(session, as_of), {code})
+    figures = [each for each in known if each.area_code == code]
+    chosen = populations.in_force(populations.years_of(figures, as_of.day)).get(code)
+    return {"area": code, "figures": [asdict(each) for each in figures], "in_force": None if chosen is None else asdict(chosen)}
 
 
 def extent(store: Store) -> tuple[float, float, float, float]:
@@ -201,8 +232,7 @@ def gaps_page(
         )
         matched = count_gaps(session, query)
         rows = select_gaps(session, query, after_rank=whole(cursor), limit=limit + 1)
-        names = {area.code: area.name for area in areas.find(
-            session, AreaQuery(codes=sorted({row.area_code for row in rows if row.area_code})))}
+        names = area_names(session, run.id, query.threshold or "")
     following = str(rows[limit - 1].rank) if len(rows) > limit else None
     return [gap_feature(row, names, service.shown_unit) for row in rows[:limit]], matched, following
 
@@ -267,6 +297,6 @@ def gap_item(store: Store, gap_id: str) -> Feature:
         if row is None:
             raise GapNotFound(f"no gap has the id {gap_id!r}")
         run = run_of(session, None, row.run_id)
-        names = {area.code: area.name for area in areas.find(session, AreaQuery(codes=[row.area_code or ""]))}
+        names = area_names(session, run.id, row.threshold)
     feature = gap_feature(row, names, services.service_from(run.parameters["service"]).shown_unit)
     return {**feature, "schematic": is_schematic(run.notes), "notes": run.notes}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import zipfile
 from dataclasses import asdict, replace
 
 import openpyxl
@@ -319,6 +321,51 @@ def test_the_workbook_has_text_cells_and_drop_downs(store, tmp_path):
     assert [[c.value for c in row] for row in sheet.iter_rows()] == [[c.value for c in row] for row in again["机构"].iter_rows()]
     for each in (book, again):
         each.close()
+
+
+def without_times(path):
+    """Return the parts of a workbook by name, without the moment at which it was made."""
+    with zipfile.ZipFile(path) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    parts["docProps/core.xml"] = re.sub(rb"<dcterms:(created|modified)[^>]*>[^<]*<", b"<", parts["docProps/core.xml"])
+    return parts
+
+
+def test_exports_of_the_same_registry_are_the_same_bytes(store, tmp_path):
+    """CSV and GeoJSON byte for byte, a workbook apart from the moment it was made; a change shows."""
+    number, *_ = register(store, FULL, PLAIN, *(replace(PLAIN, name=f"第{n}卫生室") for n in range(30)))
+
+    def made(name):
+        for kind in ("csv", "geojson", "xlsx"):
+            exporting.export_facilities(store, tmp_path / f"{name}.{kind}", datum="GCJ02", date="2999-01-01")
+        return {"csv": (tmp_path / f"{name}.csv").read_bytes(), "geojson": (tmp_path / f"{name}.geojson").read_bytes(),
+                **without_times(tmp_path / f"{name}.xlsx")}
+
+    first = made("one")
+    assert made("two") == first
+    with store.writing() as session:
+        facilities.save(session, replace(FULL, beds=[]), facility_id=number, author="王", origin="test")
+    changed = {name for name, content in made("three").items() if content != first[name]}
+    assert changed == {"csv", "geojson", "xl/worksheets/sheet1.xml"}
+
+
+def test_an_export_is_counted_as_it_is_written(store, tmp_path):
+    """What is said of an export (sample data, schematic positions, to be located, sources) is counted from its own rows."""
+    some = [
+        CLINIC, replace(CLINIC, name="二", illustrative=True, source="乙"), replace(PLAIN, name="三", source=" 甲 "),
+        replace(CLINIC, name="四", position_method="illustrative", illustrative=True),
+        replace(CLINIC, name="五", position_method="area_centre"),
+    ]
+    register(store, *some)
+    told = exporting.export_facilities(store, tmp_path / "a.geojson")
+    assert (told["facilities"], told["illustrative"], told["to_be_located"]) == (5, 2, 1)
+    document = json.loads((tmp_path / "a.geojson").read_text("utf-8"))
+    notes = dict(note.split(": ", 1) for note in document["notes"])
+    assert document["illustrative"] == 2
+    assert notes["示意位置 schematic positions"].startswith("2 ")
+    assert notes["待定位 to be located"].startswith("1 ")
+    sources = sorted({each.source.strip() for each in some if each.source})
+    assert notes["来源 sources"] == "；".join(sources)
 
 
 def test_a_template_is_filled_in_by_hand(store, settings, tmp_path):

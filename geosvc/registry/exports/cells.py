@@ -21,7 +21,8 @@ from geosvc.errors import InvalidInput
 # A spreadsheet computes what begins with these; the full-width ones are typed in Chinese and taken for the same.
 _FORMULA_BEGINS = "=+-@＝＋－＠"
 # More digits than a spreadsheet keeps of a number.
-_LOST_DIGITS = re.compile(r"\d{16,}")
+_FEWEST_LOST = 16
+_LOST_DIGITS = re.compile(rf"\d{{{_FEWEST_LOST},}}")
 # XML has no such characters, a database no halves of a pair.
 _NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
@@ -86,6 +87,8 @@ def guarded(text: str, *, computed: bool = True) -> str:
     >>> guarded("=1+1"), guarded("县医院"), guarded("'=1"), guarded("=1+1", computed=False)
     ("'=1+1", '县医院', "''=1", '=1+1')
     """
+    if len(text) < _FEWEST_LOST and text.isalnum():  # nearly every cell
+        return text
     if text and (_is_guarded(text) or (computed and (text[0] in _FORMULA_BEGINS or _LOST_DIGITS.fullmatch(text)))):
         return f"'{text}"
     return text

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
-from itertools import starmap
+from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,9 +18,9 @@ from geosvc.registry.imports.tables import plain
 from geosvc.store.facilities import first_registered_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
-    from geosvc.registry.facilities import Facility, Registered
+    from geosvc.registry.exports.extract import Extract, Row
     from geosvc.store.engine import Session
 
 # Positions nearer than this (a tenth of a millimetre) are the same: what a datum and back may cost.
@@ -59,7 +60,7 @@ class About:
     datum: str = WGS84
     with_contacts: bool = False
 
-    @property
+    @cached_property
     def signature(self) -> str:
         """Return the registry as each row names it."""
         return f"{tidy(self.registry).replace('#', ' ')} #{self.mark}".strip()
@@ -87,26 +88,27 @@ def fields_of(about: About, *, on_map: bool) -> list[str]:
     return [name for name in HEADERS if name not in left_out]
 
 
+@cache
 def class_cell(code: str) -> str:
     """Return a class as a table shows it: its code and its name."""
     return f"{code} {facility_classes()[code].zh}"
 
 
-def lines(found: Sequence[Registered], about: About) -> Iterator[Line]:
-    """Return each facility as it is written."""
-    return starmap(
-        lambda each, place: _line(each, about, *place), zip(found, _placed(found, about.datum), strict=True)
-    )
+def lines(found: Extract, about: About) -> Iterator[Line]:
+    """Yield each facility as it is written."""
+    for batch in found.batches():
+        for each, place in zip(batch, _placed(batch, about.datum), strict=True):
+            yield _line(each, about, *place)
 
 
-def _placed(found: Sequence[Registered], datum: str) -> Iterable[tuple[float | None, float | None, str]]:
+def _placed(found: list[Row], datum: str) -> Iterable[tuple[float | None, float | None, str]]:
     """Return longitude, latitude and datum of each facility.
 
     Where a shifted datum cannot give a position back (outside of China at the edge of its formula,
     at the poles) it stays in WGS 84, and its row says so.
     """
-    lon = np.array([np.nan if each.facility.lon is None else each.facility.lon for each in found], np.float64)
-    lat = np.array([np.nan if each.facility.lat is None else each.facility.lat for each in found], np.float64)
+    lon = np.array([np.nan if each["lon"] is None else each["lon"] for each in found], np.float64)
+    lat = np.array([np.nan if each["lat"] is None else each["lat"] for each in found], np.float64)
     x, y = from_wgs84(lon, lat, datum=datum)
     back_x, back_y = to_wgs84(x, y, datum=datum)
     kept = (np.abs(back_x - lon) < SAME_DEGREES / 2) & (np.abs(back_y - lat) < SAME_DEGREES / 2)
@@ -119,32 +121,39 @@ def _placed(found: Sequence[Registered], datum: str) -> Iterable[tuple[float | N
             yield at_x, at_y, datum if same else WGS84
 
 
-def _line(registered: Registered, about: About, lon: float | None, lat: float | None, datum: str) -> Line:
-    one = registered.facility
-    first, others = split_identifiers(one.identifiers)
-    told = {
-        "facility_id": str(registered.id), "name": tidy(one.name), "short_name": tidy(one.short_name),
-        "aliases": cells.written_list(one.aliases) if one.aliases else "", "class_code": class_cell(one.class_code),
-        "level": tidy(one.level), "grade": tidy(one.grade), "ownership": tidy(one.ownership),
-        "service_mode": tidy(one.service_mode), "state": cells.choices("state")[one.state],
-        "opened_on": tidy(one.opened_on), "closed_on": tidy(one.closed_on), "area_code": tidy(one.area_code),
-        "areas_served": cells.written_list(one.areas_served) if one.areas_served else "", "address": tidy(one.address),
-        "longitude": "" if lon is None else repr(lon), "latitude": "" if lat is None else repr(lat),
-        "datum": datum, "geometry_datum": datum,
-        "coordinate_method": cells.choices("position_method")[one.position_method],
-        "coordinate_source": tidy(one.position_source), "position_date": tidy(one.position_date),
-        "raw_x": tidy(one.raw_x), "raw_y": tidy(one.raw_y), "raw_datum": tidy(one.raw_datum),
-        "identifiers": cells.IDENTIFIERS.written(others), "beds": cells.BEDS.written(one.beds),
-        "staff": cells.STAFF.written(one.staff), "vehicles": cells.VEHICLES.written(one.vehicles),
-        "capabilities": cells.CAPABILITIES.written(one.capabilities), "relations": cells.RELATIONS.written(one.relations),
-        "illustrative": "是" if one.illustrative else "否", "source": tidy(one.source), "note": tidy(one.note),
-        "registry": about.signature, "as_of": about.as_of,
-        **{SCHEMES[scheme]: each["value"] for scheme, each in first.items()},
-    }
+# Fields of plain text, and groups that are written as one cell.
+_PLAIN = ("name", "short_name", "level", "grade", "ownership", "service_mode", "opened_on", "closed_on", "area_code", "address",
+          "position_date", "raw_x", "raw_y", "raw_datum", "source", "note")
+_WRITTEN: dict[str, Callable[[Any], str]] = {
+    "aliases": cells.written_list, "areas_served": cells.written_list, "beds": cells.BEDS.written, "staff": cells.STAFF.written,
+    "vehicles": cells.VEHICLES.written, "capabilities": cells.CAPABILITIES.written, "relations": cells.RELATIONS.written,
+}
+
+
+def _line(row: Row, about: About, lon: float | None, lat: float | None, datum: str) -> Line:
+    told = {name: tidy(text) for name in _PLAIN if (text := row[name])}
+    told.update({name: _group(name, text) for name in _WRITTEN if (text := row[name]) != "[]"})
+    told.update(
+        facility_id=str(row["facility_id"]), class_code=class_cell(row["class_code"]), state=cells.choices("state")[row["state"]],
+        coordinate_method=cells.choices("position_method")[row["position_method"]],
+        coordinate_source=tidy(row["position_source"]), illustrative="是" if row["illustrative"] else "否",
+        registry=about.signature, as_of=about.as_of, datum=datum, geometry_datum=datum,
+        longitude="" if lon is None else repr(lon), latitude="" if lat is None else repr(lat),
+    )
+    if row["identifiers"] != "[]":
+        first, others = split_identifiers(json.loads(row["identifiers"]))
+        told["identifiers"] = cells.IDENTIFIERS.written(others)
+        told.update({SCHEMES[scheme]: each["value"] for scheme, each in first.items()})
     if about.with_contacts:
-        told["telephone"], rest = split_contact(one.contact)
+        told["telephone"], rest = split_contact(json.loads(row["contact"]))
         told["contact"] = cells.written_contact(rest) if rest else ""
-    return Line(told, lon, lat, one.illustrative)
+    return Line(told, lon, lat, bool(row["illustrative"]))
+
+
+@lru_cache(maxsize=20_000)
+def _group(name: str, text: str) -> str:
+    """Return a group of entries as one cell; many facilities say the same."""
+    return _WRITTEN[name](json.loads(text))
 
 
 def split_identifiers(identifiers: list[dict[str, Any]]) -> tuple[dict[str, dict[str, str]], list[dict[str, Any]]]:
@@ -169,22 +178,17 @@ def split_contact(contact: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return "", contact
 
 
-def statements(found: Sequence[Registered], about: About) -> list[tuple[str, str]]:
+def statements(found: Extract, about: About) -> list[tuple[str, str]]:
     """Return what a reader must know of an export, as pairs of a title and a sentence."""
-    everything: list[Facility] = [each.facility for each in found]
-    illustrative = sum(each.illustrative for each in everything)
-    schematic = sum(each.position_method in ("settlement_point", "area_centre", "illustrative") for each in everything)
-    missing = sum(not each.located for each in everything)
-    sources = sorted({tidy(each.source) for each in everything if each.source})
     return [
         ("登记库 registry", about.signature),
         ("数据日期 as of", about.as_of),
         *([("当时已知 as known on", about.recorded)] if about.recorded else []),
         ("坐标系 datum", f"{about.datum}（可用：{', '.join(DATUMS)}）"),
-        ("机构数 facilities", str(len(everything))),
-        ("示例 illustrative", f"{illustrative} 个机构为示例数据，不是真实机构（“示例”列为“是”） · {illustrative} are sample data, not real"),
-        ("示意位置 schematic positions", f"{schematic} 个机构的坐标是居民点、区域中心或示例位置，不是建筑物位置（见“定位方式”列） · {schematic} positions are not those of buildings"),
-        ("待定位 to be located", f"{missing} 个机构没有坐标 · {missing} have no position"),
+        ("机构数 facilities", str(found.facilities)),
+        ("示例 illustrative", f"{found.illustrative} 个机构为示例数据，不是真实机构（“示例”列为“是”） · {found.illustrative} are sample data, not real"),
+        ("示意位置 schematic positions", f"{found.schematic} 个机构的坐标是居民点、区域中心或示例位置，不是建筑物位置（见“定位方式”列） · {found.schematic} positions are not those of buildings"),
+        ("待定位 to be located", f"{found.to_be_located} 个机构没有坐标 · {found.to_be_located} have no position"),
         ("联系方式 contacts", "包含（个人信息，请妥善保管） · included: personal data" if about.with_contacts else "不包含；再次导入不会删除已登记的联系方式 · left out; importing this file again keeps those registered"),
-        ("来源 sources", "；".join(sources[:50]) + (f" … ({len(sources)})" if len(sources) > 50 else "") or "未说明 not said"),
+        ("来源 sources", "；".join(found.sources[:50]) + (f" … ({len(found.sources)})" if len(found.sources) > 50 else "") or "未说明 not said"),
     ]

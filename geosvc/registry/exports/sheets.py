@@ -15,10 +15,10 @@ from geosvc.registry.exports.cells import guarded
 from geosvc.registry.exports.columns import HEADERS, About, class_cell, fields_of, lines, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from pathlib import Path
 
-    from geosvc.registry.facilities import Registered
+    from geosvc.registry.exports.extract import Extract
 
 _SHEET, _CODES, _ABOUT = "机构", "代码表", "说明"
 _LAST_ROW = 1_048_576
@@ -38,7 +38,7 @@ _HOW = (
 )
 
 
-def write_workbook(path: Path, found: Sequence[Registered], about: About) -> None:
+def write_workbook(path: Path, found: Extract, about: About) -> None:
     """Write the workbook: sheet 机构 with the facilities, 代码表 with the code lists, 说明 with what it is.
 
     openpyxl makes the workbook and this module puts the rows in: 100,000 rows cell by cell through
@@ -59,20 +59,18 @@ def write_workbook(path: Path, found: Sequence[Registered], about: About) -> Non
                         stream.write(content)
 
 
-def _with_rows(sheet: str, found: Sequence[Registered], about: About, fields: list[str]) -> Iterable[str]:
+def _with_rows(sheet: str, found: Extract, about: About, fields: list[str]) -> Iterable[str]:
     """Put the facilities where the placeholder row stands, in its style."""
     row = re.search(r'<row r="2".*?</row>', sheet, re.DOTALL)
     style = re.search(r'<c r="A2" s="(\d+)"', sheet)
     if row is None or style is None:
         raise AssertionError("the workbook has no placeholder row")
-    yield re.sub(r'<dimension ref="[^"]*" ?/>', f'<dimension ref="A1:{_letter(len(fields))}{len(found) + 1}"/>', sheet[: row.start()])
-    letters = [(field, _letter(place)) for place, field in enumerate(fields, start=1)]
+    yield re.sub(r'<dimension ref="[^"]*" ?/>', f'<dimension ref="A1:{_letter(len(fields))}{found.facilities + 1}"/>', sheet[: row.start()])
+    before = [(field, f'<c r="{_letter(place)}', f'" s="{style[1]}" t="inlineStr"><is><t') for place, field in enumerate(fields, start=1)]
     batch: list[str] = []
     for number, line in enumerate(lines(found, about), start=2):
-        texts = "".join(
-            f'<c r="{letter}{number}" s="{style[1]}" t="inlineStr"><is><t xml:space="preserve">{_xml(text)}</t></is></c>'
-            for field, letter in letters if (text := line.cells.get(field))
-        )
+        told = line.cells
+        texts = "".join([f"{cell}{number}{opened}{_xml(text)}</t></is></c>" for field, cell, opened in before if (text := told.get(field))])
         batch.append(f'<row r="{number}">{texts}</row>')
         if len(batch) == 2000:
             yield "".join(batch)
@@ -81,8 +79,10 @@ def _with_rows(sheet: str, found: Sequence[Registered], about: About, fields: li
 
 
 def _xml(text: str) -> str:
+    if text.isalnum():
+        return f">{text}"
     # The type of the cell says that it is text: no formula, whatever it begins with.
-    return escape(_ESCAPE_LIKE.sub("_x005F_", guarded(text, computed=False)))
+    return f' xml:space="preserve">{escape(_ESCAPE_LIKE.sub("_x005F_", guarded(text, computed=False)))}'
 
 
 def _letter(column: int) -> str:
@@ -91,7 +91,7 @@ def _letter(column: int) -> str:
     return str(get_column_letter(column))
 
 
-def _skeleton(found: Sequence[Registered], about: About, fields: list[str]) -> bytes:
+def _skeleton(found: Extract, about: About, fields: list[str]) -> bytes:
     import openpyxl  # noqa: PLC0415  slow to import, not needed to serve pages
 
     book = openpyxl.Workbook()
@@ -114,7 +114,7 @@ def _skeleton(found: Sequence[Registered], about: About, fields: list[str]) -> b
     return target.getvalue()
 
 
-def _add_codes(book: Any, sheet: Any, found: Sequence[Registered], fields: list[str]) -> None:
+def _add_codes(book: Any, sheet: Any, found: Extract, fields: list[str]) -> None:
     """Write each code list as a column, and offer it where it belongs."""
     from openpyxl.styles import Font  # noqa: PLC0415
     from openpyxl.worksheet.datavalidation import DataValidation  # noqa: PLC0415
@@ -137,7 +137,7 @@ def _add_codes(book: Any, sheet: Any, found: Sequence[Registered], fields: list[
         sheet.add_data_validation(rule)
 
 
-def _lists(found: Sequence[Registered]) -> dict[str, tuple[list[str], bool]]:
+def _lists(found: Extract) -> dict[str, tuple[list[str], bool]]:
     """Return the words of each drop-down, and whether no others may be written."""
     return {
         "class_code": ([class_cell(code) for code in facility_classes()], True),
@@ -150,13 +150,12 @@ def _lists(found: Sequence[Registered]) -> dict[str, tuple[list[str], bool]]:
     }
 
 
-def _with_used(field: str, found: Sequence[Registered]) -> list[str]:
+def _with_used(field: str, found: Extract) -> list[str]:
     words = cells.offered(field)
-    used = {cells.tidy(getattr(each.facility, field)) for each in found} - {"", *words}
-    return words + sorted(used)[:200]
+    return words + [each for each in found.used[field] if each not in words][:200]
 
 
-def _add_about(book: Any, found: Sequence[Registered], about: About) -> None:
+def _add_about(book: Any, found: Extract, about: About) -> None:
     from openpyxl.styles import Alignment  # noqa: PLC0415
 
     page = book.create_sheet(_ABOUT)

@@ -11,30 +11,27 @@ from geosvc.registry.exports.cells import guarded
 from geosvc.registry.exports.columns import HEADERS, About, fields_of, lines, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
-    from geosvc.registry.facilities import Registered
+    from geosvc.registry.exports.extract import Extract
 
 _NUMBERS = ("longitude", "latitude")
 
 
-def write_csv(path: Path, found: Sequence[Registered], about: About) -> None:
+def write_csv(path: Path, found: Extract, about: About) -> None:
     """Write a CSV that spreadsheets open as UTF-8 (with a byte-order mark) and in which they compute nothing."""
     fields = fields_of(about, on_map=False)
     with path.open("w", encoding="utf-8-sig", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\r\n")
         writer.writerow([HEADERS[field] for field in fields])
+        # A longitude in the west begins with a minus and is a number.
+        columns = [(field, field in _NUMBERS) for field in fields]
         for line in lines(found, about):
-            # A longitude in the west begins with a minus and is a number.
-            writer.writerow([_cell(line.cells.get(field, ""), field) for field in fields])
+            told = line.cells
+            writer.writerow([text if not (text := told.get(field)) or plain else guarded(text) for field, plain in columns])
 
 
-def _cell(text: str, field: str) -> str:
-    return text if field in _NUMBERS or not text else guarded(text)
-
-
-def write_geojson(path: Path, found: Sequence[Registered], about: About) -> None:
+def write_geojson(path: Path, found: Extract, about: About) -> None:
     """Write features one by one; what a reader must know stands before them.
 
     RFC 7946 knows WGS 84 only. An export in another datum says it in its member ``datum`` and in the
@@ -43,7 +40,7 @@ def write_geojson(path: Path, found: Sequence[Registered], about: About) -> None
     fields = fields_of(about, on_map=True)
     members = {
         "type": "FeatureCollection", "registry": about.signature, "as_of": about.as_of, "recorded": about.recorded,
-        "datum": about.datum, "illustrative": sum(each.facility.illustrative for each in found),
+        "datum": about.datum, "illustrative": found.illustrative,
         "notes": [f"{title}: {text}" for title, text in statements(found, about)],
     }
     with path.open("w", encoding="utf-8") as stream:
@@ -58,7 +55,7 @@ def write_geojson(path: Path, found: Sequence[Registered], about: About) -> None
         stream.write("\n]}\n")
 
 
-def write_geopackage(path: Path, found: Sequence[Registered], about: About) -> None:
+def write_geopackage(path: Path, found: Extract, about: About) -> None:
     """Write one layer of points, every attribute as text, with what a reader must know as its metadata."""
     fields = fields_of(about, on_map=True)
     rows, places = [], []

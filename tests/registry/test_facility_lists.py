@@ -1,0 +1,226 @@
+"""Lists of facilities: searched, filtered, sorted and cut into pages."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from geosvc.errors import InvalidParameter
+from geosvc.registry import facilities, history
+from geosvc.registry.facilities import Facility
+from geosvc.settings import Settings
+from geosvc.store.engine import DATABASE_NAME
+from geosvc.store.facilities import FacilityQuery
+from geosvc.store.facility_lists import SORTS
+from geosvc.workflows import features, finding
+from geosvc.workflows.workspace import init_workspace
+
+HOSPITAL = Facility(
+    name="靖宇县人民医院", class_code="A100", short_name="县医院", area_code="220622100201", lon=126.8, lat=42.4,
+    position_method="surveyed", aliases=["靖宇县第一医院", 'ICU"中心"'], source="2025 年名录",
+    identifiers=[{"scheme": "uscc", "value": "12220622412761234X"}, {"scheme": "local", "value": "JG-0007"}],
+)
+CLINIC = Facility(name="保安村卫生室", class_code="D600", area_code="220622101202", state="closed", illustrative=True)
+STATION = Facility(name="抚松县急救站", class_code="E300", area_code="220621100", lon=127.3, lat=42.3, position_method="building")
+
+
+def register(store, *some):
+    with store.writing() as session:
+        return [facilities.save(session, each, facility_id=None, author="王", origin="test")[0] for each in some]
+
+
+def found(store, **asked):
+    items, matched, _ = features.facilities_page(store, finding.query_of(**asked), cursor=None, limit=100)
+    assert matched == len(items)
+    return [each["properties"]["name"] for each in items]
+
+
+@pytest.fixture
+def three(store):
+    """A hospital, a closed clinic to be located, and an emergency station of the next county."""
+    register(store, HOSPITAL, CLINIC, STATION)
+    return store
+
+
+@pytest.mark.parametrize(("text", "names"), [
+    ("医院", [HOSPITAL.name]),  # two characters
+    ("县", [HOSPITAL.name, STATION.name]),
+    ("县医院", [HOSPITAL.name]),  # the short name
+    ("第一医院", [HOSPITAL.name]),  # an alias
+    ('icu"中心"', [HOSPITAL.name]),  # small letters find large ones, and what JSON has to escape
+    ("jg-0007", [HOSPITAL.name]), ("412761234", [HOSPITAL.name]), ("2", [HOSPITAL.name, CLINIC.name]),
+    ("靖宇 医院", [HOSPITAL.name]), ("靖宇　急救", []), ("急救 抚松", [STATION.name]),
+    ("scheme", []), ("[", []), ("%", []), ("_", []), ("医_院", []), ("\\", []), ("'; DROP TABLE facility; --", []),
+    ("u9756", []), ("   ", [HOSPITAL.name, CLINIC.name, STATION.name]),
+])
+def test_a_search_finds_what_a_facility_is_called_by(three, text, names):
+    """Name, short name, alias, identifier and number; every word must be found; no sign has a meaning of its own."""
+    assert found(three, text=text) == names
+
+
+@pytest.mark.parametrize(("asked", "names"), [
+    ({"class_prefix": "a"}, [HOSPITAL.name]), ({"class_prefix": "X"}, []), ({"state": "closed"}, [CLINIC.name]),
+    ({"area": "220622"}, [HOSPITAL.name, CLINIC.name]), ({"area": "2206221002"}, [HOSPITAL.name]),
+    ({"located": False}, [CLINIC.name]), ({"located": True, "area": "220621"}, [STATION.name]),
+    ({"illustrative": True}, [CLINIC.name]), ({"illustrative": False}, [HOSPITAL.name, STATION.name]),
+    ({"source": "名录"}, [HOSPITAL.name]), ({"bbox": (127.0, 42.0, 128.0, 43.0)}, [STATION.name]),
+    ({"bbox": (127.0, 42.0, 128.0, 43.0), "text": "医院"}, []), ({"updated_since": "2020-01-01"}, [HOSPITAL.name, CLINIC.name, STATION.name]),
+    ({"updated_since": "2999-01-01"}, []), ({"text": "县", "class_prefix": "E", "state": "operating"}, [STATION.name]),
+])
+def test_filters_restrict_and_add_up(three, asked, names):
+    """Each filter alone and some together; what has no position lies in no box."""
+    assert found(three, **asked) == names
+
+
+@pytest.mark.parametrize("asked", [
+    {"state": "open"}, {"text": "词 " * 9}, {"text": "长" * 201}, {"source": "长" * 201}, {"updated_since": "gestern"}, {"date": "2026-13-01"},
+])
+def test_a_question_that_means_nothing_is_refused(asked):
+    """The refusal says what was expected."""
+    with pytest.raises(InvalidParameter, match="must be|at most|expected|month"):
+        finding.query_of(**asked)
+
+
+NAMES = st.text(alphabet="甲乙丙ab%_' 医", min_size=1, max_size=4).filter(str.strip)
+SOME = st.lists(
+    st.builds(
+        Facility, name=NAMES, class_code=st.sampled_from(["A100", "A210", "D600"]), state=st.sampled_from(["operating", "closed"]),
+        area_code=st.sampled_from([None, "220621", "220622100"]), aliases=st.lists(NAMES, max_size=2),
+    ), min_size=1, max_size=12)
+
+
+def by_hand(everything, asked, order):
+    """The slow obvious twin: all of them, looked through and sorted."""
+    def kept(each):
+        one = each.facility
+        words = [word.lower() for word in (asked.get("text") or "").split()]
+        called = [text.lower() for text in (one.name, *one.aliases)]
+        return (
+            all(any(word in text for text in called) or (word == str(each.id)) for word in words)
+            and one.class_code.startswith(asked.get("class_prefix") or "") and one.state == (asked.get("state") or one.state)
+            and (one.area_code or "").startswith(asked.get("area") or "")
+        )
+
+    keys = {"id": lambda each: each.id, "name": lambda each: each.facility.name, "class": lambda each: each.facility.class_code,
+            "updated": lambda each: each.recorded_at}
+    return [each.id for each in sorted(filter(kept, everything), key=lambda each: (keys[order.by](each), each.id), reverse=order.descending)]
+
+
+def pages(store, query, sort, limit, between=lambda: None):
+    """Follow the next links to the end; ``between`` happens after each page."""
+    seen, cursor = [], None
+    while True:
+        items, matched, cursor = features.facilities_page(store, query, cursor=cursor, limit=limit, sort=sort)
+        seen.append(([each["id"] for each in items], matched))
+        if cursor is None:
+            return seen
+        between()
+
+
+@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    some=SOME, sort=st.sampled_from(finding.SORT_WORDS), limit=st.integers(1, 5), data=st.data(),
+    text=st.none() | st.text(alphabet="甲乙丙aB%_医 ", max_size=3), class_prefix=st.sampled_from([None, "A", "A2", "D600"]),
+    state=st.sampled_from([None, "closed"]), area=st.sampled_from([None, "2206", "220622"]),
+)
+def test_pages_are_what_a_person_would_cut_by_hand(tmp_path_factory, some, sort, limit, data, text, class_prefix, state, area):
+    """Any search, filter, order and page size, after changes and deletions, gives what the slow obvious way gives."""
+    store = init_workspace(Settings(workspace=tmp_path_factory.mktemp("list") / "w"))
+    try:
+        ids = register(store, *some)
+        with store.writing() as session:
+            for number in data.draw(st.lists(st.sampled_from(ids), max_size=3, unique=True)):
+                history.delete(session, number, author="王", origin="test", reason="不存在")
+        asked = {"text": text, "class_prefix": class_prefix, "state": state, "area": area}
+        order = finding.order_of(sort)
+        with store.reading() as session:
+            expected = by_hand(facilities.find(session, FacilityQuery()), asked, order)
+        told = pages(store, finding.query_of(**asked), sort, limit)
+        assert [number for page, _ in told for number in page] == expected
+        assert {matched for _, matched in told} == {len(expected)}
+        assert all(len(page) == limit for page, _ in told[:-1])
+    finally:
+        store.close()
+
+
+@pytest.mark.parametrize("sort", finding.SORT_WORDS)
+@pytest.mark.parametrize("text", [None, "室"])
+def test_what_did_not_change_between_pages_is_neither_lost_nor_doubled(store, sort, text):
+    """While somebody pages, others add, rename and delete: all untouched facilities appear exactly once."""
+    ids = register(store, *(replace(CLINIC, name=f"第{chr(0x4e00 + 37 * n % 50)}卫生室") for n in range(20)))
+    touched = iter(ids[::4])
+
+    def meanwhile():
+        number = next(touched, None)
+        with store.writing() as session:
+            facilities.save(session, replace(CLINIC, name="一号新卫生室"), facility_id=None, author="李", origin="test")
+            facilities.save(session, replace(CLINIC, name="龥末卫生室"), facility_id=None, author="李", origin="test")
+            if number is not None:
+                history.delete(session, number, author="李", origin="test", reason="不存在")
+
+    told = [number for page, _ in pages(store, finding.query_of(text=text), sort, 7, meanwhile)[:20] for number in page]
+    untouched = set(ids) - set(ids[::4])
+    assert [number for number in told if number in untouched] == [number for number in dict.fromkeys(told) if number in untouched]
+    assert untouched <= set(told)
+
+
+@pytest.mark.parametrize(("sort", "cursor"), [
+    ("name", "12"), ("name", "%%%"), ("name", "W10"), (None, "-1"), (None, "²"), ("class", finding.cursor_of(finding.order_of("name"), ("甲", 1))),
+    ("name", finding.cursor_of(finding.Order(by="name"), ("\ud800", 1))), ("size", None), ("--name", None),
+])
+def test_a_made_up_cursor_or_order_is_refused(three, sort, cursor):
+    """A cursor of another order would skip facilities without a word."""
+    with pytest.raises(InvalidParameter):
+        features.facilities_page(three, FacilityQuery(), cursor=cursor, limit=2, sort=sort)
+
+
+def test_an_account_of_one_county_finds_and_counts_its_own_only(three):
+    """Search, count, classes and what is remembered of them stop at the border."""
+    limited = three.limited_to(["220621"])
+    assert found(limited, text="县") == [STATION.name]
+    assert features.classes_in_use(three) == ["A100", "D600", "E300"]
+    assert features.classes_in_use(limited) == ["E300"]
+    assert (features.count_to_be_located(three), features.count_to_be_located(limited)) == (1, 0)
+
+
+def test_what_is_remembered_is_forgotten_with_the_next_change(three):
+    """Counts on pages are never those from before a change, by whichever door it came."""
+    assert features.classes_in_use(three) == ["A100", "D600", "E300"]
+    (number,) = register(three, replace(CLINIC, class_code="X001"))
+    assert features.classes_in_use(three) == ["A100", "D600", "E300", "X001"]
+    assert features.count_to_be_located(three) == 2
+    with three.writing() as session:
+        history.delete(session, number, author="王", origin="test", reason="不存在")
+    assert features.classes_in_use(three) == ["A100", "D600", "E300"]
+    assert features.count_to_be_located(three) == 1
+
+
+def test_lists_are_answered_from_indices_alone(three, settings):
+    """Every order and filter is one walk over an index that knows all: 100,000 wide rows are never read for a page."""
+    asked = [{}, {"text": "医院"}, {"class_prefix": "D", "state": "closed"}, {"area": "2206"}, {"located": False}, {"illustrative": True},
+             {"bbox": (126.0, 42.0, 128.0, 43.0)}, {"source": "名录"}, {"updated_since": "2026-01-01"}]
+    statements = []
+    with sqlite3.connect(settings.workspace / DATABASE_NAME) as reader:
+        from sqlalchemy import event
+
+        @event.listens_for(three._engine, "before_cursor_execute")
+        def _note(_connection, _cursor, statement, parameters, _context, _many):
+            statements.append((statement, parameters))
+
+        for each in asked:
+            for sort in SORTS:
+                features.facilities_page(three, finding.query_of(**each), cursor=None, limit=2, sort=sort)
+        plans = {
+            statement: [row[3] for row in reader.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+            for statement, parameters in statements if statement.startswith(("SELECT facility_revision.id \n", "SELECT count", "WITH"))
+        }
+    assert len(plans) > len(asked)
+    for statement, plan in plans.items():
+        touching = [step for step in plan if "facility_revision" in step]
+        assert touching, statement
+        assert all("COVERING INDEX" in step for step in touching), (statement, plan)
