@@ -101,10 +101,10 @@ class Provider:
         return Identity(subject=f"{self._settings.oidc_issuer}|{decoded.claims['sub']}", name=name if isinstance(name, str) else None)
 
     def _check(self, claims: dict[str, Any], attempt: Attempt) -> None:
-        essential = {"essential": True}
         jwt.JWTClaimsRegistry(
-            leeway=_LEEWAY_SECONDS, iss={**essential, "value": self._told()[0]["issuer"]}, aud={**essential, "value": self._settings.oidc_client_id},
-            sub=essential, exp=essential, nonce={**essential, "value": attempt.nonce},
+            leeway=_LEEWAY_SECONDS, iss={"essential": True, "value": self._told()[0]["issuer"]},
+            aud={"essential": True, "value": self._settings.oidc_client_id}, sub={"essential": True}, exp={"essential": True},
+            nonce={"essential": True, "value": attempt.nonce},
         ).validate(claims)
 
     def _session(self, redirect_uri: str) -> OAuth2Session:

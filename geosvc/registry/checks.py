@@ -6,10 +6,11 @@ all, and a person decides.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
@@ -56,7 +57,7 @@ class Finding:
     code: str
     severity: Severity
     field: str
-    values: dict[str, Any] = field(default_factory=dict)
+    values: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def check(session: Session, facility: Facility, *, old: Facility | None = None, facility_id: int | None = None) -> list[Finding]:

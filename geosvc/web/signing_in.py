@@ -79,9 +79,9 @@ def sign_in(
     except NotSignedIn:
         return _sign_in_form(request, wanted, name=name, problem="wrong", status=401)
     except TooManyAttempts as error:
-        answer = _sign_in_form(request, wanted, name=name, problem="too_many", status=429)
-        answer.headers["Retry-After"] = str(error.retry_after_seconds)
-        return answer
+        waiting = _sign_in_form(request, wanted, name=name, problem="too_many", status=429)
+        waiting.headers["Retry-After"] = str(error.retry_after_seconds)
+        return waiting
     answer = RedirectResponse(own_page(wanted), status_code=_SEE_OTHER)
     keep_signed_in(request, answer, signed_in)
     return answer

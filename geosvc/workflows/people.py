@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from geosvc.accounts import accounts, signing_in
 from geosvc.accounts.people import Person
+from geosvc.accounts.tokens import sha256_of
 from geosvc.errors import InvalidInput, NotSignedIn
 from geosvc.registry import areas
 from geosvc.store.accounts import account_by_id, account_by_key
@@ -208,7 +209,7 @@ def change_own_password(store: Store, person: Person, old: str, new: str, *, add
         raise NotSignedIn("the present password does not fit")
     with store.writing() as session:
         accounts.set_password(session, known, new, author=person.name, origin="form",
-                              but=None if token is None else signing_in.sha256_of(token))
+                              but=None if token is None else sha256_of(token))
 
 
 def keys_of(store: Store, account_id: int) -> list[dict[str, Any]]:
