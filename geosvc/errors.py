@@ -23,16 +23,19 @@
     │   ├── RunNotFound
     │   ├── GapNotFound
     │   ├── ImportNotFound
+    │   ├── ProposalNotFound
     │   ├── UploadNotFound             a staged file that is not there (any more), or is another person's
     │   └── CollectionNotFound
     ├── Unsolvable (RuntimeError)      the question is well put and has no answer; exit code 5, HTTP 409
     │   ├── NoFacility                 no facility of the service has a usable position
     │   ├── NoStudyArea                nothing says where to look
     │   ├── NotUndoable                an import or a merge on which later changes depend, or that was undone already
+    │   ├── ProposalClosed             a proposal that was decided already
     │   └── UnreachableSource          a source on ground that cannot be crossed
     ├── Conflict (RuntimeError)        somebody else changed it meanwhile; exit code 7, HTTP 412
     ├── NotAllowed (PermissionError)   the account may not do that; exit code 8, HTTP 403
     │   ├── NotSignedIn                nobody has signed in; HTTP 401
+    │   ├── NeedsApproval              a change that only an administrator can make, since it cannot be proposed
     │   └── TooManyAttempts            too many wrong passwords; HTTP 429
     └── StoreError (OSError)           the workspace cannot be read or written; exit code 6, HTTP 503
         ├── WorkspaceNotFound
@@ -175,6 +178,10 @@ class ImportNotFound(NotFound):
     """No import has that number."""
 
 
+class ProposalNotFound(NotFound):
+    """No proposal has that number, or it is another person's."""
+
+
 class UploadNotFound(NotFound):
     """No staged file of this person has that id."""
 
@@ -208,6 +215,10 @@ class NotUndoable(Unsolvable):
         return (type(self), (str(self), self.later))
 
 
+class ProposalClosed(Unsolvable):
+    """A proposal was published, refused or withdrawn already."""
+
+
 class UnreachableSource(Unsolvable):
     """A source stands on ground that cannot be crossed."""
 
@@ -231,6 +242,10 @@ class NotAllowed(GeosvcError, PermissionError):
 
 class NotSignedIn(NotAllowed):
     """Nobody has signed in, or what was shown to sign in is not (or no longer) good."""
+
+
+class NeedsApproval(NotAllowed):
+    """Editors propose here, and this change cannot be proposed: an administrator makes it."""
 
 
 class TooManyAttempts(NotAllowed):

@@ -49,9 +49,11 @@ from geosvc.errors import (
     InvalidParameter,
     NotAllowed,
     NotFound,
+    NotUndoable,
     RefusedRows,
     StoreError,
     Unsolvable,
+    WaitingRows,
 )
 from geosvc.settings import Settings
 
@@ -89,6 +91,10 @@ def _print_refusal(error: GeosvcError) -> None:
         body: dict[str, Any] = {"error": type(error).__name__, "detail": str(error)}
         if isinstance(error, RefusedRows):
             body["refused"] = [{"row": r.row, "reason": r.reason} for r in error.refusals]
+        if isinstance(error, WaitingRows):
+            body["waiting"] = error.waiting
+        if isinstance(error, NotUndoable):
+            body["later"] = error.later
         print(json.dumps(body, ensure_ascii=False), file=sys.stderr)
         return
     err.print(f"[bold red]geosvc:[/] {escape(str(error))}")

@@ -92,5 +92,10 @@ def print_report(report: Any, as_json: bool) -> None:
             out.print(f"  {name}: {escape(f'{value:,}' if grouped else str(value))}")
     for note in report.notes:
         out.print(f"  note: {escape(note)}")
+    for each in report.waiting[:ROWS_SHOWN]:
+        out.print(f"  waits for an answer: row {each['row']} {escape(each['name'])}")
+        for one in each["candidates"]:
+            why = "；".join(reason["zh"] for reason in one["reasons"])
+            out.print(f"    --answer {each['row']}={one['id']}  {escape(one['name'])} (score {one['score']:.2f}: {escape(why)})")
     for refusal in report.refusals[:ROWS_SHOWN]:
         out.print(f"  refused: {escape(str(refusal))}")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 from rich.markup import escape
+from rich.table import Table
 
 from geosvc.cli.common import (
     ROWS_SHOWN,
@@ -17,10 +18,12 @@ from geosvc.cli.common import (
     WorkspaceOption,
     opened,
     out,
+    print_json,
     print_report,
     pulse,
 )
 from geosvc.cli.duplicates import print_pairs
+from geosvc.errors import InvalidParameter
 
 if TYPE_CHECKING:
     from geosvc.registry.imports.report import ImportReport
@@ -40,17 +43,23 @@ def import_facilities(
     skip_bad: Annotated[bool, typer.Option(help="Take the good rows and report the others.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be new, changed, refused and suspected to be there twice; nothing is stored.")] = False,
     refused_to: Annotated[Optional[Path], typer.Option("--refused-to", help="Write the refused rows with their reasons, to be corrected and imported (.csv, or .xlsx with the faulty cells marked).")] = None,
+    columns: Annotated[Optional[list[str]], typer.Option("--map", help="HEADER=FIELD: what a column is (单位=name), HEADER= to leave it out; may be repeated. See geosvc import columns.")] = None,
+    types: Annotated[Optional[list[str]], typer.Option("--type", help="WORD=CLASS: the class that a word of the class column means (村所=D600); may be repeated.")] = None,
+    answers: Annotated[Optional[list[str]], typer.Option("--answer", help="ROW=ID or ROW=new: which facility a row is that waits for an answer; may be repeated. Remembered.")] = None,
+    as_before: Annotated[bool, typer.Option("--as-before", help="Read the file as the last one with the same headers was read (columns, datum, classes).")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Register facilities. Headers are understood in Chinese and English (机构名称/name, 经度/longitude …)."""
     from geosvc.registry.imports.facilities import FacilityOptions
     from geosvc.workflows import importing
+    from geosvc.workflows.mapping import options_as_before
 
     with opened(workspace) as (store, settings), pulse(file, quiet=as_json):
-        options = FacilityOptions(
-            datum=datum, layer=layer, crs=crs, default_class=klass, without_positions=without_positions,
-            skip_bad=skip_bad, max_mb=settings.max_file_mb,
-        )
+        told: dict[str, Any] = options_as_before(store, file, max_mb=settings.max_file_mb, layer=layer, crs=crs) if as_before else {}
+        given = {"datum": datum, "layer": layer, "crs": crs, "default_class": klass, "without_positions": without_positions,
+                 "mapping": _pairs(columns, "--map"), "source_types": _pairs(types, "--type")}
+        told |= {name: value for name, value in given.items() if value}
+        options = FacilityOptions(**told, answers=_answers(answers), skip_bad=skip_bad, max_mb=settings.max_file_mb)
         import_or_preview = importing.preview_facilities if dry_run else importing.import_facilities
         report = import_or_preview(store, file, options, settings, refused_to=refused_to)
     print_report(report, as_json)
@@ -58,10 +67,61 @@ def import_facilities(
         _print_preview(report)
 
 
+def _pairs(told: list[str] | None, option: str) -> dict[str, str]:
+    """Return what stands before and behind the last = of each."""
+    pairs = {}
+    for each in told or []:
+        name, equals, value = each.rpartition("=")
+        if not equals or not name:
+            raise InvalidParameter(f"{option} takes NAME=VALUE, got {each!r}")
+        pairs[name] = value
+    return pairs
+
+
+def _answers(told: list[str] | None) -> dict[int, int | str]:
+    answers: dict[int, int | str] = {}
+    for row, answer in _pairs(told, "--answer").items():
+        if not (row.isascii() and row.isdigit() and (answer == "new" or (answer.isascii() and answer.isdigit()))):
+            raise InvalidParameter(f"--answer takes ROW=ID or ROW=new, got {row}={answer}")
+        answers[int(row)] = answer if answer == "new" else int(answer)
+    return answers
+
+
+@importer.command("columns")
+def columns_of_file(
+    file: Annotated[Path, typer.Argument(help="CSV, spreadsheet, GeoJSON, GeoPackage or Shapefile of facilities.")],
+    workspace: WorkspaceOption = None, layer: LayerOption = None, crs: CrsOption = None, as_json: JsonOption = False,
+) -> None:
+    """Show the columns of a file of facilities, what each is read as, what is missing, and how such a file was read before."""
+    from geosvc.workflows.mapping import describe_file
+
+    with opened(workspace) as (store, settings):
+        told = describe_file(store, file, max_mb=settings.max_file_mb, layer=layer, crs=crs)
+    if as_json:
+        print_json(told)
+        return
+    table = Table("column", "read as", "first rows")
+    for place, each in enumerate(told["headers"]):
+        sample = [row[place] for row in told["sample"] if row[place]]
+        table.add_row(escape(each["header"]), each["field"] or "(left out)", escape("; ".join(sample[:3])))
+    out.print(table)
+    if told["missing"]:
+        out.print(f"missing: {', '.join(told['missing'])} (name a column for each with --map HEADER=FIELD)")
+    if told["datum"]["ask"]:
+        out.print(f"the datum is not said: --datum {' | '.join(told['datum']['choices'])}")
+    if told["remembered"]:
+        out.print(f"such a file was read before, by {escape(told['remembered']['author'])}: --as-before reads this one in the same way")
+    if len(told["layers"]) > 1:
+        out.print(f"sheets or layers: {escape(', '.join(told['layers']))} (--layer)")
+
+
 def _print_preview(report: ImportReport) -> None:
     for each in report.differences:
         told = "; ".join(f"{name}: {was!r} → {will!r}" for name, (was, will) in each["fields"].items())
         out.print(f"  changed {each['id']} {escape(each['name'])}: {escape(told)}")
+    for each in report.matches[:ROWS_SHOWN]:
+        (one,) = each["candidates"]
+        out.print(f"  row {each['row']} {escape(each['name'])} is {one['id']} {escape(one['name'])} (score {one['score']:.2f}: {escape('；'.join(why['zh'] for why in one['reasons']))})")
     if report.duplicates:
         print_pairs(report.duplicates[:ROWS_SHOWN])
     out.print("[bold]dry run:[/] nothing was stored")
@@ -72,13 +132,14 @@ def import_areas(
     file: Annotated[Path, typer.Argument(help="Boundary file, or a table with code, name, level, parent_code.")],
     workspace: WorkspaceOption = None,
     level: Annotated[Optional[str], typer.Option(help="Level of all areas of the file: county, township, village, zone …")] = None,
+    valid_from: Annotated[Optional[str], typer.Option("--valid-from", help="The day from which the areas are so, such as 2021-01-01; without it what is true today is corrected.")] = None,
     layer: LayerOption = None, crs: CrsOption = None, as_json: JsonOption = False,
 ) -> None:
     """Register areas: a county, its townships and villages, or zones of your own; a polygon is not required."""
     from geosvc.workflows import importing
 
     with opened(workspace) as (store, settings), pulse(file, quiet=as_json):
-        report = importing.import_areas(store, file, settings, level=level, layer=layer, crs=crs)
+        report = importing.import_areas(store, file, settings, level=level, layer=layer, crs=crs, valid_from=valid_from)
     print_report(report, as_json)
 
 

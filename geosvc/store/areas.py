@@ -177,6 +177,16 @@ def select_area_names(session: Session, query: AreaQuery, *, limit: int) -> list
     return [(str(code), str(name)) for code, name in found]
 
 
+def select_parents_elsewhere(session: Session) -> list[tuple[str, str]]:
+    """Return (code, code of the area above) of today's areas whose code does not tell what is above them."""
+    row = AreaRow
+    # Codes of digits begin with the code above; that of a zone says nothing of what lies in it.
+    untold = or_(~row.code.startswith(row.parent_code), ~row.parent_code.between("0", ":"))
+    found = session.execute(
+        select(row.code, row.parent_code).where(*_true_and_believed(AreaQuery()), row.parent_code.is_not(None), untold).order_by(row.code))
+    return [(str(code), str(parent)) for code, parent in found]
+
+
 def count_areas(session: Session, query: AreaQuery) -> int:
     """Return how many areas the query matches."""
     return int(session.scalar(select(func.count()).select_from(AreaRow).where(*_clauses(query))) or 0)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from geosvc.errors import SchemaMismatch, StoreError, WorkspaceNotFound
 from geosvc.store.audit import Trail
 from geosvc.store.memory import Answer, Memory
-from geosvc.store.scope import limit_reading, limit_writing
+from geosvc.store.scope import limit_reading, limit_writing, refuse_unpublished
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -24,7 +24,7 @@ __all__ = ["DATABASE_NAME", "SCHEMA", "Session", "Store", "create_store", "open_
 
 DATABASE_NAME = "registry.sqlite"
 # The newest migration under migrations/versions; a test holds the two together.
-SCHEMA = "0007"
+SCHEMA = "0008"
 _BUSY_SECONDS = 30
 
 
@@ -35,21 +35,27 @@ class Store:
     """
 
     def __init__(
-        self, folder: Path, engine: Engine, areas: tuple[str, ...] | None = None, memory: Memory | None = None
+        self, folder: Path, engine: Engine, areas: tuple[str, ...] | None = None, memory: Memory | None = None,
+        *, proposes: bool = False,
     ) -> None:
-        """Keep the folder, the engine, and the areas it is limited to (None: everywhere)."""
+        """Keep the folder, the engine, the areas it is limited to (None: everywhere), and whether changes wait for approval."""
         self._memory = memory or Memory()
         self.folder = folder
         self.areas = areas
+        self.proposes = proposes
         self._engine = engine
 
     def limited_to(self, areas: Sequence[str] | None) -> Store:
         """Return this store as an account of some areas sees it; see :mod:`geosvc.store.scope`."""
-        return self if areas is None else Store(self.folder, self._engine, tuple(areas), self._memory)
+        return self if areas is None else Store(self.folder, self._engine, tuple(areas), self._memory, proposes=self.proposes)
 
     def everywhere(self) -> Store:
         """Return this store without limits: what a run rests on is more than what an account may see."""
-        return self if self.areas is None else Store(self.folder, self._engine, memory=self._memory)
+        return self if self.areas is None else Store(self.folder, self._engine, memory=self._memory, proposes=self.proposes)
+
+    def proposing(self) -> Store:
+        """Return this store for somebody whose changes of facilities wait until an administrator publishes them."""
+        return Store(self.folder, self._engine, self.areas, self._memory, proposes=True)
 
     def recall(self, session: Session, key: Hashable, work: Callable[[], Answer]) -> Answer:
         """Return what ``work`` finds out in a session of this store, remembered until the registry changes.
@@ -95,6 +101,8 @@ class Store:
                 session.connection(execution_options={"geosvc_write": True})
                 if self.areas is not None:
                     limit_writing(session, self.areas)
+                if self.proposes:
+                    refuse_unpublished(session)
                 trail = Trail(session)
                 yield session
                 trail.write()
@@ -105,6 +113,25 @@ class Store:
             except BaseException:
                 session.rollback()
                 raise
+
+    @contextmanager
+    def trying(self) -> Iterator[Session]:
+        """Give a session that may do all that a writing one of this account may, and of which nothing is kept.
+
+        Raises
+        ------
+        StoreError
+        """
+        with Session(self._engine, expire_on_commit=False) as session:
+            try:
+                session.connection(execution_options={"geosvc_write": True})
+                if self.areas is not None:
+                    limit_writing(session, self.areas)
+                yield session
+            except DBAPIError as error:
+                raise StoreError(_why_not_written(str(error.orig))) from error
+            finally:
+                session.rollback()
 
     def close(self) -> None:
         """Let go of the database."""

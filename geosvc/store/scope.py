@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, event, false, literal, or_
 from sqlalchemy.orm import with_loader_criteria
 
-from geosvc.errors import NotAllowed
+from geosvc.errors import NeedsApproval, NotAllowed
 from geosvc.store.accounts import AccountRow, ApiKeyRow
 from geosvc.store.areas import AreaRow
 from geosvc.store.base import Audited
@@ -21,6 +21,7 @@ from geosvc.store.duplicates import DuplicateAnswerRow, MergeRow
 from geosvc.store.facilities import FacilityRevisionRow, select_believed
 from geosvc.store.imports import MatchAnswerRow
 from geosvc.store.populations import PopulationRow
+from geosvc.store.proposals import ProposalRow
 from geosvc.store.runs import CoverageRow, GapRow
 from geosvc.store.study import ImportRow
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 _LAST = "\U0010ffff"
 # Tables whose rows belong to an area, by the column that says which.
 _OF_AREA = ((FacilityRevisionRow, "area_code"), (PopulationRow, "area_code"), (CoverageRow, "area_code"), (GapRow, "area_code"))
+# Where a session keeps what it is limited to.
+_KEPT = "limited to"
 # Whoever may change facilities imports them too; an account always may make itself a key.
 _ALSO_WRITTEN = (ImportRow, MatchAnswerRow, ApiKeyRow, AccountRow)
 
@@ -45,8 +48,15 @@ def inside(code: str | None, areas: Sequence[str]) -> bool:
     return code is not None and any(code == area or (area.isdigit() and code.startswith(area)) for area in areas)
 
 
+def limit_of(session: Session) -> tuple[str, ...] | None:
+    """Return the codes that a reading session is limited to; None without a limit."""
+    found: tuple[str, ...] | None = session.info.get(_KEPT)
+    return found
+
+
 def limit_reading(session: Session, areas: Sequence[str]) -> None:
     """Let a session see the rows of some areas only; of areas also those above them."""
+    session.info[_KEPT] = tuple(areas)
     criteria = [
         with_loader_criteria(table, _within(getattr(table, column), areas), include_aliases=True)
         for table, column in _OF_AREA
@@ -71,7 +81,25 @@ def limit_writing(session: Session, areas: Sequence[str]) -> None:
                     _check(session, row, areas)
 
 
+def refuse_unpublished(session: Session) -> None:
+    """Refuse every change of a facility: it is proposed instead, and published by an administrator."""
+
+    @event.listens_for(session, "before_flush")
+    def _refuse(session: Session, _context: Any, _instances: Any) -> None:
+        if any(isinstance(row, FacilityRevisionRow | MergeRow) for row in (*session.new, *session.dirty, *session.deleted)):
+            raise NeedsApproval(
+                "nothing was changed: here an administrator publishes what editors propose, and this (an import, an undo, a merge, or "
+                "a placing of many at once) cannot be proposed; ask an administrator to do it, or change the facilities in their forms or in the list")
+
+
 def _check(session: Session, row: Audited, areas: Sequence[str]) -> None:
+    if isinstance(row, ProposalRow):
+        for number in row.facility_ids:
+            _check_inside(select_believed(session, number), areas)
+        for code in row.area_codes:
+            if not inside(code, areas):
+                raise NotAllowed(f"{row.subject}: the area {code or 'unknown'} is not one of this account's, {', '.join(areas)}")
+        return
     if isinstance(row, MergeRow | DuplicateAnswerRow):
         for number in row.facility_ids:
             _check_inside(select_believed(session, number), areas)

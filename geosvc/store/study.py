@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, select
+from sqlalchemy import JSON, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from geosvc.store.base import Audited, Base
@@ -17,6 +17,20 @@ class StudyRow(Base):
 
     name: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[Any] = mapped_column(JSON)
+
+
+class RuleRow(Audited, Base):
+    """One rule by which the registry is kept, and who made it."""
+
+    __tablename__ = "rule"
+    subject_kind = "rule"
+    subject_key: ClassVar = ("name",)
+    outside_content: ClassVar = frozenset({"at", "author"})
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[Any] = mapped_column(JSON)
+    at: Mapped[str]
+    author: Mapped[str]
 
 
 class ImportRow(Audited, Base):
@@ -35,9 +49,25 @@ class ImportRow(Audited, Base):
     at: Mapped[str]
     author: Mapped[str]
     report: Mapped[dict[str, Any]]
+    # When, by whom and why all that came in with it was taken back; the row stays.
+    undone_at: Mapped[str | None] = mapped_column(default=None)
+    undone_by: Mapped[str | None] = mapped_column(default=None)
+    undone_reason: Mapped[str | None] = mapped_column(default=None)
+
+    @property
+    def said_by(self) -> str:
+        """Return who did the last thing to it."""
+        return self.undone_by or self.author
+
+    @property
+    def said_at(self) -> str:
+        """Return when the last thing was done to it."""
+        return self.undone_at or self.at
 
     def action(self, *, new: bool) -> str:
-        """Return what was done: a file came in, or its batch changed later."""
+        """Return what was done: a file came in, its batch was undone, or changed later."""
+        if self.undone_at is not None:
+            return "undo"
         return "import" if new else "change"
 
 
@@ -52,6 +82,27 @@ def write_study(session: Session, values: dict[str, Any]) -> None:
         session.merge(StudyRow(name=name, value=value))
 
 
-def select_imports(session: Session) -> list[ImportRow]:
-    """Return the imports, newest first."""
-    return list(session.scalars(select(ImportRow).order_by(ImportRow.id.desc())))
+def read_rules(session: Session) -> dict[str, Any]:
+    """Return the rules that somebody made, by name."""
+    return {row.name: row.value for row in session.scalars(select(RuleRow))}
+
+
+def write_rules(session: Session, values: dict[str, Any], *, at: str, author: str) -> None:
+    """Make rules; one that says the same already stays as it is."""
+    standing = read_rules(session)
+    for name, value in values.items():
+        if name not in standing or standing[name] != value:
+            session.merge(RuleRow(name=name, value=value, at=at, author=author))
+
+
+def select_imports(session: Session, *, before: int | None = None, limit: int | None = None) -> list[ImportRow]:
+    """Return the imports, newest first, those before one only."""
+    statement = select(ImportRow).order_by(ImportRow.id.desc())
+    if before is not None:
+        statement = statement.where(ImportRow.id < before)
+    return list(session.scalars(statement if limit is None else statement.limit(limit)))
+
+
+def count_imports(session: Session) -> int:
+    """Return how many imports there were."""
+    return int(session.scalar(select(func.count()).select_from(ImportRow)) or 0)

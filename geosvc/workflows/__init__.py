@@ -4,7 +4,11 @@
 module             verbs
 =================  =============================================================
 ``workspace``      make a workspace, open it, say what it holds
-``importing``      bring files in
+``importing``      bring files in (facilities: ``facility_imports``, with a dry run before)
+``mapping``        the columns of a file: guessed, said, remembered
+``staging``        uploaded files that wait: describe, preview, commit, discard
+``import_records`` the imports that there were
+``undoing``        take an import back
 ``exporting``      take the facilities out, as files that come back unchanged
 ``study``          put a workspace on its grid: areas, ground, people
 ``measuring``      answer a service: surface, coverage, gaps; the run's record

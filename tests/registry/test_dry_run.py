@@ -62,7 +62,7 @@ def test_the_import_afterwards_does_what_was_said(registered, settings, tmp_path
 def test_suspected_duplicates_in_the_file_and_in_the_registry_are_named(registered, settings, tmp_path):
     """A new row beside a registered one, and two new rows of one name, each with its reasons."""
     rows = [["县第一人民医院门诊", "A100", "126.97", "42.38", "WGS84", ""], ["县第1人民医院门诊", "A100", "126.97", "42.38", "WGS84", ""],
-            ["中医院（新）", "A210", "126.9", "42.35", "WGS84", ""]]
+            ["中医院（门诊楼）", "A210", "126.9", "42.35", "WGS84", ""]]
     report = importing.preview_facilities(registered, write_csv(tmp_path / "a.csv", [BEDS, *rows]), FacilityOptions(), settings)
     assert (report.figures["suspected_duplicates_in_file"], report.figures["suspected_duplicates_in_registry"]) == (1, 1)
     by_place = {each["with"]: each for each in report.duplicates}
@@ -75,7 +75,7 @@ def test_the_command_says_it_in_text_and_json(registered, settings, tmp_path, ca
     """Counts, the fields that change, the refused rows and where they are written; --json has all of it."""
     from geosvc.cli import app
 
-    rows = [[*GOOD_ROW, "120"], ["中医院（新）", "A210", "126.9", "42.35", "WGS84", ""], ["坏", "D200", "", "42.31", "WGS84", ""]]
+    rows = [[*GOOD_ROW, "120"], ["中医院（门诊楼）", "A210", "126.9", "42.35", "WGS84", ""], ["坏", "D200", "", "42.31", "WGS84", ""]]
     path, target = write_csv(tmp_path / "a.csv", [BEDS, *rows]), tmp_path / "refused.xlsx"
     words = ["import", "facilities", str(path), "--workspace", str(settings.workspace), "--dry-run", "--refused-to", str(target)]
     app(words, standalone_mode=False)

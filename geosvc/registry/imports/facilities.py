@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapely import Point
 
 from geosvc.errors import InvalidInput, Refusal, RefusedRows
-from geosvc.geo.crs import distance_m
 from geosvc.geo.datums import CGCS2000, WGS84, to_wgs84
 from geosvc.geo.files import sidecar_of
-from geosvc.registry import facilities as registry
 from geosvc.registry.classes import class_of, facility_classes
 from geosvc.registry.exports import cells as written
 from geosvc.registry.exports.cells import code_of, tidy, unguarded
-from geosvc.registry.exports.columns import SAME_DEGREES, SCHEMES, mark_of, split_contact, split_identifiers
+from geosvc.registry.exports.columns import SAME_DEGREES, SCHEMES, split_contact, split_identifiers
 from geosvc.registry.facilities import Facility, PositionMethod, State
 from geosvc.registry.imports.codes import check_undamaged
+from geosvc.registry.imports.headers import check_mapping
 from geosvc.registry.imports.positions import datum_of, number_of, position_of
 from geosvc.registry.imports.report import ImportReport
 from geosvc.registry.imports.source_rows import translated
 from geosvc.registry.imports.tables import Row, Table, plain, read_table
-from geosvc.store.facilities import FacilityQuery
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
-
-    from geosvc.store.engine import Session
 
 EXPECTED = "a table of facilities (CSV, spreadsheet, GeoJSON, GeoPackage or Shapefile)"
 UNCLASSIFIED = "X999"
@@ -40,7 +36,6 @@ _STATES = {"运营": "operating", "正常": "operating", "营业": "operating", 
 _TRUE = ("true", "1", "yes", "是", "示例")
 _CODES = ("area_code", "identifier", "licence_number", "local_id")
 _PLACE = ("longitude", "latitude")
-_NEAR_M = 100.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +44,10 @@ class FacilityOptions:
 
     ``datum`` is asked for, never guessed; ``without_positions`` says that the file is known
     to have no coordinates and that its facilities are to be located; ``skip_bad`` takes the
-    good rows and reports the others.
+    good rows and reports the others, those that wait for an answer too. ``mapping`` says of a header
+    which field it is ("" to leave it out), ``source_types`` of a word in the class column which class
+    it means; what they do not name is guessed as ever. ``answers`` say of a row, by its number, which
+    facility it is: its id, or ``new``. ``source`` names whose file it is, where several have the same headers.
     """
 
     datum: str | None = None
@@ -59,6 +57,16 @@ class FacilityOptions:
     without_positions: bool = False
     skip_bad: bool = False
     max_mb: int = 1024
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    source_types: Mapping[str, str] = field(default_factory=dict)
+    answers: Mapping[int, int | str] = field(default_factory=dict)
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a mapping or classes that cannot be."""
+        check_mapping(self.mapping)
+        for code in self.source_types.values():
+            class_of(code)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,15 +101,15 @@ def read_facilities(path: Path, options: FacilityOptions) -> tuple[list[Told], I
     InvalidInput
         If the file as a whole cannot be used.
     """
-    table = read_table(path, max_mb=options.max_mb, expected=EXPECTED, layer=options.layer, crs=options.crs)
+    table = table_of(path, options)
     told = sidecar_of(path)
     _check_columns(table, path, options)
-    report = ImportReport(kind="facilities", file_name=path.name)
+    report = ImportReport(kind="facilities", file_name=path.name, headers=table.headers)
     if table.read_as:
         report.notes.append(table.read_as)
     if table.unused:
         report.notes.append(f"columns not used: {', '.join(table.unused)}")
-    table = translated(table, report)
+    table = translated(table, report, options.source_types)
     reader = _RowReader(table, options, told.get("crs"), told.get("source"))
     good: list[Told] = []
     for row in table.rows:
@@ -114,6 +122,12 @@ def read_facilities(path: Path, options: FacilityOptions) -> tuple[list[Told], I
     report.notes += reader.notes()
     report.figures["to_be_located"] = sum(not each.facility.located for each in good)
     return good, report
+
+
+def table_of(path: Path, options: FacilityOptions) -> Table:
+    """Return the rows of a file, in the words of the file."""
+    return read_table(
+        path, max_mb=options.max_mb, expected=EXPECTED, layer=options.layer, crs=options.crs, mapping=options.mapping)
 
 
 def _check_columns(table: Table, path: Path, options: FacilityOptions) -> None:
@@ -259,6 +273,8 @@ class _RowReader:
         if base is not None and not {"class_code", "class_word"} & self._columns:
             return base.class_code
         for word in filter(None, words):
+            if word in self._options.source_types:
+                return class_of(self._options.source_types[word]).code
             # As exports and their drop-downs write it: D600 村卫生室.
             for part in (word, word.split(maxsplit=1)[0]):
                 try:
@@ -442,135 +458,3 @@ def _out_of_raw(raw: dict[str, Any]) -> tuple[float, float]:
     except InvalidInput:
         found = None
     return (found.lon, found.lat) if found else (float("inf"), float("inf"))
-
-
-def store_facilities(
-    session: Session, found: Sequence[Told], report: ImportReport, *, author: str, origin: str, skip_bad: bool = False
-) -> None:
-    """Register facilities, each as new or as what is now believed of one that is there.
-
-    Raises
-    ------
-    RefusedRows
-        If rows name by their number alone a facility that is not there, unless ``skip_bad``.
-    """
-    refused: list[Refusal] = []
-    matched = _matched(session, found, refused)
-    if refused and not skip_bad:
-        raise RefusedRows(report.file_name, refused)
-    report.refusals += refused
-    # Rows of another registry name each other by the numbers that they have there.
-    ids: dict[int, int] = {}
-    for told, _facility, current in matched:
-        if told.facility_id is not None and current is not None and current.id != told.facility_id:
-            ids[told.facility_id] = current.id
-    later: list[tuple[int, Facility]] = []
-    for told, facility, current in matched:
-        foreign = told.facility_id is not None and (current is None or current.id != told.facility_id)
-        believed = _renumbered(facility, ids) if foreign else facility
-        if current is not None and current.facility == believed:
-            report.changes["unchanged"] += 1
-            continue
-        number, change = registry.save(
-            session, believed, facility_id=None if current is None else current.id, author=author, origin=origin)
-        report.changes[change] += 1
-        if told.facility_id is not None and current is None:
-            ids[told.facility_id] = number
-            later.append((number, facility))
-    for number, facility in later:
-        if _renumbered(facility, ids) != facility:
-            registry.save(session, _renumbered(facility, ids), facility_id=number, author=author, origin=origin)
-    if ids:
-        report.notes.append(f"{len(ids)} rows carry a 机构编号 that is not theirs here: found by identifier or name, or registered as new")
-
-
-def _matched(
-    session: Session, found: Sequence[Told], refused: list[Refusal]
-) -> list[tuple[Told, Facility, registry.Registered | None]]:
-    """Return each row with what it makes of a facility and the registered one that it is, None for a new one."""
-    existing = _Existing(session)
-    # Who is named by number is taken before anybody is found by name.
-    by_number = [existing.numbered(each) for each in found]
-    matched: list[tuple[Told, Facility, registry.Registered | None]] = []
-    for told, numbered in zip(found, by_number, strict=True):
-        current = numbered or (existing.take(told.facility) if told.complete else None)
-        if current is None and not told.complete:
-            refused.append(Refusal(told.row.number, "机构编号", str(told.facility_id),
-                                   "no facility of this registry has that number, and the row says too little for a new one"))
-            continue
-        try:
-            matched.append((told, told.facility if current is None else told.upon(current.facility), current))
-        except InvalidInput as error:
-            refused.append(Refusal(told.row.number, None, None, str(error)))
-    return matched
-
-
-def _renumbered(facility: Facility, ids: dict[int, int]) -> Facility:
-    """Return a facility whose relations name others by the numbers of this registry."""
-    key = written.RELATIONS.value
-    if not any(each.get(key) in ids for each in facility.relations if isinstance(each.get(key), int)):
-        return facility
-    relations = [{**each, key: ids.get(each[key], each[key])} if isinstance(each.get(key), int) else each for each in facility.relations]
-    return replace(facility, relations=relations)
-
-
-class _Existing:
-    """What is registered already, each facility to be matched once.
-
-    The number that an export wrote decides, then an identifier; else name, class and area must
-    be equal, and of several the nearest is taken. The same file imported again therefore meets
-    itself.
-    """
-
-    def __init__(self, session: Session) -> None:
-        self._mark = mark_of(session)
-        self._by_id: dict[int, registry.Registered] = {}
-        self._by_identifier: defaultdict[tuple[str, str], list[registry.Registered]] = defaultdict(list)
-        self._by_name: defaultdict[tuple[str, str, str | None], list[registry.Registered]] = defaultdict(list)
-        self._taken: set[int] = set()
-        for each in registry.find(session, FacilityQuery()):
-            self._by_id[each.id] = each
-            for pair in each.facility.identifiers:
-                self._by_identifier[(pair["scheme"], pair["value"])].append(each)
-            self._by_name[_name_key(each.facility)].append(each)
-
-    def numbered(self, told: Told) -> registry.Registered | None:
-        """Return the facility that a row names by its number.
-
-        A number counts if the row names this registry too; where it names none, the facility
-        must have the same name, or be of the same class at the same place: numbers of other
-        registries look alike.
-        """
-        found = self._by_id.get(told.facility_id or 0)
-        if found is None or found.id in self._taken:
-            return None
-        one, other = found.facility, told.facility
-        alike = plain(one.name) == plain(other.name) or (one.class_code == other.class_code and _apart_m(one, other) <= _NEAR_M)
-        if told.mark != self._mark and (told.mark is not None or not (alike or not told.complete)):
-            return None
-        self._taken.add(found.id)
-        return found
-
-    def take(self, facility: Facility) -> registry.Registered | None:
-        # Two sites of one hospital may share its identifier: the one of the same name goes first.
-        same_identifier = [
-            each for pair in facility.identifiers for each in self._by_identifier[(pair["scheme"], pair["value"])]
-        ]
-        for candidates in (same_identifier, self._by_name[_name_key(facility)]):
-            free = [each for each in candidates if each.id not in self._taken]
-            if free:
-                chosen = min(free, key=lambda each: (
-                    _name_key(each.facility) != _name_key(facility), _apart_m(each.facility, facility), each.id))
-                self._taken.add(chosen.id)
-                return chosen
-        return None
-
-
-def _name_key(facility: Facility) -> tuple[str, str, str | None]:
-    return (plain(facility.name), facility.class_code, facility.area_code)
-
-
-def _apart_m(one: Facility, other: Facility) -> float:
-    if one.lon is None or one.lat is None or other.lon is None or other.lat is None:
-        return 0.0 if one.located == other.located else 1e9
-    return distance_m(one.lon, one.lat, other.lon, other.lat)

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import unicodedata
+from typing import TYPE_CHECKING
+
+from geosvc.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
 _SYNONYMS: dict[str, tuple[str, ...]] = {
     "name": ("name", "机构名称", "单位名称", "名称", "医院名称", "设施名称", "facility_name", "name_1", "fname"),
     "short_name": ("short_name", "简称", "机构简称"),
@@ -56,6 +65,7 @@ _SYNONYMS: dict[str, tuple[str, ...]] = {
     "code": ("code", "adcode", "gid_1", "hasc_1", "division", "区划编码"),
     "parent_code": ("parent_code", "上级代码", "上级区划代码", "gid_0"),
     "kind": ("kind", "类", "种类", "人口口径", "口径"),
+    "members": ("members", "下辖", "下辖区划", "下辖区划代码"),
     "area_km2": ("area_km2", "面积", "面积km2", "面积(平方公里)", "published_km2"),
     "settlement_class": ("settlement_class", "城乡分类", "城乡"),
     "review_number": ("review_number", "审图号"),
@@ -83,3 +93,56 @@ def field_of(header: str) -> str | None:
     if word.startswith(_GROUP_PREFIX):
         return word
     return _FIELD_OF.get(word)
+
+
+# What a column of a table of facilities can be: field, and what a person calls it.
+FACILITY_FIELDS: dict[str, tuple[str, str]] = {
+    "name": ("机构名称", "name"), "short_name": ("简称", "short name"), "aliases": ("机构别名", "former names and aliases"),
+    "class_code": ("机构类别", "class"), "class_word": ("类别名称", "class in words"), "level": ("等级", "level"), "grade": ("等次", "grade"),
+    "ownership": ("所有制", "ownership"), "service_mode": ("服务方式", "service mode"), "state": ("状态", "state"),
+    "opened_on": ("开业日期", "opened on"), "closed_on": ("停业日期", "closed on"),
+    "longitude": ("经度 / X", "longitude / x"), "latitude": ("纬度 / Y", "latitude / y"), "datum": ("坐标系", "datum"),
+    "coordinate_method": ("定位方式", "position method"), "coordinate_source": ("坐标来源", "position source"),
+    "position_date": ("定位日期", "position date"), "raw_x": ("原始X", "original x"), "raw_y": ("原始Y", "original y"),
+    "raw_datum": ("原始坐标系", "original datum"),
+    "area_code": ("区划代码", "area code"), "areas_served": ("服务区划", "areas served"), "province": ("省份", "province"),
+    "county": ("区县", "county"), "address": ("地址", "address"),
+    "identifier": ("统一社会信用代码", "credit code"), "licence_number": ("医疗机构登记号", "licence number"),
+    "local_id": ("机构编码", "local code"), "identifiers": ("其他标识", "other identifiers"),
+    "beds_authorised": ("编制床位", "beds authorised"), "beds_actual": ("实有床位", "beds actual"),
+    "beds_planned_2025": ("2025年规划床位", "beds planned for 2025"), "beds": ("床位明细", "beds in detail"),
+    "staff": ("人员明细", "staff in detail"), "vehicles": ("车辆明细", "vehicles in detail"),
+    "capabilities": ("能力明细", "capabilities in detail"), "relations": ("关系明细", "relations in detail"),
+    "telephone": ("联系电话", "telephone"), "contact": ("联系明细", "contact in detail"), "illustrative": ("示例", "sample data"),
+    "source": ("来源", "source"), "note": ("备注", "note"),
+    "facility_id": ("机构编号", "number in this registry"), "registry": ("登记库", "registry"), "as_of": ("数据日期", "as of"),
+    "geometry_datum": ("图形坐标系", "datum of the shapes"),
+}
+
+
+def check_mapping(mapping: Mapping[str, str]) -> None:
+    """Refuse a mapping that names a field which there is not, or one field twice.
+
+    Raises
+    ------
+    InvalidInput
+    """
+    first: dict[str, str] = {}
+    for header, name in mapping.items():
+        if not name:
+            continue
+        if name not in FACILITY_FIELDS:
+            raise InvalidInput(f"column {header!r} cannot be read as {name!r}; a column is one of {', '.join(FACILITY_FIELDS)}, or left out")
+        if name in first:
+            raise InvalidInput(f"columns {first[name]!r} and {header!r} cannot both be {name}; leave one of them out")
+        first[name] = header
+
+
+def fingerprint_of(headers: Iterable[str], *, without: Iterable[str] = ()) -> str:
+    """Return what tells a set of headers from others, whatever their order, width and case.
+
+    >>> fingerprint_of(["经度", "NAME"]) == fingerprint_of(["name ", "经度", ""])
+    True
+    """
+    words = {unicodedata.normalize("NFKC", each).strip().lower() for each in headers} - {"", *without}
+    return hashlib.sha256("\n".join(sorted(words)).encode()).hexdigest()

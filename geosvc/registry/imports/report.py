@@ -15,7 +15,11 @@ class ImportReport:
 
     ``left_out`` are rows that are no facilities of ours (an animal clinic): counted and listed, they do
     not fail the import. ``differences`` are, of a dry run, the first facilities that would change and
-    how; ``duplicates`` are the suspected pairs that it would make.
+    how; ``duplicates`` are the suspected pairs that it would make. ``waiting`` are rows of which a person must
+    say which facility they are, with the candidates and their scores; ``matches`` are those that a score
+    decided, with its reasons. ``seal`` names what a dry run said the import would do. ``import_id`` is the
+    number under which the import can be found and undone, None where nothing changed; ``headers`` are those
+    of the file.
     """
 
     kind: str
@@ -28,6 +32,11 @@ class ImportReport:
     dry_run: bool = False
     differences: list[dict[str, Any]] = field(default_factory=list)
     duplicates: list[dict[str, Any]] = field(default_factory=list)
+    waiting: list[dict[str, Any]] = field(default_factory=list)
+    matches: list[dict[str, Any]] = field(default_factory=list)
+    seal: str | None = None
+    import_id: int | None = None
+    headers: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
@@ -50,6 +59,7 @@ class ImportReport:
         told: dict[str, Any] = {}
         if self.left_out:
             told["left_out"] = [{"row": r.row, "column": r.column, "value": r.value, "reason": r.reason} for r in self.left_out]
+        told |= {name: value for name, value in (("waiting", self.waiting), ("matched", self.matches)) if value}
         if self.dry_run:
             told |= {"dry_run": True, "differences": self.differences, "suspected_duplicates": self.duplicates}
         return told

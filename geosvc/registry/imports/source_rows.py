@@ -13,6 +13,8 @@ from geosvc.registry.imports.tables import Row, Table, plain
 from geosvc.registry.source_types import SourceType, source_type_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from geosvc.registry.imports.report import ImportReport
 
 UNCLASSIFIED = "X999"
@@ -21,17 +23,18 @@ _ANIMALS = ("宠物", "动物", "兽医", "犬类")
 _SHOWN = 5
 
 
-def translated(table: Table, report: ImportReport) -> Table:
+def translated(table: Table, report: ImportReport, told: Mapping[str, str] | None = None) -> Table:
     """Return a table in our words, and say in the report what was read into it.
 
     A type of another taxonomy (``codes/source_types.toml``) becomes a class, and level and grade where
     the row has none; rows that it refuses, such as animal clinics, are left out and listed. Province and
-    county that stand in columns of their own go before the address.
+    county that stand in columns of their own go before the address. Words in ``told`` are left as they are:
+    somebody has said which class each of them means.
     """
     counts: Counter[tuple[str, str]] = Counter()
     rows = []
     for row in table.rows:
-        meant = _source_type(row)
+        meant = None if row.cells.get("class_code") in (told or {}) else _source_type(row)
         if meant is not None and meant.refuse:
             report.left_out.append(Refusal(row.number, table.columns["class_code"], row.cells["class_code"], meant.refuse))
             continue

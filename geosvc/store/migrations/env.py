@@ -11,6 +11,7 @@ from geosvc.store import (  # noqa: F401
     imports,
     layers,
     populations,
+    proposals,
     runs,
     services,
     study,
