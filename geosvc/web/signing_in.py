@@ -236,8 +236,10 @@ def accounts_page(request: Request) -> HTMLResponse:
 
 def _accounts_page(request: Request, *, problem: str = "", link: str = "", of: str = "", status: int = 200, **filled: str) -> HTMLResponse:
     _person, store = administrator_of(request)
+    found = people.list_accounts(store)
     answer = render(
-        request, "accounts.html", active="accounts", study=study_title(store), accounts=people.list_accounts(store), roles=list(Role),
+        request, "accounts.html", active="accounts", study=study_title(store), accounts=found, roles=list(Role),
+        names=people.area_names(store, [code for each in found for code in each.areas or ()]), offered=people.areas_offered(store),
         problem=problem, of=of, link=f"{str(request.base_url).rstrip('/')}/welcome/{link}" if link else "", status=status,
         filled={"name": "", "display_name": "", "role": "viewer", "areas": "", **filled})
     answer.headers["Cache-Control"] = "no-store"
@@ -245,9 +247,13 @@ def _accounts_page(request: Request, *, problem: str = "", link: str = "", of: s
 
 
 @router.post("/accounts")
-def create_account(request: Request, name: Text = "", display_name: Text = "", role: Text = "viewer", areas: Text = "") -> HTMLResponse:
+def create_account(
+    request: Request, name: Text = "", display_name: Text = "", role: Text = "viewer", areas: Text = "",
+    area: Annotated[list[str] | None, Form()] = None,
+) -> HTMLResponse:
     """Make an account and show the link by which its owner sets a password."""
     person, store = administrator_of(request)
+    areas = " ".join([areas, *(area or [])]).strip()
     try:
         account, link = people.create_account(
             store, name, role=role, areas=_codes(areas), display_name=display_name, author=person.name, origin="form")

@@ -10,7 +10,7 @@ from geosvc.accounts.tokens import sha256_of
 from geosvc.errors import InvalidInput, NotSignedIn
 from geosvc.registry import areas
 from geosvc.store.accounts import account_by_id, account_by_key
-from geosvc.store.areas import AreaQuery
+from geosvc.store.areas import AreaQuery, select_area_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from geosvc.accounts.provider import Identity
     from geosvc.accounts.signing_in import SignedIn
     from geosvc.store.engine import Session, Store
+
+_MOST_OFFERED = 60
 
 
 def sign_in(store: Store, name: str, password: str, *, address: str, hours: float) -> SignedIn:
@@ -238,6 +240,20 @@ def withdraw_key(store: Store, account_id: int, key_id: int, *, author: str, ori
     """
     with store.writing() as session:
         signing_in.withdraw_key(session, account_id, key_id, author=author, origin=origin)
+
+
+def area_names(store: Store, codes: Sequence[str]) -> dict[str, str]:
+    """Return the names of areas by code."""
+    with store.reading() as session:
+        return dict(select_area_names(session, AreaQuery(codes=sorted(set(codes))), limit=len(set(codes)) + 1))
+
+
+def areas_offered(store: Store) -> list[tuple[str, str]]:
+    """Return (code, name) of what an account may be limited to; nothing where it is too much to choose from."""
+    query = AreaQuery(levels=["prefecture", "county", "township", "zone"])
+    with store.reading() as session:
+        found = select_area_names(session, query, limit=_MOST_OFFERED + 1)
+    return found if len(found) <= _MOST_OFFERED else []
 
 
 def _check_areas(session: Session, codes: Sequence[str] | None) -> None:

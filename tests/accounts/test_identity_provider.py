@@ -6,6 +6,7 @@ import base64
 import hashlib
 import threading
 import time
+from typing import Annotated
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -45,7 +46,7 @@ class House:
             return {"keys": [self.key.as_dict(private=False)]}
 
         @app.post("/token")
-        def token(code: str = Form(), code_verifier: str = Form()):
+        def token(code: Annotated[str, Form()], code_verifier: Annotated[str, Form()]):
             proof = base64.urlsafe_b64encode(hashlib.sha256(code_verifier.encode()).digest()).decode().rstrip("=")
             if code != "good" or proof != self.asked["code_challenge"]:
                 return {"error": "invalid_grant"}

@@ -265,13 +265,15 @@ def test_neighbours_and_long_moves(editor):
 def test_checking_saves_nothing(editor, world):
     _client, store = world
     address, feature, _etag = made(editor)
+    with store.reading() as session:
+        lines = audit.count(session)
     feature["properties"]["name"] = "新名"
     told = editor.post(f"{ITEMS}/check", params={"facility": address.rsplit("/", 1)[1]}, json=feature).json()
     assert told["changed"] == {"name": ["东镇卫生院", "新名"]}
     assert editor.post(f"{ITEMS}/check", json=document(geometry=None, raw_x="100.05", raw_y="40.05", raw_datum="BD09")).json()["lon"] != 100.05
     with store.reading() as session:
         assert facilities.count(session, FacilityQuery()) == 1
-        assert len(audit.lines(session, after=0, limit=100)) == len([each for each in audit.lines(session, after=0, limit=100)])
+        assert audit.count(session) == lines
 
 
 # --- bad input
@@ -311,7 +313,7 @@ def test_questions_that_cannot_be(editor, query):
     assert editor.put(f"{address}?{query}", json=feature, headers={"If-Match": etag}).status_code in (400, 422)
 
 
-@pytest.mark.parametrize("text", ["'; DROP TABLE facility; --", "<script>alert(1)</script>", "=HYPERLINK(\"x\")", "${7*7}{{7*7}}", "\u202eabc", "名\u0000称"])
+@pytest.mark.parametrize("text", ["'; DROP TABLE facility; --", "<script>alert(1)</script>", '=HYPERLINK("x")', "${7*7}{{7*7}}", "\u202eabc", "名\u0000称"])
 def test_text_stays_text(editor, text):
     """What would be a command elsewhere is a name here, in the page too."""
     address, feature, _etag = made(editor, name=text)
