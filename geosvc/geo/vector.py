@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import geopandas as gpd
+    from shapely.geometry.base import BaseGeometry
+
+    from geosvc.geo.crs import BBox
 
 VECTOR_SUFFIXES = frozenset({".geojson", ".json", ".gpkg", ".shp", ".pbf", ".osm", ".fgb", ".parquet", ".gml", ".kml"})
 _ALWAYS_DEGREES = frozenset({".geojson", ".json", ".pbf", ".osm", ".kml"})
@@ -113,6 +116,25 @@ def _read(path: Path, layer: str | None, expected: str) -> gpd.GeoDataFrame:
         raise UnreadableFile(
             f"{path.name} cannot be read as a map file ({_first_line(error)}); expected {expected}"
         ) from None
+
+
+def lines_in(path: Path, bbox: BBox, *, column: str, most: int) -> list[tuple[str, BaseGeometry]]:
+    """Return (what a column says, line) of the lines in a box, at most so many: to be drawn behind something else.
+
+    Reads no more of a file with a spatial index (FlatGeobuf) than the box holds.
+
+    Raises
+    ------
+    UnreadableFile
+    """
+    import pyogrio  # noqa: PLC0415
+    import shapely  # noqa: PLC0415
+
+    try:
+        _meta, _fids, shapes, (said,) = pyogrio.raw.read(str(path), bbox=bbox, columns=[column], max_features=most)
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError) as error:
+        raise UnreadableFile(f"{path.name} cannot be read ({_first_line(error)})") from None
+    return list(zip(map(str, said), shapely.from_wkb(shapes), strict=True))
 
 
 def layers_of(path: Path) -> list[str]:

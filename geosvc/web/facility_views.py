@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 # How a position came to be known; the rest of a facility stands in rows of its own.
 _ROWS = ("class", "state", "level", "grade", "ownership", "service_mode", "opened_on", "closed_on", "area_code", "address",
-         "beds", "identifiers", "aliases", "source", "note")
+         "areas_served", "beds", "staff", "vehicles", "capabilities", "relations", "identifiers", "aliases", "source", "note")
+# What the address of a page may say was done just now.
+DONE = ("made", "saved", "unchanged", "confirmed", "deleted", "restored", "believed", "reason_needed", "merged", "unmerged")
 _WORDS = {"state": "state", "position_method": "method"}
 
 
@@ -34,29 +36,13 @@ def times_of(at: str | None, recorded: str | None) -> dict[str, Any]:
     known_day = None if known is None else day_of(known)
     then = other_day or (known is not None and (known_day != today() or len(recorded or "") > len("2026-01-31")))
     return {"valid_at": day, "recorded_at": known, "datetime": at or "", "recorded": recorded or "", "then": then,
-            "day": day or today(), "known_text": _moment(known) if known and len(recorded or "") > len("2026-01-31") else known_day}
+            "day": day or today(), "known_text": clock(known) if known and len(recorded or "") > len("2026-01-31") else known_day}
 
 
-def facilities_view(
-    store: Store, *, q: str | None, class_code: str | None, located: bool | None, at: str | None, recorded: str | None,
-    cursor: str | None, limit: int,
+def facility_view(
+    store: Store, facility_id: str, language: str, *, at: str | None, recorded: str | None, with_authors: bool = True,
+    with_contact: bool = False,
 ) -> dict[str, Any]:
-    """Return what the list of facilities shows."""
-    times = times_of(at, recorded)
-    query = FacilityQuery(
-        name_contains=q, class_prefixes=None if class_code is None else [class_code], located=located,
-        valid_at=times["valid_at"], recorded_at=times["recorded_at"],
-    )
-    found, matched, following = features.facilities_page(store, query, cursor=cursor, limit=limit)
-    held = workspace.overview(store)
-    return {
-        "study": held["title"], "held": held, "facilities": found, "matched": matched, "following": following, "q": q or "",
-        "class_code": class_code or "", "located": "" if located is None else str(located).lower(), "times": times,
-        "classes": [facility_classes()[code] for code in features.classes_in_use(store)], "cursor": cursor,
-    }
-
-
-def facility_view(store: Store, facility_id: str, language: str, *, at: str | None, recorded: str | None) -> dict[str, Any]:
     """Return what the page of one facility shows; ``facility`` None where it is not there at that time.
 
     Raises
@@ -66,12 +52,14 @@ def facility_view(store: Store, facility_id: str, language: str, *, at: str | No
     """
     times = times_of(at, recorded)
     number = history.facility_number(facility_id)
-    changes, more = history.changes_of(store, number)  # refuses an id that never was
+    changes, more = history.changes_of(store, number, with_authors=with_authors)  # refuses an id that never was
     query = FacilityQuery(ids=[number], valid_at=times["valid_at"], recorded_at=times["recorded_at"])
     found, _matched, _next = features.facilities_page(store, query, cursor=None, limit=1)
     one = found[0] if found else None
+    whole = features.facility_item(store, facility_id, query, with_contact=True) if one and with_contact else None
     return {
-        "study": workspace.overview(store)["title"], "number": number, "facility": one, "times": times, "more": more,
+        "contact": {} if whole is None else whole["properties"]["contact"],
+        "study": workspace.study_title(store), "number": number, "facility": one, "times": times, "more": more,
         "name": one["properties"]["name"] if one else changes[0]["name"], "deleted": changes[0]["deleted"],
         "rows": [] if one is None else _rows(one["properties"], language),
         "history": [_change(each, language) for each in changes],
@@ -125,7 +113,7 @@ def _change(version: dict[str, Any], language: str) -> dict[str, Any]:
         for name, pair in version["changed"].items()
     ]
     return {
-        **version, "word": known.get(f"change_{version['kind']}", version["kind"]), "at": _moment(version["recorded_at"]),
+        **version, "word": known.get(f"change_{version['kind']}", version["kind"]), "at": clock(version["recorded_at"]),
         "lines": lines, "door": _door(version["origin"], known),
     }
 
@@ -133,9 +121,11 @@ def _change(version: dict[str, Any], language: str) -> dict[str, Any]:
 def _door(origin: str, known: Mapping[str, str]) -> str:
     kind, _, number = origin.partition(":")
     word = known.get(f"door_{kind}", kind)
+    if kind.endswith("placing"):  # its name is a moment, which stands there already
+        return word
     return f"{word} {number}".strip()
 
 
-def _moment(moment: str) -> str:
+def clock(moment: str) -> str:
     """Return a moment as the clock in China shows it, to the minute."""
     return datetime.fromisoformat(moment).astimezone(CHINA).strftime("%Y-%m-%d %H:%M")

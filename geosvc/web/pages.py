@@ -7,13 +7,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from geosvc.accounts.people import Right
 from geosvc.errors import NotFound
 from geosvc.gate.people import person_of, store_of
 from geosvc.maps.figure import page_parts
-from geosvc.web import facility_list, facility_views, signing_in, views
+from geosvc.web import (
+    duplicate_pages,
+    facility_forms,
+    facility_list,
+    facility_views,
+    locating_pages,
+    many_forms,
+    proposal_pages,
+    review_pages,
+    signing_in,
+    views,
+)
 from geosvc.web.render import language_of, render, templates
 from geosvc.workflows import publishing
 
@@ -34,8 +46,9 @@ def add_pages(app: FastAPI) -> None:
     app.state.templates = templates()
     app.mount("/static/maps", StaticFiles(directory=Path(str(files("geosvc.maps"))) / "assets"), name="maps")
     app.mount("/static", StaticFiles(directory=Path(str(files("geosvc.web"))) / "static"), name="static")
-    app.include_router(router)
-    app.include_router(signing_in.router)
+    # /facilities/new before /facilities/{id}
+    for each in (facility_forms.router, many_forms.router, router, duplicate_pages.router, locating_pages.router, proposal_pages.router, review_pages.router, signing_in.router):
+        app.include_router(each)
 
 
 @router.get("/", response_class=HTMLResponse)
@@ -92,19 +105,27 @@ def gaps_page(
 def facilities_page(request: Request) -> HTMLResponse:
     """List the facilities, searched, filtered and sorted, as they are or as they were on a day."""
     page = facility_list.list_view(store_of(request), request.query_params, language_of(request), limit=_PER_PAGE)
-    return render(request, "facilities.html", active="facilities", **page)
+    editing = person_of(request).may(Right.EDIT)
+    return render(request, "facilities.html", active="facilities", editing=editing, **page, **facility_list.done_of(request.query_params),
+                  ticking=editing and bool(page["facilities"]) and not page["times"]["then"])
 
 
 @router.get("/facilities/{facility_id}", response_class=HTMLResponse)
 def facility_page(
     request: Request, facility_id: str, at: DatetimeParameter = None, recorded: str | None = None,
     lang: LanguageParameter = None,
-) -> HTMLResponse:
-    """Show one facility and how it came to be so."""
+) -> Response:
+    """Show one facility and how it came to be so; one that was merged leads to the one that was kept."""
     del lang
+    person, store = person_of(request), store_of(request)
+    merged = duplicate_pages.merges_view(store, facility_id, request.query_params, with_authors=person.signed_in)
+    if merged["went_into"] and not (at or recorded or request.query_params.get("itself")):
+        return RedirectResponse(f"/facilities/{merged['went_into']}?came_from={facility_id}", status_code=303)
     page = facility_views.facility_view(
-        store_of(request), facility_id, language_of(request), at=at, recorded=recorded, with_authors=person_of(request).signed_in)
-    return render(request, "facility.html", active="facilities", **page)
+        store, facility_id, language_of(request), at=at, recorded=recorded, with_authors=person.signed_in,
+        with_contact=person.may(Right.SEE_CONTACTS))
+    done = request.query_params.get("done", "")
+    return render(request, "facility.html", active="facilities", done=done if done in facility_views.DONE else "", **merged, **page)
 
 
 @router.get("/about", response_class=HTMLResponse)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import shapely
 
 from geosvc.coverage import services
@@ -14,22 +15,32 @@ from geosvc.errors import FacilityNotFound, GapNotFound, InvalidParameter
 from geosvc.registry import areas, facilities, populations
 from geosvc.registry.classes import facility_classes
 from geosvc.registry.documents import properties_of
+from geosvc.registry.locating import codes_above
 from geosvc.registry.moments import PRESENT, AsOf
 from geosvc.registry.successions import successions
 from geosvc.store.areas import AreaQuery, select_area_names
 from geosvc.store.facilities import FacilityQuery
 from geosvc.store.runs import GapQuery, GapRow, count_gaps, select_gaps
+from geosvc.store.scope import inside
 from geosvc.workflows import finding
 from geosvc.workflows.finding import is_whole, whole
-from geosvc.workflows.reading import area_names, is_schematic, run_of, surface_of_run
+from geosvc.workflows.part_of_run import told_of
+from geosvc.workflows.reading import area_names, is_schematic, run_of
+from geosvc.workflows.run_files import facilities_seen, surface_of_run
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from geosvc.geo.crs import BBox
+    from geosvc.geo.grid import Surface
     from geosvc.registry.areas import Area
     from geosvc.registry.facilities import Registered
     from geosvc.store.engine import Session, Store
+    from geosvc.store.runs import RunRow
 
 Feature = dict[str, Any]
 _MOST_CHOICES = 300
+_CODES_AT_ONCE = 500
 Page = tuple[list[Feature], int, str | None]
 
 
@@ -113,6 +124,17 @@ def _areas_to_choose(session: Session) -> list[tuple[str, str]]:
     return []
 
 
+def names_of_areas(store: Store, codes: Sequence[str | None]) -> dict[str, str]:
+    """Return the name of each area by its code: its own, else that of the nearest registered one above it."""
+    asked = {code: codes_above(code) for code in codes if code}
+    wanted = sorted({each for above in asked.values() for each in above})
+    with store.reading() as session:
+        known = dict(name for start in range(0, len(wanted), _CODES_AT_ONCE) for name in select_area_names(
+            session, AreaQuery(codes=wanted[start : start + _CODES_AT_ONCE]), limit=_CODES_AT_ONCE))
+    named = {code: next((known[each] for each in above if each in known), None) for code, above in asked.items()}
+    return {code: name for code, name in named.items() if name is not None}
+
+
 # -- areas -----------------------------------------------------------------------------------
 
 
@@ -187,15 +209,32 @@ def populations_of_area(store: Store, code: str, as_of: AsOf = PRESENT) -> dict[
 def extent(store: Store) -> tuple[float, float, float, float]:
     """Return the box around everything that has a place; the whole Earth where nothing has."""
     with store.reading() as session:
-        found = study_bbox(areas.find(session, AreaQuery(has_geometry=True)))
+        found: BBox | None = store.recall(session, "extent", lambda: study_bbox(areas.find(session, AreaQuery(has_geometry=True))))
     return found or (-180.0, -90.0, 180.0, 90.0)
 
 
 # -- gaps ------------------------------------------------------------------------------------
 
 
-def gap_feature(row: GapRow, names: dict[str, str], unit: str) -> Feature:
-    """Return a gap as a GeoJSON feature."""
+@dataclass(frozen=True)
+class Reader:
+    """Which areas and which facilities of a run somebody of some areas may be told of."""
+
+    areas: tuple[str, ...]
+    facilities: Collection[int]
+
+
+def reader_of(store: Store, session: Session, run: RunRow) -> Reader | None:
+    """Return what the gaps of a run may tell in a session of a store; None for everything."""
+    return None if store.areas is None else Reader(store.areas, facilities_seen(session, run))
+
+
+def gap_feature(row: GapRow, names: dict[str, str], unit: str, reader: Reader | None = None) -> Feature:
+    """Return a gap as a GeoJSON feature; ``nearest_elsewhere`` stands for a facility that the reader may not see."""
+    settlements, nearest = row.figures["settlements"], row.figures["nearest_facility"]
+    elsewhere = reader is not None and nearest is not None and nearest not in reader.facilities
+    if reader is not None:
+        settlements = [each for each in settlements if inside(each["code"], reader.areas)]
     return {
         "type": "Feature",
         "id": row.id,
@@ -205,7 +244,8 @@ def gap_feature(row: GapRow, names: dict[str, str], unit: str) -> Feature:
             "area_code": row.area_code, "area_name": names.get(row.area_code or ""), "people": row.people,
             "people_unreachable": row.figures["people_unreachable"], "km2": row.km2,
             "worst": row.figures["worst"], "unit": unit,
-            "nearest_facility": row.figures["nearest_facility"], "settlements": row.figures["settlements"],
+            "nearest_facility": None if elsewhere else nearest, "settlements": settlements,
+            **({} if reader is None else {"nearest_elsewhere": elsewhere}),
         },
     }
 
@@ -233,8 +273,9 @@ def gaps_page(
         matched = count_gaps(session, query)
         rows = select_gaps(session, query, after_rank=whole(cursor), limit=limit + 1)
         names = area_names(session, run.id, query.threshold or "")
+        reader = reader_of(store, session, run)
     following = str(rows[limit - 1].rank) if len(rows) > limit else None
-    return [gap_feature(row, names, service.shown_unit) for row in rows[:limit]], matched, following
+    return [gap_feature(row, names, service.shown_unit, reader) for row in rows[:limit]], matched, following
 
 
 def isochrone_features(store: Store, service_id: str, run_id: str | None, limits: list[float]) -> list[Feature]:
@@ -247,7 +288,9 @@ def isochrone_features(store: Store, service_id: str, run_id: str | None, limits
     with store.reading() as session:
         run = run_of(session, service_id, run_id)
     service = services.service_from(run.parameters["service"])
-    surface, people, _study = surface_of_run(store, run)
+    surface, people, study = surface_of_run(store, run)
+    if not study.any():
+        return []
     units = service.units_per_shown
     return [
         {
@@ -262,27 +305,36 @@ def isochrone_features(store: Store, service_id: str, run_id: str | None, limits
 def catchment_features(store: Store, service_id: str, run_id: str | None, limit: float | None) -> list[Feature]:
     """Return the catchment of every facility of a run, as it was named then.
 
+    To a store of some areas the facilities of others are one, without id and name.
+
     Raises
     ------
     ServiceNotFound, RunNotFound
     """
     with store.reading() as session:
         run = run_of(session, service_id, run_id)
-        revisions = [revision for _one, revision in run.inputs["facilities"]]
-        names = {each.id: each.facility.name for each in facilities.at_revisions(session, revisions)}
+        names = facilities_seen(session, run)
     service = services.service_from(run.parameters["service"])
     surface, people, study = surface_of_run(store, run)
     ids = run.summary["facilities"]["ids"]
+    if store.areas is not None:
+        surface, ids = _those_of_others_as_one(surface, ids, names)
     farthest = None if limit is None else limit * service.units_per_shown
     return [
         {
-            "type": "Feature", "id": f"{run.id}-{ids[each.nearest]}", "geometry": shapely.geometry.mapping(each.geometry),
+            "type": "Feature", "id": f"{run.id}-{ids[each.nearest] or 'elsewhere'}", "geometry": shapely.geometry.mapping(each.geometry),
             "properties": {"service": service.id, "run": run.id, "facility": ids[each.nearest],
-                           "name": names.get(ids[each.nearest]), "limit": limit, "unit": service.shown_unit,
+                           "name": names.get(ids[each.nearest] or 0), "limit": limit, "unit": service.shown_unit,
                            "people": each.people, "km2": each.km2},
         }
         for each in catchments(surface, limit=farthest, study=study, people=people)
     ]
+
+
+def _those_of_others_as_one(surface: Surface, ids: list[int], seen: Collection[int]) -> tuple[Surface, list[int | None]]:
+    """Return a surface on which all facilities that may not be seen are one, which has no id."""
+    number = np.array([i if one in seen else len(ids) for i, one in enumerate(ids)] + [-1], dtype=np.int32)
+    return replace(surface, nearest=number[surface.nearest]), [*ids, None]
 
 
 def gap_item(store: Store, gap_id: str) -> Feature:
@@ -298,5 +350,6 @@ def gap_item(store: Store, gap_id: str) -> Feature:
             raise GapNotFound(f"no gap has the id {gap_id!r}")
         run = run_of(session, None, row.run_id)
         names = area_names(session, run.id, row.threshold)
-    feature = gap_feature(row, names, services.service_from(run.parameters["service"]).shown_unit)
-    return {**feature, "schematic": is_schematic(run.notes), "notes": run.notes}
+        reader, notes = reader_of(store, session, run), told_of(store, session, run)["notes"]
+    feature = gap_feature(row, names, services.service_from(run.parameters["service"]).shown_unit, reader)
+    return {**feature, "schematic": is_schematic(notes), "notes": notes}
