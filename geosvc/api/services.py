@@ -12,11 +12,12 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.background import BackgroundTask
 
+from geosvc.accounts.people import Right
 from geosvc.api.collections import GEOJSON
 from geosvc.api.parameters import DatetimeParameter, RecordedParameter, StrictRoute, check_level
 from geosvc.coverage.states import STATE_WORDS
 from geosvc.errors import InvalidParameter
-from geosvc.gate.people import store_of
+from geosvc.gate.people import person_of, store_of
 from geosvc.maps.figure import single_file
 from geosvc.workflows import as_of, conditions, features, publishing, reading, uncertainty
 
@@ -135,19 +136,26 @@ def coverage_band(
     """Return the coverage of a run with the 5th, 50th and 95th percentile of many draws.
 
     Speeds, positions of facilities and the source of people are drawn from the stated assumptions. A band that was
-    computed before is read; one that takes seconds is computed now; for a larger one the answer is 409 and names the
-    command to run. Unknown figures are null, never 0.
+    computed before is read; one that takes seconds is computed now for those who may measure everywhere; for a larger
+    one the answer is 409 and names the command to run. Unknown figures are null, never 0.
     """
-    return uncertainty.band_while_waiting(
-        store_of(request), request.app.state.settings, service_id, threshold, run_id=run, draws=draws, seed=seed
-    )
+    store, settings = store_of(request), request.app.state.settings
+    known = uncertainty.known_band(store, service_id, threshold, run_id=run, draws=draws, seed=seed)
+    if known is not None:
+        return known
+    person_of(request).must_everywhere(Right.MEASURE)
+    return uncertainty.band_while_waiting(store, settings, service_id, threshold, run_id=run, draws=draws, seed=seed)
 
 
 @router.get("/services/{service_id}/surface", summary="Surface as GeoTIFF", response_class=FileResponse)
 def surface(
     service_id: str, request: Request, run: RunParameter = None, at: DatetimeParameter = None, recorded: RecordedParameter = None
 ) -> FileResponse:
-    """Return the surface: band 1 minutes (or km), NaN = not reached; band 2 the nearest facility's id."""
+    """Return the surface: band 1 minutes (or km), NaN = not reached; band 2 the nearest facility's id.
+
+    To an account of some areas all else is NaN, and so is the id of a facility that it may not see; where none of
+    its areas has an outline the answer is 409.
+    """
     run, _told = answering(request, service_id, run, at, recorded)
     folder = Path(tempfile.mkdtemp(prefix="geosvc-surface-"))
     target = folder / "surface.tif"
@@ -156,13 +164,15 @@ def surface(
         target.unlink(missing_ok=True)
         folder.rmdir()
 
+    store = store_of(request)
     try:
-        found = reading.surface_geotiff(store_of(request), service_id, run, target)
+        found = reading.surface_geotiff(store, service_id, run, target)
     except BaseException:
         clean()
         raise
     return FileResponse(target, media_type="image/tiff; application=geotiff",
-                        filename=f"{service_id}-{found}.tif", headers={"ETag": f'"{found}"'},
+                        filename=f"{service_id}-{found}.tif",
+                        headers={"ETag": f'"{found}"'} if store.areas is None else {"Cache-Control": "private, no-store"},
                         background=BackgroundTask(clean))
 
 
@@ -210,13 +220,17 @@ def _collection(found: list[features.Feature], told: dict[str, Any]) -> Response
     return JSONResponse(body, media_type=GEOJSON)
 
 
-@router.get("/services/{service_id}/picture", summary="Surface as a picture of numbers", response_class=FileResponse)
-def picture(service_id: str, request: Request, run: RunParameter = None) -> FileResponse:
+@router.get("/services/{service_id}/picture", summary="Surface as a picture of numbers", response_class=Response)
+def picture(service_id: str, request: Request, run: RunParameter = None) -> Response:
     """Return the surface as an 8-bit PNG for web maps; the map document says what its numbers mean."""
-    path, record = reading.picture_files(store_of(request), service_id, run)
-    # With its run named the picture never changes.
-    cache = "public, max-age=31536000, immutable" if run else "no-cache"
-    return FileResponse(path, media_type="image/png", headers={"Cache-Control": cache, "ETag": f'"{record["run"]}"'})
+    store = store_of(request)
+    png, record = reading.picture_of_run(store, service_id, run)
+    if store.areas is not None:  # what an account means may change, and the next person at this browser sees another part
+        headers = {"Cache-Control": "private, no-store"}
+    else:  # with its run named the picture never changes
+        whose = "private" if person_of(request).signed_in else "public"
+        headers = {"Cache-Control": f"{whose}, max-age=31536000, immutable" if run else "no-cache", "ETag": f'"{record["run"]}"'}
+    return Response(png, media_type="image/png", headers={**headers, "Vary": "Cookie, Authorization"})
 
 
 @router.get("/services/{service_id}/map", summary="Map as a single file", response_class=HTMLResponse)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from geosvc.accounts.people import Person, Right, anonymous
 from geosvc.errors import NotSignedIn
 from geosvc.workflows import people
+from geosvc.workflows.rules import rules_of
+from geosvc.workflows.scopes import as_seen_by
 
 if TYPE_CHECKING:
     from fastapi import Request, Response
@@ -71,11 +73,21 @@ def store_of(request: Request) -> Store:
     """
     person = person_of(request)
     person.must(Right.READ)
-    return whole_store(request).limited_to(person.areas)
+    return seen_by(request, person)
+
+
+def seen_by(request: Request, person: Person) -> Store:
+    """Return the store limited to the areas of a person, found out once for a request."""
+    known: Store | None = getattr(request.state, "seen", None)
+    if known is None:
+        known = request.state.seen = as_seen_by(whole_store(request), person.areas)
+    return known
 
 
 def editor_of(request: Request) -> tuple[Person, Store]:
     """Return who wants to change the registry, and the store as they may change it.
+
+    Where an administrator publishes what editors propose, changes of an editor wait in it.
 
     Raises
     ------
@@ -83,7 +95,9 @@ def editor_of(request: Request) -> tuple[Person, Store]:
     """
     person = person_of(request)
     person.must(Right.EDIT)
-    return person, whole_store(request).limited_to(person.areas)
+    store = seen_by(request, person)
+    waits = not person.may(Right.ADMINISTER) and rules_of(store).approval
+    return person, store.proposing() if waits else store
 
 
 def administrator_of(request: Request) -> tuple[Person, Store]:

@@ -158,13 +158,13 @@ def states_not_covered(people: Mapping[str, float], *, beyond: bool = True) -> l
 def kpis(run: Mapping[str, Any], service: Service, threshold: Threshold | None, language: str) -> list[dict[str, str]]:
     """Return the figures of a map beside its limit: people by state, P50 and P90, area.
 
-    ``threshold`` None leaves out what depends on one limit.
+    ``threshold`` None leaves out what depends on one limit; of a part of the study, what cannot be told of it alone.
     """
     text = words(language)
     found = run["summary"]["thresholds"][(threshold or service.thresholds[0]).id]
     people, total = found["people"], run["summary"]["people_total"]
     if people is None or total is None:
-        return [{"label": text["people_covered"], "text": text["no_population"]}]
+        return [{"label": text["people_covered"], "text": _why_nobody(run, language)}]
     rows = []
     if threshold is not None and not stands_apart(run):
         rows += [
@@ -175,11 +175,17 @@ def kpis(run: Mapping[str, Any], service: Service, threshold: Threshold | None, 
         {"label": _state_label(state, threshold, service, run, language), "text": f"{count:,.0f}"}
         for state, count in states_not_covered(people, beyond=threshold is not None)
     ]
-    rows += [{"label": text[name], "text": within(found.get(name), service, language)} for name in ("p50", "p90") if total > 0]
+    rows += [{"label": text[name], "text": within(found.get(name), service, language)} for name in ("p50", "p90") if total > 0 and name in found]
     if found["km2"] and threshold is not None and not stands_apart(run):
         covered = percent(found["km2"]["covered"] / sum(found["km2"].values()), language)
         rows.append({"label": text["area_covered"], "text": covered})
     return rows
+
+
+def _why_nobody(run: Mapping[str, Any], language: str) -> str:
+    """Return why no people are told: they are unknown, or not told of a part of the study alone."""
+    part = run.get("part")
+    return words(language)["not_shown" if part is not None and "people" in part["not_shown"] else "no_population"]
 
 
 def _state_label(
@@ -225,7 +231,7 @@ def denominator(run: Mapping[str, Any], people_source: Mapping[str, Any], langua
     text = words(language)
     total = run["summary"]["people_total"]
     if total is None:
-        return text["no_population"]
+        return _why_nobody(run, language)
     known = [
         text[f"kind_{people_source['kind']}"] if people_source["kind"] else "",
         text["of_year"].format(year=people_source["year"]) if people_source["year"] else "",

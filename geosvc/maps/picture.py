@@ -7,8 +7,10 @@ Web Mercator, because that is how a web map stretches a picture.
 
 from __future__ import annotations
 
+import io
 import json
 import math
+from dataclasses import replace
 from fractions import Fraction
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -19,12 +21,13 @@ from geosvc.geo.crs import to_degrees, to_metres, web_mercator
 from geosvc.geo.grid import micro_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from geosvc.coverage.services import Service
-    from geosvc.geo.grid import Surface
+    from geosvc.geo.grid import Grid, Surface
 
 PICTURE_FILE, PICTURE_RECORD = "surface.png", "surface.json"
 FARTHER, OUTSIDE, UNREACHABLE, NO_DATA = 250, 253, 254, 255
@@ -80,21 +83,73 @@ def picture_of(
 ) -> tuple[NDArray[np.uint8], list[float]]:
     """Return (numbers, [west, south, east, north]); numbers of shape (height, width), row 0 north."""
     grid = surface.grid
-    west, south, east, north = grid.bbox_degrees()
-    (left, right), (bottom, top) = web_mercator([west, east], [south, north])
     width, height = _size(grid.cols, grid.rows)
-    x = left + (np.arange(width) + 0.5) * (right - left) / width
-    y = top - (np.arange(height) + 0.5) * (top - bottom) / height
     numbers = np.full((height, width), OUTSIDE, dtype=np.uint8)
     cells = _numbers_of_cells(surface, step * service.units_per_shown)
     if study.any():
         cells[~study] = OUTSIDE
-    for line in range(height):
-        lon, lat = to_degrees(x, np.full(width, y[line]), crs="EPSG:3857")
-        row, col = grid.cells_of_metres(*to_metres(lon, lat, crs=grid.crs))
+    for line, row, col in _cells_of_lines(grid, width, height):
         here = row >= 0
         numbers[line, here] = cells[row[here], col[here]]
-    return numbers, [west, south, east, north]
+    return numbers, list(grid.bbox_degrees())
+
+
+def picture_within(png: bytes, grid: Grid, seen: NDArray[np.bool_]) -> bytes:
+    """Return a picture that was written for a grid, clear outside of some cells.
+
+    Parameters
+    ----------
+    png : bytes
+    grid : Grid
+    seen : array of bool, shape (rows, cols)
+        The cells to show; the pixels of all others say :data:`OUTSIDE`.
+    """
+    from PIL import Image  # noqa: PLC0415
+
+    with Image.open(io.BytesIO(png)) as image:
+        numbers = np.asarray(image)
+    shown = np.full_like(numbers, OUTSIDE)
+    height, width = numbers.shape
+    for line, row, col in _cells_of_lines(grid, width, height, _lines_of(grid, seen, height)):
+        here = np.flatnonzero((row >= 0) & (numbers[line] != OUTSIDE))
+        here = here[seen[row[here], col[here]]]
+        shown[line, here] = numbers[line, here]
+    out = io.BytesIO()
+    Image.fromarray(shown, mode="L").save(out, format="PNG", optimize=False, compress_level=9)
+    return out.getvalue()
+
+
+def _lines_of(grid: Grid, seen: NDArray[np.bool_], height: int) -> range:
+    """Return the lines of a picture on which some cells can lie; none for no cells."""
+    rows = np.flatnonzero(seen.any(axis=1))
+    if len(rows) == 0:
+        return range(0)
+    part = replace(grid, north_m=grid.north_m - float(rows[0]) * grid.cell_size_m, rows=int(rows[-1] - rows[0]) + 1)
+    _left, top, _right, bottom = _edges(grid)
+    _left, first, _right, last = _edges(part)
+    height_of_line = (top - bottom) / height
+    # A line more on either side: a straight border is curved here.
+    start, stop = (top - first) / height_of_line - 1, (top - last) / height_of_line + 1
+    return range(max(0, math.floor(start)), min(height, math.ceil(stop)))
+
+
+def _edges(grid: Grid) -> tuple[float, float, float, float]:
+    """Return (left, top, right, bottom) of a grid in Web Mercator."""
+    west, south, east, north = grid.bbox_degrees()
+    (left, right), (bottom, top) = web_mercator([west, east], [south, north])
+    return left, top, right, bottom
+
+
+def _cells_of_lines(
+    grid: Grid, width: int, height: int, lines: Iterable[int] | None = None
+) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield (line, row, col) of the cell under every pixel of a picture, line by line; -1 = none."""
+    left, top, right, bottom = _edges(grid)
+    x = left + (np.arange(width) + 0.5) * (right - left) / width
+    y = top - (np.arange(height) + 0.5) * (top - bottom) / height
+    for line in range(height) if lines is None else lines:
+        lon, lat = to_degrees(x, np.full(width, y[line]), crs="EPSG:3857")
+        yield line, *grid.cells_of_metres(*to_metres(lon, lat, crs=grid.crs))
 
 
 def _size(cols: int, rows: int) -> tuple[int, int]:

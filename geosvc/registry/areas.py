@@ -21,6 +21,7 @@ from geosvc.store.areas import (
     select_areas,
     select_believed_areas,
 )
+from geosvc.store.scope import inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -90,6 +91,7 @@ class Area:
 
 
 _CONTENT = tuple(each.name for each in fields(Area))
+_NAMES_IN_A_TITLE = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,6 +217,22 @@ def present_codes(session: Session, codes: Iterable[str], as_of: AsOf = PRESENT)
     """Return codes as the divisions are called on a day, each once, in order."""
     became: Successions = successions(session, as_of)
     return sorted({each for code in codes for each in became.now(code)})
+
+
+def highest_names(session: Session, codes: Sequence[str]) -> list[str]:
+    """Return the names of areas by code, without those that lie in another one of them."""
+    rows = select_areas(session, AreaQuery(codes=codes))
+    of_zones = {str(member) for row in rows for member in row.members or ()}
+    return [row.name for row in rows if row.code not in of_zones and not inside(row.parent_code, codes)]
+
+
+def title_of_names(names: Sequence[str]) -> str:
+    """Return the names of areas as a title: the first three, and that there are more.
+
+    >>> title_of_names(["东镇"]), title_of_names(["东镇", "西乡", "南乡", "北乡"])
+    ('东镇', '东镇、西乡、南乡 …')
+    """
+    return "、".join(names[:_NAMES_IN_A_TITLE]) + (" …" if len(names) > _NAMES_IN_A_TITLE else "")
 
 
 def _fits(area: Area, query: AreaQuery) -> bool:

@@ -46,7 +46,11 @@ class Store:
         self._engine = engine
 
     def limited_to(self, areas: Sequence[str] | None) -> Store:
-        """Return this store as an account of some areas sees it; see :mod:`geosvc.store.scope`."""
+        """Return this store as an account of some areas sees it; see :mod:`geosvc.store.scope`.
+
+        The codes are taken as they are; which codes the areas of an account mean (zones, divisions that got
+        another code) is found out by :func:`geosvc.workflows.scopes.as_seen_by`.
+        """
         return self if areas is None else Store(self.folder, self._engine, tuple(areas), self._memory, proposes=self.proposes)
 
     def everywhere(self) -> Store:

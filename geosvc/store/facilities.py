@@ -162,7 +162,7 @@ class FacilityQuery:
     ``class_prefixes`` match from the left ("A" is every hospital); ``valid_at`` (a day, today
     unless given) and ``recorded_at`` (a moment) mean "as it was true then" and "as it was known then".
     Every word of ``text`` must stand in the name, the short name, an alias, an identifier or be the
-    id; ``updated_since`` is the moment from which on the revision was recorded.
+    id; ``updated_since`` and ``updated_before`` are the moments from which on, and before which, the revision was recorded.
     """
 
     ids: Sequence[int] | None = None
@@ -178,6 +178,7 @@ class FacilityQuery:
     illustrative: bool | None = None
     source_contains: str | None = None
     updated_since: str | None = None
+    updated_before: str | None = None
     valid_at: str | None = None
     recorded_at: str | None = None
 
@@ -275,11 +276,15 @@ def facility_clauses(query: FacilityQuery) -> list[Any]:
         clauses.append(row.lon.is_not(None) if query.located else row.lon.is_(None))
     if query.illustrative is not None:
         clauses.append(row.illustrative.is_(query.illustrative))
-    if query.updated_since is not None:
-        clauses.append(row.recorded_at >= query.updated_since)
     if query.bbox is not None:
         clauses += containing(row.lon, row.lat, query.bbox)
-    return [*_texts(query), *clauses]  # few rows hold a word: nothing else need be looked up of the others
+    return [*_texts(query), *clauses, *_recorded(query)]  # few rows hold a word: nothing else need be looked up of the others
+
+
+def _recorded(query: FacilityQuery) -> list[Any]:
+    row = FacilityRevisionRow
+    since = [] if query.updated_since is None else [row.recorded_at >= query.updated_since]
+    return since if query.updated_before is None else [*since, row.recorded_at < query.updated_before]
 
 
 def _texts(query: FacilityQuery) -> list[Any]:
@@ -394,7 +399,7 @@ def through_index(statement: Any, query: FacilityQuery, *also: str, order: str =
 
 
 # The parts of a query that only some indices know.
-_NEEDS = {"bbox": "lat", "name_contains": "name", "source_contains": "source", "updated_since": "recorded_at"}
+_NEEDS = {"bbox": "lat", "name_contains": "name", "source_contains": "source", "updated_since": "recorded_at", "updated_before": "recorded_at"}
 
 
 def _narrowing(query: FacilityQuery) -> str:
@@ -405,7 +410,7 @@ def _narrowing(query: FacilityQuery) -> str:
         return "area"
     if query.located is False and not query.class_prefixes:
         return "position"
-    return "updated" if query.updated_since is not None else ""
+    return "updated" if query.updated_since is not None or query.updated_before is not None else ""
 
 
 @cache

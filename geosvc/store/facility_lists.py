@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, literal, select, tuple_
+from sqlalchemy import case, func, literal, select, tuple_
 
 from geosvc.store.facilities import (
     FacilityQuery,
@@ -99,3 +99,23 @@ def _in_order(statement: Any, key: Any, facility_id: Any, order: Order, after: P
         statement = statement.where(here < there if order.descending else here > there)
     columns = (facility_id,) if order.by == "id" else (key, facility_id)
     return statement.order_by(*(each.desc() if order.descending else each for each in columns))
+
+
+def count_ages(
+    session: Session, query: FacilityQuery, *, stale_before: str, checked_since: str, area_letters: int | None = None
+) -> list[tuple[str | None, str | None, int, int, int]]:
+    """Return (area, class, how many, of them recorded before a moment, of them recorded since another) of what a query matches.
+
+    The area is the beginning of its code, of so many letters; None counts all together, which is much quicker.
+    Moments are ISO 8601 text, UTC.
+    """
+    row = FacilityRevisionRow
+    parts = (literal(None), literal(None)) if area_letters is None else (func.substr(row.area_code, 1, area_letters), row.class_code)
+    counted = select(
+        *parts, func.count(), func.sum(case((row.recorded_at < stale_before, 1), else_=0)),
+        func.sum(case((row.recorded_at >= checked_since, 1), else_=0)))
+    statement = through_index(counted, query, "recorded_at", order="updated").where(*facility_clauses(query))
+    if area_letters is not None:
+        statement = statement.group_by(*parts)
+    return [(None if area is None else str(area), None if klass is None else str(klass), int(number), int(stale or 0), int(checked or 0))
+            for area, klass, number, stale, checked in session.execute(statement)]

@@ -95,14 +95,19 @@ def write_rules(session: Session, values: dict[str, Any], *, at: str, author: st
             session.merge(RuleRow(name=name, value=value, at=at, author=author))
 
 
-def select_imports(session: Session, *, before: int | None = None, limit: int | None = None) -> list[ImportRow]:
-    """Return the imports, newest first, those before one only."""
+def select_imports(
+    session: Session, *, before: int | None = None, author: str | None = None, limit: int | None = None
+) -> list[ImportRow]:
+    """Return the imports, newest first, those before one only, or of one author only."""
     statement = select(ImportRow).order_by(ImportRow.id.desc())
+    if author is not None:
+        statement = statement.where(ImportRow.author == author)
     if before is not None:
         statement = statement.where(ImportRow.id < before)
     return list(session.scalars(statement if limit is None else statement.limit(limit)))
 
 
-def count_imports(session: Session) -> int:
-    """Return how many imports there were."""
-    return int(session.scalar(select(func.count()).select_from(ImportRow)) or 0)
+def count_imports(session: Session, *, author: str | None = None) -> int:
+    """Return how many imports there were, of one author or of all."""
+    statement = select(func.count()).select_from(ImportRow)
+    return int(session.scalar(statement if author is None else statement.where(ImportRow.author == author)) or 0)

@@ -144,7 +144,7 @@ def map_view(
     service = _chosen(frame["services"], service_id, store)
     shown_run = _run_shown(store, settings, service, times)
     if shown_run["run"] is None:
-        return {**frame, **shown_run, "service": service, "threshold": None}
+        return {**frame, **shown_run, "service": service, "threshold": None, "part": None}
     run = reading.run_record(store, shown_run["run"])
     measured = service_from(run["parameters"]["service"])
     shown = publishing.chosen_threshold(run, measured, threshold_id)
@@ -154,8 +154,8 @@ def map_view(
     table = tables[(shown or measured.thresholds[0]).id]
     rows = [row for row in table["rows"] if row["level"] in (*_LEVELS_IN_PANEL, "outside")]
     return {
-        **frame, "service": service, "run": run, "threshold": None if shown is None else table["threshold"],
-        "total": table["rows"][0], "rows": rows, "states": _states_of(rows),
+        **frame, "service": service, "run": run, "threshold": None if shown is None else table["threshold"], "part": run.get("part"),
+        "total": _total(run["summary"]["thresholds"][table["threshold"]["id"]]), "rows": rows, "states": _states_of(rows),
         "tiles": numbers.side_by_side(run, measured, language) if apart else [],
         "verdict": numbers.verdict_sentence(run, language) if apart else "",
         "by_limit": _covered_by_limit(tables) if apart else {},
@@ -171,6 +171,12 @@ def map_view(
         "denominator": numbers.denominator(run, publishing.people_source(store, run), language),
         "population_source": publishing.people_source(store, run)["source"],
     }
+
+
+def _total(found: dict[str, Any]) -> dict[str, Any]:
+    """Return the people and square kilometres of all that a run tells for a limit."""
+    people = found["people"]
+    return {"people": people, "people_total": None if people is None else sum(people.values()), "share": found["share"], "km2": found["km2"]}
 
 
 def _states_of(rows: list[dict[str, Any]]) -> list[str]:
@@ -231,14 +237,14 @@ def gaps_view(
     shown_run = _run_shown(store, settings, service, times)
     empty = {**frame, **shown_run, "service": service, "gaps": [], "matched": 0, "following": None, "threshold": None,
              "area": area or "", "min_people": min_people, "nearest": {}, "schematic": False, "notes": [],
-             "areas": [], "tiles": [], "verdict": "", "apart": False}
+             "areas": [], "tiles": [], "verdict": "", "apart": False, "part": None}
     if shown_run["run"] is None:
         return empty
     run = reading.run_record(store, shown_run["run"])
     measured = service_from(run["parameters"]["service"])
     apart = numbers.stands_apart(run)
     told = {
-        **empty, "run": run["id"], "schematic": reading.is_schematic(run["notes"]), "notes": run["notes"], "apart": apart,
+        **empty, "run": run["id"], "part": run.get("part"), "schematic": reading.is_schematic(run["notes"]), "notes": run["notes"], "apart": apart,
         "verdict": numbers.verdict_sentence(run, language) if apart else "",
         "tiles": numbers.side_by_side(run, measured, language) if apart else [],
     }

@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from geosvc.coverage import services
-from geosvc.errors import RunNotFound
+from geosvc.errors import NoFacility, RunNotFound
 from geosvc.registry.moments import AsOf, today
 from geosvc.store.runs import RunRow
 from geosvc.workflows import reading, workspace
@@ -54,7 +54,13 @@ def run_as_of(store: Store, settings: Settings, service_id: str | None, as_of: A
     whole = store.everywhere()
     with whole.reading() as session:
         wanted = services.get(session, service_id or workspace.default_service(session)).id
-    found = question_of(Study(whole, settings, as_of), wanted).run_id
+    try:
+        found = question_of(Study(whole, settings, as_of), wanted).run_id
+    except NoFacility:
+        if store.areas is None:
+            raise
+        # How many facilities others have is not told.
+        raise NoFacility(f"service {wanted} is not computable for {_said(as_of)}: none of its facilities has a position") from None
     with whole.reading() as session:
         known = session.get(RunRow, found)
     if known is None or not (whole.runs / found / SURFACE_FILE).is_file():

@@ -12,6 +12,7 @@ from geosvc.registry.imports.areas import read_areas
 from geosvc.registry.moments import AsOf
 from geosvc.registry.successions import successions
 from geosvc.store.areas import AreaQuery
+from geosvc.store.scope import inside
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,10 +64,11 @@ def split(
 
 
 def list_successions(store: Store) -> list[dict[str, Any]]:
-    """Return what divisions became, all that is known, by day."""
+    """Return what divisions became, all that is known, by day; to a store of some areas what concerns these."""
     with store.reading() as session:
-        ahead = successions(session, AsOf(valid_at="9999-12-31"))
-        return [asdict(link) for link in ahead.links]
+        links = successions(session, AsOf(valid_at="9999-12-31")).links
+    own = store.areas
+    return [asdict(link) for link in links if own is None or inside(link.old, own) or inside(link.new, own)]
 
 
 def area_versions(store: Store, code: str) -> list[dict[str, Any]]:

@@ -1,4 +1,8 @@
-"""Changing facilities one by one or many at once, for pages, API and scripts."""
+"""Changing facilities one by one or many at once, for pages, API and scripts.
+
+Every change goes through one door (:func:`_changed`): where an administrator publishes what editors
+propose, it becomes a proposal there, and whoever asked is told so by :class:`~geosvc.registry.proposals.Proposed`.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,13 @@ from geosvc.language import words
 from geosvc.registry import checks, facilities, history
 from geosvc.registry.documents import facility_of, merged
 from geosvc.registry.moments import today
-from geosvc.registry.revisions import END, believed, content_of, differences, expect, living, true_on
+from geosvc.registry.proposals import Proposed, Step, What, as_dict, propose
+from geosvc.registry.revisions import END, believed, content_of, differences, expect, hold, living, true_on
 from geosvc.store.facilities import FacilityQuery, select_revisions_by_id
 from geosvc.workflows.features import facility_feature
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from geosvc.registry.checks import Finding
     from geosvc.registry.facilities import Facility
@@ -72,10 +77,8 @@ def create(store: Store, document: Any, intent: Intent) -> Edited:
     InvalidInput, NotAllowed
     """
     facility = facility_of(document)
-    with store.writing() as session:
-        number, _change = facilities.save(session, facility, facility_id=None, **intent.by)
-        feature = _now(session, number)
-    return Edited(feature=feature, changed=True, findings=_findings(store, number, facility, None))
+    done = _changed(store, What.CREATE, intent, lambda _session: [Step(facility=facility)])
+    return _edited(store, done[0])
 
 
 def replace_with(store: Store, facility_id: int, document: Any, intent: Intent, *, expected: int | None) -> Edited:
@@ -85,12 +88,7 @@ def replace_with(store: Store, facility_id: int, document: Any, intent: Intent, 
     ------
     FacilityNotFound, Conflict, InvalidInput, MissingPrecondition, NotAllowed
     """
-    _visible(store, facility_id)
-    with store.writing() as session:
-        old = _seen(session, facility_id, expected, intent)
-        facility = facility_of(document, old=old)
-        feature, changed = _change(session, facility_id, facility, intent)
-    return Edited(feature=feature, changed=changed, findings=_findings(store, facility_id, facility, old))
+    return rewrite(store, facility_id, lambda old: facility_of(document, old=old), intent, expected=expected)
 
 
 def patch(store: Store, facility_id: int, document: Any, intent: Intent, *, expected: int | None) -> Edited:
@@ -100,12 +98,21 @@ def patch(store: Store, facility_id: int, document: Any, intent: Intent, *, expe
     ------
     FacilityNotFound, Conflict, InvalidInput, MissingPrecondition, NotAllowed
     """
+    return rewrite(store, facility_id, lambda old: _patched(old, document), intent, expected=expected)
+
+
+def rewrite(
+    store: Store, facility_id: int, change: Callable[[Facility], Facility], intent: Intent, *, expected: int | None
+) -> Edited:
+    """Say what a facility is, made of what it was believed to be.
+
+    Raises
+    ------
+    FacilityNotFound, Conflict, InvalidInput, MissingPrecondition, NotAllowed
+    """
     _visible(store, facility_id)
-    with store.writing() as session:
-        old = _seen(session, facility_id, expected, intent)
-        facility = _patched(old, document)
-        feature, changed = _change(session, facility_id, facility, intent)
-    return Edited(feature=feature, changed=changed, findings=_findings(store, facility_id, facility, old))
+    done = _changed(store, What.CHANGE, intent, lambda session: [_step(session, facility_id, expected, intent, change)])
+    return _edited(store, done[0])
 
 
 def patch_many(
@@ -120,16 +127,12 @@ def patch_many(
     _not_too_many(revisions)
     for number in revisions:
         _visible(store, number)
-    done = []
-    with store.writing() as session:
-        for number, expected in revisions.items():
-            old = _seen(session, number, expected, intent)
-            facility = _patched(old, document)
-            done.append((number, old, facility, *_change(session, number, facility, intent)))
-    return [
-        Edited(feature=feature, changed=changed, findings=_findings(store, number, facility, old))
-        for number, old, facility, feature, changed in done
-    ]
+
+    def plan(session: Session) -> list[Step]:
+        hold(session, list(revisions))
+        return [_step(session, number, seen, intent, lambda old: _patched(old, document)) for number, seen in revisions.items()]
+
+    return [_edited(store, each) for each in _changed(store, What.CHANGE, intent, plan)]
 
 
 def preview(store: Store, facility_id: int | None, document: Any, language: str) -> dict[str, Any]:
@@ -158,9 +161,7 @@ def delete(store: Store, facility_id: int, intent: Intent, *, expected: int | No
     FacilityNotFound, Conflict, InvalidInput, MissingPrecondition, NotAllowed
     """
     _visible(store, facility_id)
-    with store.writing() as session:
-        _seen(session, facility_id, expected, intent)
-        history.delete(session, facility_id, author=intent.author, origin=intent.origin, reason=intent.reason or "")
+    _changed(store, What.DELETE, intent, lambda session: [_step(session, facility_id, expected, intent)])
 
 
 def restore(store: Store, facility_id: int, intent: Intent) -> Edited:
@@ -172,9 +173,8 @@ def restore(store: Store, facility_id: int, intent: Intent) -> Edited:
     """
     with store.reading() as session:
         history.versions(session, facility_id, limit=1)  # refuses one that may not be seen
-    with store.writing() as session:
-        history.restore(session, facility_id, **intent.by)
-        return Edited(feature=_now(session, facility_id), changed=True, findings=[])
+    done = _changed(store, What.RESTORE, intent, lambda session: [_standing_step(session, facility_id)])
+    return _edited(store, done[0])
 
 
 def confirm(store: Store, facility_id: int, intent: Intent, *, expected: int | None) -> Edited:
@@ -185,10 +185,98 @@ def confirm(store: Store, facility_id: int, intent: Intent, *, expected: int | N
     FacilityNotFound, Conflict, MissingPrecondition, NotAllowed
     """
     _visible(store, facility_id)
+    done = _changed(store, What.CONFIRM, intent, lambda session: [_step(session, facility_id, expected, intent)])
+    return _edited(store, done[0])
+
+
+# -- the one door ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What became of one step: the facility as a feature, and whether anything changed."""
+
+    step: Step
+    facility_id: int
+    feature: dict[str, Any]
+    changed: bool
+
+
+def _changed(store: Store, what: What, intent: Intent, plan: Callable[[Session], list[Step]]) -> list[Done]:
+    """Carry out what ``plan`` makes of the registry as it is; where changes wait for approval, propose it.
+
+    Raises
+    ------
+    Proposed
+    """
+    if store.proposes:
+        return _proposed(store, what, intent, plan)
     with store.writing() as session:
-        _seen(session, facility_id, expected, intent)
-        history.confirm(session, facility_id, **intent.by)
-        return Edited(feature=_now(session, facility_id), changed=True, findings=[])
+        return carry_out(session, what, plan(session), intent)
+
+
+def _proposed(store: Store, what: What, intent: Intent, plan: Callable[[Session], list[Step]]) -> list[Done]:
+    """Propose a change that could be made; one that changes nothing needs nobody's approval."""
+    with store.trying() as session:
+        steps = plan(session)
+        done = carry_out(session, what, steps, intent)
+    if not any(each.changed for each in done):
+        return done
+    changing = [each.step for each in done if each.changed]
+    with store.writing() as session:
+        row = propose(session, what, changing, **intent.by, valid_from=intent.valid_from, valid_at=intent.valid_at)
+        told = as_dict(row)
+    raise Proposed(told)
+
+
+def carry_out(session: Session, what: What, steps: Sequence[Step], intent: Intent) -> list[Done]:
+    """Make a change, step by step, in a writing session; the steps say what was seen and hold still.
+
+    Raises
+    ------
+    FacilityNotFound, Conflict, InvalidInput, NotAllowed
+    """
+    return [_carried_out(session, what, each, intent) for each in steps]
+
+
+def _carried_out(session: Session, what: What, step: Step, intent: Intent) -> Done:
+    changed = True
+    if step.facility_id is None:
+        assert step.facility is not None
+        number, _word = facilities.save(session, step.facility, facility_id=None, **intent.by)
+        return Done(step=step, facility_id=number, feature=_now(session, number), changed=True)
+    if what == What.CHANGE:
+        assert step.facility is not None
+        changed = _change(session, step.facility_id, step.facility, intent)
+    elif what == What.DELETE:
+        history.delete(session, step.facility_id, author=intent.author, origin=intent.origin, reason=intent.reason or "")
+    elif what == What.RESTORE:
+        history.restore(session, step.facility_id, **intent.by, expected=step.revision)
+    else:
+        history.confirm(session, step.facility_id, **intent.by)
+    return Done(step=step, facility_id=step.facility_id, feature=_now(session, step.facility_id), changed=changed)
+
+
+def _step(
+    session: Session, facility_id: int, expected: int | None, intent: Intent, change: Callable[[Facility], Facility] | None = None
+) -> Step:
+    """Return the step that changes a facility, refused if what stands there was not seen."""
+    old = _seen(session, facility_id, expected, intent)
+    rows = living(session, facility_id)
+    replaced = true_on(rows, intent.valid_from or intent.valid_at or today()) or rows[0]
+    return Step(facility_id=facility_id, revision=replaced.id, facility=None if change is None else change(old), old=old)
+
+
+def _standing_step(session: Session, facility_id: int) -> Step:
+    rows = believed(session, facility_id)
+    row = true_on(rows, today()) or (rows[-1] if rows else None)
+    return Step(facility_id=facility_id, revision=None if row is None else row.id)
+
+
+def _edited(store: Store, done: Done) -> Edited:
+    step = done.step
+    found = [] if step.facility is None else _findings(store, done.facility_id, step.facility, step.old)
+    return Edited(feature=done.feature, changed=done.changed, findings=found)
 
 
 def _visible(store: Store, facility_id: int) -> None:
@@ -205,12 +293,12 @@ def _seen(session: Session, facility_id: int, expected: int | None, intent: Inte
         raise MissingPrecondition(
             "say which revision you have seen: If-Match with the ETag of the facility, so that nobody else's change is lost")
     rows = living(session, facility_id)
+    # What stands today, or on the day that is corrected; whoever updates may have looked at the day it begins.
     current = true_on(rows, intent.valid_at or today()) or rows[0]
-    known = {row.id for row in rows}
-    if expected not in known:
-        expect(session, current, expected)
-    row = next((row for row in rows if row.id == expected), current)
-    return facilities.Facility(**content_of(row if intent.valid_at is None else current))
+    begun = None if intent.valid_from is None else true_on(rows, intent.valid_from)
+    row = begun if begun is not None and begun.id == expected else current
+    expect(session, row, expected)
+    return facilities.Facility(**content_of(row))
 
 
 def _patched(old: Facility, document: Any) -> Facility:
@@ -225,12 +313,12 @@ def facility_feature_of(facility: Facility) -> dict[str, Any]:
     return {**feature, "properties": {**feature["properties"], "contact": facility.contact}}
 
 
-def _change(session: Session, facility_id: int, facility: Facility, intent: Intent) -> tuple[dict[str, Any], bool]:
+def _change(session: Session, facility_id: int, facility: Facility, intent: Intent) -> bool:
     if intent.valid_from is not None:
         change = history.update(session, facility_id, facility, valid_from=intent.valid_from, **intent.by)
     else:
         change = history.correct(session, facility_id, facility, valid_at=intent.valid_at, **intent.by)
-    return _now(session, facility_id), change.changed
+    return change.changed
 
 
 def _now(session: Session, facility_id: int) -> dict[str, Any]:
@@ -305,10 +393,7 @@ def believe_again(store: Store, facility_id: int, revision: int, intent: Intent,
     FacilityNotFound, Conflict, MissingPrecondition, NotAllowed
     """
     facility = seen(store, facility_id, revision).facility
-    with store.writing() as session:
-        old = _seen(session, facility_id, expected, intent)
-        feature, changed = _change(session, facility_id, facility, intent)
-    return Edited(feature=feature, changed=changed, findings=_findings(store, facility_id, facility, old))
+    return rewrite(store, facility_id, lambda _old: facility, intent, expected=expected)
 
 
 def confirm_many(store: Store, revisions: dict[int, int], intent: Intent) -> int:
@@ -321,11 +406,12 @@ def confirm_many(store: Store, revisions: dict[int, int], intent: Intent) -> int
     _not_too_many(revisions)
     for number in revisions:
         _visible(store, number)
-    with store.writing() as session:
-        for number, expected in revisions.items():
-            _seen(session, number, expected, intent)
-            history.confirm(session, number, **intent.by)
-    return len(revisions)
+
+    def plan(session: Session) -> list[Step]:
+        hold(session, list(revisions))
+        return [_step(session, number, expected, intent) for number, expected in revisions.items()]
+
+    return len(_changed(store, What.CONFIRM, intent, plan))
 
 
 def preview_many(store: Store, numbers: Sequence[int], document: Any, language: str) -> list[dict[str, Any]]:

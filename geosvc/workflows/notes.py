@@ -17,8 +17,11 @@ from geosvc.travel.profiles import travel_profiles
 from geosvc.workflows.conditions import alongside, closed_in
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from geosvc.coverage.services import Service
     from geosvc.registry.layers import Layer
+    from geosvc.travel.conditions import Condition
     from geosvc.travel.profiles import TravelProfile
     from geosvc.workflows.study import Study
     from geosvc.workflows.surfaces import Sources
@@ -27,6 +30,20 @@ Note = dict[str, str]
 _WORDS_LISTED = 5
 _TRAVELLERS = {"motor": ("机动车", "motor vehicles"), "walk": ("行人", "people on foot"), "cycle": ("自行车", "bicycles")}
 _ROUGH = (PositionMethod.SETTLEMENT_POINT, PositionMethod.AREA_CENTRE)
+# The notes that count people or facilities, without the count.
+_UNCOUNTED = {
+    "people_moved": ("所在格网不可通行（如水面、阻隔要素）的人口已移至同一区域最近的可通行格网",
+                     "People on cells that cannot be crossed (water, barriers) were moved to the nearest cell of their area that can"),
+    "facilities_closed_in": ("有机构位于该条件下不可通行的地面，按可从最近的可通行格网到达计算，是否仍能服务须另行核实",
+                             "Facilities stand on ground that these conditions close; whether they still serve is to be checked"),
+    "illustrative_facilities": ("部分机构为示例数据，并非真实机构", "Some of the facilities are illustrative, not real"),
+    "rough_positions": ("部分机构的坐标为居民点坐标，并非建筑位置",
+                        "Some facilities stand at the point of their settlement, not at their building"),
+    "off_network": ("部分机构附近没有主路网", "Some facilities do not stand at the main road network"),
+    "stranded": ("部分机构附近无可通行地面，未参与计算", "Some facilities are far from ground that can be crossed and were not used"),
+    "outside": ("部分机构位于研究范围之外，未参与计算", "Some facilities lie outside the grid and were not used"),
+    "then": ("全程 = 到达现场 + 现场时间 + 送往最近的机构", "The whole is the way to the place, the time there, and the way on to the nearest facility"),
+}
 
 
 def notes_of(study: Study, service: Service, sources: Sources) -> list[Note]:
@@ -44,6 +61,37 @@ def notes_of(study: Study, service: Service, sources: Sources) -> list[Note]:
 
 def _note(code: str, zh: str, en: str) -> Note:
     return {"code": code, "zh": zh, "en": en}
+
+
+def notes_for_a_part(notes: list[Note], service: Service, reaches: Callable[[str], bool]) -> list[Note]:
+    """Return the notes of a run for a reader of some areas: they hold for these too, what they count is not theirs.
+
+    Parameters
+    ----------
+    notes : list of Note
+    service : Service
+        As the run asked it.
+    reaches : callable
+        Whether an area (by code) is the reader's.
+    """
+    named = {f"condition_{one.condition.id}": one for one in all_asked(service.conditions)}
+    found = []
+    for note in notes:
+        then, code = note["code"].startswith("then_"), note["code"].removeprefix("then_")
+        one = named.get(code)
+        if one is not None and not all(reaches(area) for area in one.areas):
+            found.append(_condition_note(one.condition))
+        elif code in _UNCOUNTED:
+            zh, en = _UNCOUNTED[code]
+            found.append({**note, "zh": f"后一程：{zh}" if then else zh, "en": f"Onward journey: {en}" if then else en})
+        else:
+            found.append(note)
+    return found
+
+
+def _condition_note(condition: Condition, where_zh: str = "", where_en: str = "") -> Note:
+    return _note(f"condition_{condition.id}", f"按“{condition.zh}”条件计算{where_zh}；系数来源：{condition.source_zh}",
+                 f"Computed for the condition: {condition.en}{where_en}; its factors: {condition.source_en}")
 
 
 def _people_notes(study: Study) -> list[Note]:
@@ -111,8 +159,7 @@ def _condition_notes(study: Study, service: Service, sources: Sources) -> list[N
         one = asked.condition
         names = [study.tree.areas[study.tree.index[code]].name for code in asked.areas if code in study.tree.index]
         where_zh, where_en = (f"（仅{'、'.join(names)}）", f" (only in {', '.join(names)})") if names else ("", "")
-        notes.append(_note(f"condition_{one.id}", f"按“{one.zh}”条件计算{where_zh}；系数来源：{one.source_zh}",
-                           f"Computed for the condition: {one.en}{where_en}; its factors: {one.source_en}"))
+        notes.append(_condition_note(one, where_zh, where_en))
     lon, lat = (np.array([getattr(each.facility, axis) for each in sources.placed], float) for axis in ("lon", "lat"))
     if inside := closed_in(study, service.conditions, lon, lat):
         notes.append(_note(

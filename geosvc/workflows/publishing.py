@@ -18,7 +18,9 @@ from geosvc.registry.imports.layers import ROADS_FILE
 from geosvc.registry.layers import POPULATION, ROADS
 from geosvc.store.areas import AreaQuery
 from geosvc.store.runs import GapQuery, select_gaps
+from geosvc.store.scope import inside
 from geosvc.workflows import features, reading
+from geosvc.workflows.run_files import picture_of, picture_record_of
 from geosvc.workflows.workspace import title_of
 
 if TYPE_CHECKING:
@@ -55,19 +57,21 @@ def map_of(
     ------
     ServiceNotFound, RunNotFound
     """
-    path, record = reading.picture_files(store, service_id, run_id)
-    run = reading.run_record(store, record["run"])
+    with store.reading() as session:
+        found = reading.run_of(session, service_id, run_id)
+    record = picture_record_of(store, found)
+    run = reading.run_record(store, found.id)
     service = services.service_from(run["parameters"]["service"])
     threshold = chosen_threshold(run, service, threshold_id)
-    source = picture_address or data_url(path.read_bytes())
+    source = picture_address or data_url(picture_of(store, found)[0])
     with store.reading() as session:
         used = _facilities(session, run)
         content = MapContent(
             title=run["summary"]["title"] or title_of(session), service=service, threshold=threshold, run=run,
-            areas=_outlines(session, run),
+            areas=_outlines(store, session, run),
             roads=_roads(store, run),
             facilities=used,
-            gaps=[] if threshold is None else _gaps(session, run["id"], threshold.id, service.shown_unit),
+            gaps=[] if threshold is None else _gaps(store, session, run["id"], threshold.id, service.shown_unit),
             picture={**record, "source": source},
             to_be_located=run["summary"]["facilities"]["to_be_located_in_registry"],
             sources=_sources(store, session), schematic=reading.is_schematic(run["notes"]),
@@ -121,10 +125,15 @@ def _layers_of_run(store: Store, session: Session, run: dict[str, Any]) -> dict[
     return {layer.kind: layer for layer in layers.find(store, session) if used.get(layer.kind) == layer.sha256}
 
 
-def _outlines(session: Session, run: dict[str, Any]) -> list[Area]:
-    """Return the areas with a polygon as they were for a run: its map never changes."""
+def _outlines(store: Store, session: Session, run: dict[str, Any]) -> list[Area]:
+    """Return the areas with a polygon as they were for a run: its map never changes.
+
+    A store of some areas shows these; where none of them has a polygon, what is above them.
+    """
     times = reading.as_of_run(run)
-    return areas.find(session, AreaQuery(has_geometry=True, valid_at=times.valid_at, recorded_at=times.recorded_at))
+    found = areas.find(session, AreaQuery(has_geometry=True, valid_at=times.valid_at, recorded_at=times.recorded_at))
+    own = [area for area in found if inside(area.code, store.areas or ())]
+    return own or found
 
 
 def _data_dates(
@@ -157,10 +166,11 @@ def _road_lines(path: Path) -> list[tuple[str, BaseGeometry]]:
     return list(zip(frame["road_class"], frame.geometry, strict=True))
 
 
-def _gaps(session: Session, run_id: str, threshold_id: str, unit: str) -> list[dict[str, Any]]:
+def _gaps(store: Store, session: Session, run_id: str, threshold_id: str, unit: str) -> list[dict[str, Any]]:
     rows = select_gaps(session, GapQuery(run_id=run_id, threshold=threshold_id), limit=_MOST_GAPS_DRAWN)
     names = reading.area_names(session, run_id, threshold_id)
-    return [features.gap_feature(row, names, unit) for row in rows]
+    reader = features.reader_of(store, session, reading.run_of(session, None, run_id))
+    return [features.gap_feature(row, names, unit, reader) for row in rows]
 
 
 def _sources(store: Store, session: Session) -> list[str]:
@@ -207,11 +217,10 @@ def _fingerprint(
     store: Store, service_id: str, threshold_id: str | None, run_id: str | None, language: str
 ) -> str:
     """Return what decides every byte of a map: its run, and the version and scripts that draw it."""
-    _path, record = reading.picture_files(store, service_id, run_id)
     with store.reading() as session:
         # A run found again for another time of the same inputs draws the same outlines; names and sources may differ.
-        run = reading.run_record(store, record["run"])
-        outlines = areas.checksum_of(_outlines(session, run))
+        run = reading.run_record(store, reading.run_of(session, service_id, run_id).id)
+        outlines = areas.checksum_of(_outlines(store, session, run))
         people = populations.checksum_of(populations.find(session, recorded_at=run["recorded"]))
-    parts = [record["run"], threshold_id or "", language, __version__, str(_DRAWING), assets_checksum(), outlines, people]
+    parts = [run["id"], threshold_id or "", language, __version__, str(_DRAWING), assets_checksum(), outlines, people, *(store.areas or ())]
     return hashlib.sha256("|".join(parts).encode()).hexdigest()

@@ -5,22 +5,23 @@ Pages and scripts read the same functions, so they cannot disagree.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from geosvc.coverage import services
 from geosvc.coverage.measure import shares
-from geosvc.errors import NoFacility, RunNotFound
-from geosvc.geo.grid import MICRO, NOT_REACHED, Grid, Surface
+from geosvc.errors import NoFacility, RunNotFound, Unsolvable
+from geosvc.geo.grid import MICRO, NOT_REACHED, Grid
 from geosvc.geo.raster import read_band, write_geotiff
-from geosvc.maps.picture import PICTURE_FILE, PICTURE_RECORD
 from geosvc.registry import areas, layers, populations
-from geosvc.registry.moments import AsOf, day_of
+from geosvc.registry.moments import AsOf
 from geosvc.store.runs import TRIAL, CoverageRow, RunRow, latest_run, latest_run_id, select_coverage
+from geosvc.store.scope import limit_of
 from geosvc.workflows import workspace
-from geosvc.workflows.measuring import PEOPLE_FILE, SURFACE_FILE
+from geosvc.workflows.measuring import SURFACE_FILE
+from geosvc.workflows.part_of_run import told_of
+from geosvc.workflows.run_files import cells_seen, facilities_seen, file_of, picture_of, times_of
 from geosvc.workflows.study import figures_of, marks_in_force, tree_of
 from geosvc.workflows.surfaces import count_of, facilities_of, marks_of, nobody, onward_inputs
 
@@ -101,15 +102,24 @@ def _service_entry(store: Store, session: Session, service: Service, default: st
 
 def _state_of(store: Store, session: Session, service: Service) -> dict[str, Any]:
     run = latest_run(session, service.id)
-    after = onward_inputs(session, service)
     located = count_of(session, service, located=True)
     missing = count_of(session, service, located=False)
     return {
         **service.as_dict(), "unit": service.shown_unit, "facilities": located, "to_be_located": missing,
-        "computable": located > 0 and (after is None or bool(after["facilities"])), "run": None if run is None else run.id,
+        "computable": _is_computable(store, session, service), "run": None if run is None else run.id,
         "measured_at": None if run is None else run.created_at,
         "changed_since": [] if run is None else changed_since(store, session, run),
     }
+
+
+def _is_computable(store: Store, session: Session, service: Service) -> bool:
+    """Return whether some facility can be the nearest, wherever it stands: that of others too."""
+    if store.areas is not None:
+        whole = store.everywhere()
+        with whole.reading() as unlimited:
+            return _is_computable(whole, unlimited, service)
+    after = onward_inputs(session, service)
+    return count_of(session, service, located=True) > 0 and (after is None or bool(after["facilities"]))
 
 
 def service_entry(store: Store, service_id: str) -> dict[str, Any]:
@@ -136,14 +146,14 @@ def run_of(session: Session, service_id: str | None, run_id: str | None = None) 
     service = services.get(session, wanted)
     newest = latest_run(session, wanted)
     if newest is None:
-        if not count_of(session, service, located=True):
+        if limit_of(session) is None and not count_of(session, service, located=True):
             raise NoFacility(nobody(service, facilities_of(session, service, located=False)))
         raise RunNotFound(f"service {wanted} has not been measured yet; run: geosvc measure {wanted}")
     return newest
 
 
 def run_record(store: Store, run_id: str) -> dict[str, Any]:
-    """Return what one run rests on.
+    """Return what one run rests on; a store of some areas is told what concerns these, and a ``part`` that says so.
 
     Raises
     ------
@@ -151,17 +161,17 @@ def run_record(store: Store, run_id: str) -> dict[str, Any]:
     """
     with store.reading() as session:
         run = run_of(session, None, run_id)
+        told = told_of(store, session, run)
     return {
         "id": run.id, "service": run.service_id, "created_at": run.created_at, "version": run.version,
-        "checksum": run.checksum, "parameters": run.parameters, "inputs": run.inputs, "notes": run.notes,
-        "summary": run.summary, **times_of_run(run),
+        "checksum": run.checksum, "parameters": run.parameters, **told, **times_of_run(run),
     }
 
 
 def times_of_run(run: RunRow) -> dict[str, str]:
     """Return the day whose facilities and areas a run counts, and the moment at which they were so known."""
-    known = run.known_at or run.created_at
-    return {"datetime": run.valid_at or day_of(run.created_at), "recorded": known}
+    times = times_of(run)
+    return {"datetime": str(times.valid_at), "recorded": str(times.recorded_at)}
 
 
 def as_of_run(run: dict[str, Any]) -> AsOf:
@@ -185,11 +195,12 @@ def coverage_table(
         threshold = service.threshold(threshold_id)
         rows = select_coverage(session, run.id, threshold.id)
         changed = changed_since(store, session, run)
+        notes = told_of(store, session, run)["notes"]
     wanted = [row for row in rows if level is None or row.level == level]
     return {
         "service": service.id, "run": run.id, "created_at": run.created_at, **times_of_run(run), "unit": service.shown_unit,
-        "threshold": threshold_entry(service, threshold.id), "people_years": run.summary.get("people_years", []), "notes": run.notes,
-        "schematic": is_schematic(run.notes), "changed_since": changed, "rows": [coverage_row(row) for row in wanted],
+        "threshold": threshold_entry(service, threshold.id), "people_years": run.summary.get("people_years", []), "notes": notes,
+        "schematic": is_schematic(notes), "changed_since": changed, "rows": [coverage_row(row) for row in wanted],
     }
 
 
@@ -202,7 +213,8 @@ def run_notes(store: Store, service_id: str | None, run_id: str | None) -> dict[
     """Return the run that answers and what a reader of its numbers must know."""
     with store.reading() as session:
         run = run_of(session, service_id, run_id)
-    return {"service": run.service_id, "run": run.id, **times_of_run(run), "schematic": is_schematic(run.notes), "notes": run.notes}
+        notes = told_of(store, session, run)["notes"]
+    return {"service": run.service_id, "run": run.id, **times_of_run(run), "schematic": is_schematic(notes), "notes": notes}
 
 
 def threshold_entry(service: Service, threshold_id: str) -> dict[str, Any]:
@@ -237,25 +249,29 @@ def default_answer(store: Store, service_id: str | None = None, *, run_id: str |
     with store.reading() as session:
         run = run_of(session, service_id, run_id)
         service = services.service_from(run.parameters["service"])
+        told = told_of(store, session, run)
+    summary = told["summary"]
     limits = [
         {"threshold": threshold_entry(service, name),
          "people_covered": None if found["people"] is None else found["people"]["covered"],
          "people_in_gaps": found["people_in_gaps"], "gaps": found["gaps"]}
-        for name, found in ((each.id, run.summary["thresholds"][each.id]) for each in service.thresholds)
+        for name, found in ((each.id, summary["thresholds"][each.id]) for each in service.thresholds)
     ]
     return {
         "service": service.id, "zh": service.zh, "en": service.en, "run": run.id,
-        "people_total": run.summary["people_total"], **limits[0], "limits": limits, "verdict": run.summary["verdict"],
-        "to_be_located": run.summary["facilities"]["to_be_located_in_registry"],
-        "notes": run.notes,
+        "people_total": summary["people_total"], **limits[0], "limits": limits, "verdict": summary["verdict"],
+        "to_be_located": summary["facilities"]["to_be_located_in_registry"],
+        "notes": told["notes"],
     }
 
 
 # -- files of a run --------------------------------------------------------------------------
 
 
-def picture_files(store: Store, service_id: str | None, run_id: str | None = None) -> tuple[Path, dict[str, Any]]:
-    """Return the picture of a run's surface and the record of what its numbers mean.
+def picture_of_run(store: Store, service_id: str | None, run_id: str | None = None) -> tuple[bytes, dict[str, Any]]:
+    """Return the picture of a run's surface, a PNG, and the record of what its numbers mean.
+
+    A store of some areas gets a picture that is clear outside of them, drawn now and not kept.
 
     Raises
     ------
@@ -263,38 +279,14 @@ def picture_files(store: Store, service_id: str | None, run_id: str | None = Non
     """
     with store.reading() as session:
         run = run_of(session, service_id, run_id)
-    folder = store.runs / run.id
-    if not (folder / PICTURE_FILE).is_file():
-        raise RunNotFound(f"the files of run {run.id} are gone; run: geosvc measure {run.service_id}")
-    record = json.loads((folder / PICTURE_RECORD).read_text(encoding="utf-8"))
-    return folder / PICTURE_FILE, {**record, "run": run.id}
-
-
-def surface_of_run(store: Store, run: RunRow) -> tuple[Surface, NDArray[np.float64] | None, NDArray[np.bool_]]:
-    """Return what a run left: its surface, people per cell (None = unknown), and the cells of the study.
-
-    Raises
-    ------
-    RunNotFound
-        If its files are gone.
-    """
-    folder = store.runs / run.id
-    if not (folder / PEOPLE_FILE).is_file():
-        raise RunNotFound(f"the files of run {run.id} are gone; run: geosvc measure {run.service_id}")
-    ids = read_band(folder / SURFACE_FILE, 2)
-    facilities = np.array(run.summary["facilities"]["ids"], dtype=np.int64)
-    nearest = np.where(ids >= 0, np.searchsorted(facilities, ids), -1).astype(np.int32)
-    service = services.service_from(run.parameters["service"])
-    surface = Surface(
-        grid=Grid(**run.inputs["grid"]), micro=read_band(folder / SURFACE_FILE, 1), nearest=nearest, unit=service.unit
-    )
-    people = read_band(folder / PEOPLE_FILE, 1)
-    inside = read_band(folder / PEOPLE_FILE, 2) > 0
-    return surface, None if np.isnan(people).any() else people, inside if inside.any() else np.ones_like(inside)
+    return picture_of(store, run)
 
 
 def surface_geotiff(store: Store, service_id: str | None, run_id: str | None, target: Path) -> str:
     """Write a run's surface for others: band 1 minutes (or km), band 2 the nearest facility's id.
+
+    For a store of some areas both are NaN outside of them, and band 2 also where the nearest facility
+    is that of others.
 
     Returns
     -------
@@ -304,23 +296,38 @@ def surface_geotiff(store: Store, service_id: str | None, run_id: str | None, ta
     Raises
     ------
     ServiceNotFound, RunNotFound
+    Unsolvable
+        If none of the areas has an outline, so that nothing can be shown.
     """
     with store.reading() as session:
         run = run_of(session, service_id, run_id)
-    source = store.runs / run.id / SURFACE_FILE
-    if not source.is_file():
-        raise RunNotFound(f"the files of run {run.id} are gone; run: geosvc measure {run.service_id}")
+        notes = told_of(store, session, run)["notes"]
     service = services.service_from(run.parameters["service"])
-    micro = read_band(source, 1)
+    micro, ids = _bands(store, run)
     shown = np.where(micro == NOT_REACHED, np.nan, micro / (MICRO * service.units_per_shown))
-    bands = [(service.shown_unit, shown.astype(np.float32)),
-             ("nearest facility id", read_band(source, 2).astype(np.float32))]
+    bands = [(service.shown_unit, shown.astype(np.float32)), ("nearest facility id", ids.astype(np.float32))]
     write_geotiff(target, bands, Grid(**run.inputs["grid"]), nodata=float("nan"),
-                  tags={"run": run.id, "service": service.id, "unit": service.shown_unit, **_note_tags(run)})
+                  tags={"run": run.id, "service": service.id, "unit": service.shown_unit, **_note_tags(notes)})
     return run.id
 
 
-def _note_tags(run: RunRow) -> dict[str, str]:
+def _bands(store: Store, run: RunRow) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Return the millionths of a run's unit, and the ids of the nearest facilities, as a store may show them."""
+    source = file_of(store, run, SURFACE_FILE)
+    micro, ids = read_band(source, 1), read_band(source, 2)
+    seen = cells_seen(store, run)
+    if seen is None:
+        return micro, ids
+    if not seen.any():
+        raise Unsolvable(
+            f"no outline of the areas {', '.join(store.areas or ())} is registered, so no part of the surface can be shown; "
+            "an administrator imports it: geosvc import areas FILE")
+    with store.reading() as session:
+        own = facilities_seen(session, run)
+    return np.where(seen, micro, NOT_REACHED), np.where(seen & np.isin(ids, [*own, -1]), ids, np.nan)
+
+
+def _note_tags(notes: list[Any]) -> dict[str, str]:
     """Return what a reader of a run's numbers must know, as a file's tags."""
-    return {"schematic": str(is_schematic(run.notes)).lower(),
-            **{f"notes_{language}": "; ".join(note[language] for note in run.notes) for language in ("zh", "en")}}
+    return {"schematic": str(is_schematic(notes)).lower(),
+            **{f"notes_{language}": "; ".join(note[language] for note in notes) for language in ("zh", "en")}}

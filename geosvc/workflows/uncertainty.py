@@ -22,14 +22,16 @@ import numpy as np
 from geosvc.coverage import services, uncertainty
 from geosvc.coverage.states import CoverageState, states_of
 from geosvc.coverage.uncertainty import PERCENTILES, shipped_assumptions
-from geosvc.errors import InvalidParameter, RunNotFound, StoreError, Unsolvable
+from geosvc.errors import InvalidParameter, NotAllowed, RunNotFound, StoreError, Unsolvable
 from geosvc.geo.raster import write_geotiff
 from geosvc.registry.facilities import PositionMethod
 from geosvc.registry.moments import AsOf
 from geosvc.store.runs import select_coverage
+from geosvc.store.scope import inside
 from geosvc.travel.profiles import travel_profiles
 from geosvc.workflows.draws import Positions, Rows
 from geosvc.workflows.notes import Note
+from geosvc.workflows.part_of_run import told_of
 from geosvc.workflows.reading import changed_since, coverage_row, is_schematic, run_of, threshold_entry
 from geosvc.workflows.sources_of_people import SourcesOfPeople, sources_of_people
 from geosvc.workflows.study import Study
@@ -150,7 +152,11 @@ def band_while_waiting(
     ------
     Unsolvable
         If it has not been computed and takes too long to wait for.
+    NotAllowed
+        If the store is limited to some areas: a band answers for all.
     """
+    if store.areas is not None:
+        raise NotAllowed(f"a band is computed for every area; this account is limited to {', '.join(store.areas)}")
     asked = _question(store, service_id, threshold_id, run_id, draws, seed, None)
     known = _stored(store, asked)
     if known is not None:
@@ -164,6 +170,32 @@ def band_while_waiting(
         )
     with _one_at_a_time:
         return coverage_band(Study(store, settings), service_id, threshold_id, run_id=run_id, draws=draws, seed=seed)
+
+
+def known_band(
+    store: Store, service_id: str | None, threshold_id: str | None, *, draws: int, seed: int, run_id: str | None = None
+) -> dict[str, Any] | None:
+    """Return a band that was computed before; None if it was not.
+
+    A store of some areas is told their rows only, and not how many people and facilities there are elsewhere.
+
+    Raises
+    ------
+    ServiceNotFound, RunNotFound, InvalidParameter
+    """
+    asked = _question(store, service_id, threshold_id, run_id, draws, seed, None)
+    known = _stored(store, asked)
+    if known is None or store.areas is None:
+        return known
+    with store.reading() as session:
+        notes = told_of(store, session, asked.run)["notes"]
+    of_run = {note["code"] for note in asked.run.notes}
+    return {
+        **known, "rows": [row for row in known["rows"] if inside(row["area_code"], store.areas)], "people_sources_left_out": [],
+        "people_sources": [{name: value for name, value in each.items() if name != "people"} for each in known["people_sources"]],
+        "positions": [{**each, "facilities": None} for each in known["positions"]],
+        "notes": [*notes, *(note for note in known["notes"] if note["code"] not in of_run)],
+    }
 
 
 def _question(

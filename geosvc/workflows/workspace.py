@@ -12,6 +12,7 @@ from geosvc.registry import areas, facilities, layers
 from geosvc.store.areas import AreaQuery
 from geosvc.store.engine import DATABASE_NAME, Store, create_store, open_store
 from geosvc.store.facilities import FacilityQuery
+from geosvc.store.scope import limit_of
 from geosvc.store.study import read_study, write_study
 
 if TYPE_CHECKING:
@@ -96,7 +97,10 @@ def study_settings(session: Session) -> StudySettings:
 
 
 def title_of(session: Session) -> str:
-    """Return the title of the study: as set, else the name of its highest area."""
+    """Return the title of the study: as set, else the name of its highest area; of some areas only, their names."""
+    limit = limit_of(session)
+    if limit is not None:
+        return areas.title_of_names(areas.highest_names(session, limit)) or ", ".join(limit)
     told = study_settings(session).title
     if told:
         return told
@@ -141,7 +145,7 @@ def _counts(session: Session) -> dict[str, int]:
 
 
 def overview(store: Store) -> dict[str, Any]:
-    """Return what the workspace holds, in counts."""
+    """Return what the workspace holds, in counts; a store of some areas counts what lies in them."""
     with store.reading() as session:
         held = {layer.kind: layer for layer in layers.find(store, session)}
         return {
@@ -152,7 +156,7 @@ def overview(store: Store) -> dict[str, Any]:
                 kind: {
                     "title": layer.title, "source": layer.source, "licence": layer.licence,
                     "date": layer.dated, "schematic": layer.schematic, "sha256": layer.sha256,
-                    **layer.summary,
+                    **(layer.summary if store.areas is None else {}),  # its counts are of everybody
                 }
                 for kind, layer in sorted(held.items())
             },

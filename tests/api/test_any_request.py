@@ -14,6 +14,7 @@ from schemathesis.core.errors import InvalidSchema
 
 from geosvc.application import create_app
 from geosvc.registry import areas, audit, facilities
+from geosvc.registry.moments import today
 from geosvc.settings import Settings
 from geosvc.store.areas import AreaQuery
 from geosvc.store.facilities import FacilityQuery
@@ -123,6 +124,10 @@ def test_every_plain_reading_shows_a_scoped_editor_nothing_else(county, secrets)
     measured = [each for each in client.get("/api/services", headers=sent["admin"]).json()["services"] if each["run"]]
     service, run = measured[0]["id"], measured[0]["run"]
     items = "/api/collections/facilities/items"
+    # Whole numbers of everybody and of everybody covered, as pages and files write them.
+    table = client.get(f"/api/services/{service}/coverage", headers=sent["admin"]).json()["rows"][0]
+    whole = [form.format(people) for people in (table["people_total"], table["people"]["covered"]) for form in ("{:,.0f}", "{:.1f}")]
+    assert all(form in client.get("/", headers=sent["admin"]).text for form in whole[::2])
     assert len(mine) > 1
     assert client.get(items, headers=sent["scoped"], params={"limit": 1000}).json()["numberMatched"] == len(mine)
     for each in others:
@@ -135,9 +140,14 @@ def test_every_plain_reading_shows_a_scoped_editor_nothing_else(county, secrets)
         f"/api/services/{service}/coverage?f=csv", f"/api/services/{service}/catchments", f"/api/services/{service}/map", f"/api/runs/{run}",
         f"/api/services/{service}/isochrones?limits=30", "/api/collections/gaps/items?limit=1000", "/api/collections/areas/items?limit=1000", f"{items}?limit=1000", "/api/changes?limit=1000",
         "/api/collections/facilities/export?f=csv", "/api/collections/facilities/export?f=geojson", "/api/duplicates", "/api/locating", "/api/locating/counts",
-        "/api/divisions", "/api/collections",
+        "/api/divisions", "/api/collections", "/api/conditions", f"/?service={service}&lang=en", f"/gaps?service={service}&min_people=1",
+        f"/api/services/{service}/coverage?compared_with={today()}", f"/api/services/{service}/picture?run={run}",
+        f"/api/collections/areas/items/{MINE}/versions", f"/api/collections/areas/items/{MINE}/populations",
     ):
         answer = client.get(address, headers=sent["scoped"])
         assert answer.status_code == 200, (address, answer.text[:200])
         told = [name for name in secrets if name in answer.text]
         assert not told, (address, told[:5])
+        totals = [text for text in whole if text in answer.text]
+        assert not totals, (address, totals)
+    assert client.get(f"/api/services/{service}/surface", headers=sent["scoped"]).status_code == 409  # no outline of the township

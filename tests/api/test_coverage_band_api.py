@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fastapi.testclient import TestClient
+from people import headers_of
 from workflows.small_county import furnish
 
 from geosvc.application import create_app
@@ -22,8 +23,9 @@ def client(tmp_path_factory):
     settings = Settings(workspace=folder / "workspace", public_read=True)
     store = furnish(settings, folder, cell_size_m=400.0)
     measure_service(Study(store, settings), "hospital-drive")
+    analyst = headers_of(store, "analyst")
     store.close()
-    with TestClient(create_app(settings), raise_server_exceptions=False) as made:
+    with TestClient(create_app(settings), raise_server_exceptions=False, headers=analyst) as made:
         yield made
 
 
@@ -39,6 +41,15 @@ def test_a_band_is_the_same_however_often_it_is_asked_for(client):
     for row, told in zip(answer["rows"], table["rows"], strict=True):
         assert row["people_covered"]["run"] == told["people"]["covered"]
         assert row["people_covered"]["p5"] <= row["people_covered"]["p95"] <= told["people_total"] + 1e-6
+
+
+def test_who_may_not_measure_reads_a_band_and_starts_none(client):
+    """A band that is there is read by everybody; what is computed is for those who may measure, everywhere."""
+    asked = {"draws": 20, "threshold": "60min"}
+    stored = client.get(BAND, params=asked).json()
+    with TestClient(client.app, raise_server_exceptions=False) as nobody:
+        assert nobody.get(BAND, params=asked).json() == stored
+        assert nobody.get(BAND, params={**asked, "seed": 5}).status_code == 401
 
 
 def test_what_takes_too_long_to_wait_for_is_refused_with_the_command(client, monkeypatch):

@@ -362,3 +362,18 @@ def test_an_editor_of_one_township_reaches_no_other(world):
     assert near.status_code == 201
     assert all(str(west["id"]) not in str(each) for each in near.json()["checks"] if each["code"] == "same_name_near")
     assert client.patch(f"{ITEMS}/{east['id']}", json={"properties": {"note": "好"}}, headers={**mine, **etag}).status_code == 200
+
+
+def test_the_revision_of_another_time_is_not_the_one_that_is_changed(editor):
+    """Who saw what will be true in 2100 has not seen today's state, and the other way round."""
+    address, _feature, etag = made(editor)
+    later = editor.patch(f"{address}?valid_from=2100-01-01", json={"properties": {"state": "closed"}}, headers={"If-Match": etag})
+    today, then = editor.get(address).headers["etag"], editor.get(f"{address}?datetime=2100-06-01").headers["etag"]
+    assert later.status_code == 200 and today != then
+    patch = {"properties": {"note": "看过"}}
+    assert editor.patch(address, json=patch, headers={"If-Match": then}).status_code == 412
+    assert editor.patch(f"{address}?valid_at=2100-06-01", json=patch, headers={"If-Match": today}).status_code == 412
+    assert editor.patch(f"{address}?valid_at=2100-06-01", json=patch, headers={"If-Match": then}).status_code == 200
+    assert editor.get(f"{address}?datetime=2100-06-01").json()["properties"]["state"] == "closed"
+    assert editor.get(address).json()["properties"]["note"] is None
+    assert editor.patch(address, json=patch, headers={"If-Match": today}).status_code == 200
