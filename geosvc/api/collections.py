@@ -33,14 +33,15 @@ from geosvc.api.parameters import (
     check_crs84,
     check_level,
 )
-from geosvc.errors import CollectionNotFound
+from geosvc.api.problems import problem
+from geosvc.errors import CollectionNotFound, FacilityNotFound
 from geosvc.gate.people import person_of, store_of
 from geosvc.registry.areas import LEVELS
 from geosvc.registry.facilities import State
 from geosvc.registry.moments import AsOf, now
 from geosvc.store.areas import AreaQuery
 from geosvc.store.facilities import FacilityQuery
-from geosvc.workflows import as_of, divisions, features, finding, history, reading
+from geosvc.workflows import as_of, divisions, duplicates, features, finding, history, reading
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["features"])
 GEOJSON = "application/geo+json"
@@ -167,18 +168,35 @@ def facility(
     facility_id: str, request: Request, crs: CrsParameter = None, at: DatetimeParameter = None, recorded: RecordedParameter = None,
     contacts: Annotated[bool, Query(description="true: with its contact, which is personal data; for editors.")] = False,
 ) -> Response:
-    """Return one facility; its ETag is what a change of it sends as If-Match."""
+    """Return one facility; its ETag is what a change of it sends as If-Match. Of one that was merged: 410, and the one it went into."""
     check_crs84(crs)
     if contacts:
         person_of(request).must(Right.SEE_CONTACTS)
     times = FacilityQuery(
         valid_at=history.day_asked(at), recorded_at=history.known_asked(recorded)
     )
-    found = features.facility_item(store_of(request), facility_id, times, with_contact=contacts)
+    store = store_of(request)
+    try:
+        found = features.facility_item(store, facility_id, times, with_contact=contacts)
+    except FacilityNotFound:
+        kept = None if at or recorded else duplicates.where_it_went(store, history.facility_number(facility_id))
+        if kept is None:
+            raise
+        return _merged(request, facility_id, kept)
     answer = _item(request, "facilities", found)
     answer.headers["ETag"] = etag_of(found["properties"]["revision"])
     # With another right, or another language of the answer, the same address says something else.
     answer.headers["Vary"] = "Authorization, Cookie"
+    return answer
+
+
+def _merged(request: Request, facility_id: str, kept: int) -> Response:
+    """Say where a facility went that is not there any more."""
+    address = f"{_base(request)}/api/collections/facilities/items/{kept}"
+    answer = problem(
+        410, "FacilityMerged", f"facility {facility_id} was merged into facility {kept}; ask for that one", merged_into=kept,
+        links=[{"href": address, "rel": "alternate", "type": GEOJSON}])
+    answer.headers["Link"] = f'<{address}>; rel="alternate"'
     return answer
 
 

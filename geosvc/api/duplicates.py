@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from geosvc.api.parameters import DEFAULT_ITEMS, AreaParameter, CursorParameter, LimitParameter, StrictRoute
 from geosvc.errors import MissingPrecondition
-from geosvc.gate.people import editor_of, store_of
+from geosvc.gate.people import editor_of, person_of, store_of
 from geosvc.registry.duplicates import MIN_SCORE
 from geosvc.workflows import duplicates as workflow
 from geosvc.workflows.duplicates import LOWEST_SCORE, Queue
@@ -74,7 +74,8 @@ def duplicates(
 ) -> dict[str, Any]:
     """Return pairs of facilities that may be one and the same, the most alike first, each with its reasons; or what was decided."""
     found, matched, following = workflow.queue_page(
-        store_of(request), state=queue, min_score=min_score, kind=kind, area=area, cursor=cursor, limit=limit)
+        store_of(request), state=queue, min_score=min_score, kind=kind, area=area, cursor=cursor, limit=limit,
+        with_authors=person_of(request).signed_in)
     links = [{"href": str(request.url), "rel": "self", "type": "application/json"}]
     if following is not None:
         query = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]

@@ -16,7 +16,7 @@ from geosvc.api.parameters import (
     LimitParameter,
     StrictRoute,
 )
-from geosvc.gate.people import editor_of, store_of
+from geosvc.gate.people import editor_of, person_of, store_of
 from geosvc.workflows import locating as workflow
 
 router = APIRouter(prefix="/api/locating", route_class=StrictRoute, tags=["registry"])
@@ -85,7 +85,7 @@ def counts(request: Request, area: AreaParameter = None, class_code: ClassParame
 @router.get("/placings", summary="What was placed at once")
 def placings(request: Request) -> dict[str, Any]:
     """Return what was placed by a rule, newest first, with the name by which it is taken back."""
-    return {"placings": workflow.placings(store_of(request))}
+    return {"placings": workflow.placings(store_of(request), with_authors=person_of(request).signed_in)}
 
 
 @router.post("/place", summary="Place a facility")

@@ -14,6 +14,8 @@ OPENAPI_TYPE = "application/vnd.oai.openapi+json;version=3.1"
 # Addresses that answer GeoJSON.
 _FEATURES = ("/items", "/isochrones", "/catchments")
 _NO_FEATURES = ("/versions", "/check")
+# Addresses at which facilities are changed, and those under them at which nothing is.
+_EDITED, _NO_EDITS = ("/api/collections/facilities/items", "/api/locating/place", "/api/review/confirm"), ("/check",)
 _GEOJSON = "application/geo+json"
 _PROBLEM = {
     "type": "object",
@@ -27,6 +29,11 @@ _REFUSALS = {"400": "A parameter is unknown or out of range.", "404": "Nothing h
              "409": "The question has no answer with what the workspace holds.",
              "401": "Nobody has signed in, or the key is not good.", "403": "The account may not do that.",
              "503": "The workspace cannot be read."}
+# A change of facilities that an editor makes where an administrator publishes.
+_WAITS = "The change is not made but proposed: an administrator publishes it; ``Location`` is the proposal's address."
+# What may have become part of something else.
+_MAY_BE_GONE = "/facilities/items/{facility_id}"
+_GONE = {"410": "It was merged into another; ``merged_into`` says which."}
 # What only a request that changes something can be answered.
 _REFUSED_CHANGES = {"412": "Somebody else changed it meanwhile; ``changed`` says what.", "413": "More than a request may bring.",
                     "422": "What came cannot be used.", "428": "The change does not say which revision it saw (If-Match)."}
@@ -52,11 +59,14 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
 
 def _correct(path: str, responses: dict[str, Any], *, changes: bool) -> None:
     responses.pop("422", None)  # refusals are problems, see below
+    if changes and path.startswith(_EDITED) and not path.endswith(_NO_EDITS):
+        responses["202"] = {"description": _WAITS, "content": {"application/json": {"schema": {"type": "object"}}}}
     good = next((responses[status] for status in ("200", "201") if status in responses), None)
     if good is not None and (path.endswith(_FEATURES) or ("/items/" in path and not path.endswith(_NO_FEATURES))):
         content = good.pop("content", {}).get("application/json", {})
         good["content"] = {_GEOJSON: content or {"schema": {"type": "object"}}}
-    for status, description in {**_REFUSALS, **(_REFUSED_CHANGES if changes else {})}.items():
+    gone = _GONE if path.endswith(_MAY_BE_GONE) and not changes else {}
+    for status, description in {**_REFUSALS, **gone, **(_REFUSED_CHANGES if changes else {})}.items():
         responses[status] = {
             "description": description,
             "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},

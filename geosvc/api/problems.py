@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from fastapi.exceptions import RequestValidationError
@@ -20,10 +21,12 @@ from geosvc.errors import (
     NotFound,
     NotSignedIn,
     NotUndoable,
+    RefusedRows,
     StoreError,
     TooLarge,
     TooManyAttempts,
     Unsolvable,
+    WaitingRows,
 )
 
 if TYPE_CHECKING:
@@ -60,12 +63,8 @@ def problem(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
 
 async def answer_error(_request: Request, error: Exception) -> JSONResponse:
     """Answer an error of ours with its sentence, any other with an id and nothing of its inside."""
-    if isinstance(error, Conflict):
-        return problem(status_of(type(error)), type(error).__name__, str(error), changed=error.changed)
-    if isinstance(error, NotUndoable):
-        return problem(status_of(type(error)), type(error).__name__, str(error), later=error.later)
     if isinstance(error, GeosvcError):
-        answer = problem(status_of(type(error)), type(error).__name__, str(error))
+        answer = problem(status_of(type(error)), type(error).__name__, str(error), **_more(error))
         answer.headers.update(_headers_of(error))
         return answer
     if isinstance(error, RequestValidationError):
@@ -79,6 +78,17 @@ async def answer_error(_request: Request, error: Exception) -> JSONResponse:
     return problem(
         500, "Internal error", f"this is our fault; the server's log knows more under {number}", instance=f"urn:geosvc:{number}"
     )
+
+
+def _more(error: GeosvcError) -> dict[str, Any]:
+    """Return what an error carries beside its sentence."""
+    if isinstance(error, Conflict):
+        return {"changed": error.changed}
+    if isinstance(error, NotUndoable):
+        return {"later": error.later}
+    if isinstance(error, RefusedRows):
+        return {"refused": [asdict(each) for each in error.refusals]}
+    return {"waiting": error.waiting} if isinstance(error, WaitingRows) else {}
 
 
 def _headers_of(error: GeosvcError) -> dict[str, str]:

@@ -116,8 +116,8 @@ def merged(kept: Facility, others: Sequence[Facility], chosen: Mapping[str, int]
     for name in CHOOSABLE:
         if name in chosen:
             values.update(value_of(others[chosen[name]], name))
-        elif name not in _NEVER_FILLED and _is_blank(kept, name):
-            values.update(next((value_of(each, name) for each in others if not _is_blank(each, name)), {}))
+        elif name not in _NEVER_FILLED and is_blank(kept, name):
+            values.update(next((value_of(each, name) for each in others if not is_blank(each, name)), {}))
     if "contact" not in chosen:
         values["contact"] = {key: value for each in (*reversed(others), kept) for key, value in each.contact.items()}
     known = [*kept.aliases, kept.name, *(name for each in others for name in (each.name, *each.aliases))]
@@ -131,7 +131,8 @@ def value_of(one: Facility, name: str) -> dict[str, Any]:
     return {each: getattr(one, each) for each in (_PLACE if name == POSITION else (name,))}
 
 
-def _is_blank(one: Facility, name: str) -> bool:
+def is_blank(one: Facility, name: str) -> bool:
+    """Return whether a facility says nothing of one of :data:`CHOOSABLE`: another may fill it."""
     if name == POSITION:
         return not one.located
     return getattr(one, name) in (None, "", [], {}) or (name == "class_code" and one.class_code == UNCLASSIFIED)

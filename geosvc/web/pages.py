@@ -19,6 +19,7 @@ from geosvc.web import (
     facility_forms,
     facility_list,
     facility_views,
+    import_pages,
     locating_pages,
     many_forms,
     proposal_pages,
@@ -47,7 +48,7 @@ def add_pages(app: FastAPI) -> None:
     app.mount("/static/maps", StaticFiles(directory=Path(str(files("geosvc.maps"))) / "assets"), name="maps")
     app.mount("/static", StaticFiles(directory=Path(str(files("geosvc.web"))) / "static"), name="static")
     # /facilities/new before /facilities/{id}
-    for each in (facility_forms.router, many_forms.router, router, duplicate_pages.router, locating_pages.router, proposal_pages.router, review_pages.router, signing_in.router):
+    for each in (facility_forms.router, many_forms.router, router, duplicate_pages.router, import_pages.router, locating_pages.router, proposal_pages.router, review_pages.router, signing_in.router):
         app.include_router(each)
 
 

@@ -27,19 +27,22 @@ from geosvc.workflows.finding import is_whole
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from geosvc.registry.answers import Answered
     from geosvc.registry.facilities import Facility, Registered
     from geosvc.registry.merging import Merge
     from geosvc.store.duplicates import DuplicateAnswerRow
     from geosvc.store.engine import Session, Store
 
 __all__ = [
-    "LOWEST_SCORE", "MIN_SCORE", "Queue", "answer_pairs", "count_kinds", "count_open", "duplicates_page", "merge_facilities",
-    "place_names", "preview_merge", "queue_page", "suspected_of", "take_back_answers", "unmerge_facilities", "where_it_went",
+    "LOWEST_SCORE", "MIN_SCORE", "Queue", "answer_pairs", "count_kinds", "count_open", "duplicates_page", "groups_page",
+    "merge_facilities", "merges_of", "place_names", "preview_merge", "queue_page", "suspected_of", "take_back_answers",
+    "unmerge_facilities", "where_it_went",
 ]
 
 _LEVELS_IN_NAMES = ("province", "prefecture", "county")
 _MOST_AT_ONCE = 500
 _SCOPES_KEPT = 8
+_OF_PEOPLE = frozenset({"author", "reason", "undone_by", "undone_reason"})
 _Page = tuple[list[dict[str, Any]], int, str | None]
 _Key = tuple[float, int, int]
 
@@ -86,19 +89,11 @@ def duplicates_page(
     InvalidParameter
         If the score is below 0.6 or above 1, or kind or cursor are none.
     """
-    if not LOWEST_SCORE <= min_score <= 1:
-        raise InvalidParameter(f"min_score must lie between {LOWEST_SCORE} and 1 (it is {min_score}); {MIN_SCORE} unless set")
-    if kind is not None and kind not in set(PairKind):
-        raise InvalidParameter(f"kind must be one of {', '.join(PairKind)}; got {kind!r}")
+    _check_asked(min_score, kind)
     after = _key_of_cursor(cursor)
     with _suspects(store) as (session, suspects):
         asked_again = answers.still_answered(session, suspects)
-        matched = [
-            key for key in suspects.ordered
-            if -key[0] >= min_score and key[1:] not in asked_again.standing
-            and (kind is None or suspects.pairs[key[1:]].kind == kind)
-            and (area is None or any((suspects[number].area_code or "").startswith(area) for number in key[1:]))
-        ]
+        matched = _open(suspects, asked_again, min_score, kind, area)
         rest = matched if after is None else [key for key in matched if key > after]
         page = rest if limit is None else rest[:limit]
         told = [_pair(suspects, key[1:], suspects.pairs[key[1:]], asked_again.again.get(key[1:])) for key in page]
@@ -106,11 +101,76 @@ def duplicates_page(
     return told, len(matched), following
 
 
+def groups_page(
+    store: Store, *, min_score: float = MIN_SCORE, kind: str | None = None, area: str | None = None, cursor: str | None = None, limit: int
+) -> _Page:
+    """Return (groups, number of open pairs, cursor of the next page or None): pairs that share facilities together.
+
+    Each group has ``members`` (by id) and ``pairs`` (the most alike first), and the groups stand in the
+    order of their first pair. A page breaks off between groups, never within one.
+
+    Raises
+    ------
+    InvalidParameter
+        As :func:`duplicates_page`.
+    """
+    _check_asked(min_score, kind)
+    after = _key_of_cursor(cursor)
+    with _suspects(store) as (session, suspects):
+        asked_again = answers.still_answered(session, suspects)
+        matched = _open(suspects, asked_again, min_score, kind, area)
+        rest = [group for group in _grouped(matched) if after is None or group[0] > after]
+        told = [
+            {"members": [_brief(number, suspects[number]) for number in sorted({number for key in group for number in key[1:]})],
+             "pairs": [_pair(suspects, key[1:], suspects.pairs[key[1:]], asked_again.again.get(key[1:])) for key in group]}
+            for group in rest[:limit]
+        ]
+    following = _cursor_of(rest[limit - 1][0]) if len(rest) > limit else None
+    return told, len(matched), following
+
+
+def _check_asked(min_score: float, kind: str | None) -> None:
+    if not LOWEST_SCORE <= min_score <= 1:
+        raise InvalidParameter(f"min_score must lie between {LOWEST_SCORE} and 1 (it is {min_score}); {MIN_SCORE} unless set")
+    if kind is not None and kind not in set(PairKind):
+        raise InvalidParameter(f"kind must be one of {', '.join(PairKind)}; got {kind!r}")
+
+
+def _open(suspects: Suspects, asked_again: Answered, min_score: float, kind: str | None, area: str | None) -> list[_Key]:
+    """Return the pairs that wait for an answer, the most alike first."""
+    return [
+        key for key in suspects.ordered
+        if -key[0] >= min_score and key[1:] not in asked_again.standing
+        and (kind is None or suspects.pairs[key[1:]].kind == kind)
+        and (area is None or any((suspects[number].area_code or "").startswith(area) for number in key[1:]))
+    ]
+
+
+def _grouped(keys: Sequence[_Key]) -> list[list[_Key]]:
+    """Return pairs that share facilities together, in the order of the first pair of each group."""
+    above: dict[int, int] = {}
+
+    def top(number: int) -> int:
+        while (higher := above.setdefault(number, number)) != number:
+            above[number] = above[higher]
+            number = higher
+        return number
+
+    for _score, first, second in keys:
+        above[top(second)] = top(first)
+    found: dict[int, list[_Key]] = {}
+    for key in keys:
+        found.setdefault(top(key[1]), []).append(key)
+    return list(found.values())
+
+
 def queue_page(
     store: Store, *, state: str = Queue.OPEN, min_score: float = MIN_SCORE, kind: str | None = None, area: str | None = None,
-    cursor: str | None = None, limit: int,
+    cursor: str | None = None, limit: int, with_authors: bool = True,
 ) -> _Page:
     """Return (entries, number matched, cursor of the next page or None) of one of the three queues.
+
+    Who decided and why is left out without ``with_authors``: it is told to those who signed in.
 
     ``open``: pairs as of :func:`duplicates_page`; one that is asked again holds its earlier answer.
     ``not_duplicate``: answered pairs, newest first, each with its ``answer`` (id, at, author, reason).
@@ -123,8 +183,14 @@ def queue_page(
     if state not in set(Queue):
         raise InvalidParameter(f"state must be one of {', '.join(Queue)}; got {state!r}")
     if state == Queue.OPEN:
-        return duplicates_page(store, min_score=min_score, kind=kind, area=area, cursor=cursor, limit=limit)
-    return (_answered if state == Queue.NOT_DUPLICATE else _merges)(store, area, _before(cursor), limit)
+        page = duplicates_page(store, min_score=min_score, kind=kind, area=area, cursor=cursor, limit=limit)
+    else:
+        page = (_answered if state == Queue.NOT_DUPLICATE else _merges)(store, area, _before(cursor), limit)
+    if not with_authors:
+        for entry in page[0]:
+            for told in (entry, entry.get("answer", {})):
+                told.update(dict.fromkeys(_OF_PEOPLE & told.keys()))
+    return page
 
 
 def _answered(store: Store, area: str | None, before: int | None, limit: int) -> _Page:
@@ -196,7 +262,7 @@ def suspected_of(session: Session, new_ids: set[int], *, min_score: float = MIN_
 
 
 def where_it_went(store: Store, facility_id: int) -> int | None:
-    """Return the id of the facility that one was merged into; None if it was not.
+    """Return the id of the facility that one was merged into; None if it was not, or that one may not be seen.
 
     Raises
     ------
@@ -204,7 +270,15 @@ def where_it_went(store: Store, facility_id: int) -> int | None:
         If none ever had that id.
     """
     with store.reading() as session:
-        return merged_into(session, facility_id)
+        number = merged_into(session, facility_id)
+        return None if number is None or merging.last_known(session, number) is None else number
+
+
+def merges_of(store: Store, facility_id: int, *, with_authors: bool = True) -> list[dict[str, Any]]:
+    """Return the merges that stand and kept a facility, newest first, as in the queue ``merged``."""
+    with store.reading() as session:
+        found = [_merge_entry(session, merge_of(row)) for row in select_merges(session, kept_id=facility_id)]
+    return found if with_authors else [each | dict.fromkeys(_OF_PEOPLE & each.keys()) for each in found]
 
 
 # -- deciding --------------------------------------------------------------------------------
@@ -372,7 +446,7 @@ def _answer(row: DuplicateAnswerRow) -> dict[str, Any]:
 def _brief(number: int, one: Facility | Known) -> dict[str, Any]:
     klass = facility_classes()[one.class_code]
     return {"id": number, "name": one.name, "class_code": one.class_code, "class_zh": klass.zh, "class_en": klass.en,
-            "address": one.address, "area_code": one.area_code, "lon": one.lon, "lat": one.lat}
+            "address": one.address, "area_code": one.area_code, "lon": one.lon, "lat": one.lat, "identifiers": one.identifiers}
 
 
 def _cursor_of(key: _Key) -> str:

@@ -23,12 +23,11 @@ from geosvc.registry.undoing import later_changes, take_back
 from geosvc.store.areas import AreaQuery
 from geosvc.store.facilities import FacilityQuery, select_values
 from geosvc.store.locating import PLACING, select_at_addresses, select_at_settlements, select_placings
-from geosvc.workflows.editing import finding_as_dict
-from geosvc.workflows.features import facility_feature
+from geosvc.workflows.editing import Intent, finding_as_dict, rewrite
 from geosvc.workflows.finding import whole
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from geosvc.registry.facilities import Facility, Registered
@@ -106,6 +105,11 @@ def _most_first(counted: Counter[Any]) -> list[tuple[Any, int]]:
 # -- placing ---------------------------------------------------------------------------------
 
 
+def new_placing() -> str:
+    """Return an origin for one placing, by which :func:`undo_placing` takes it back."""
+    return f"{PLACING}{now()}"
+
+
 def place(
     store: Store, facility_id: int, lon: float, lat: float, *, method: str, datum: str = WGS84, author: str, expected: int | None,
     reason: str | None = None, source: str | None = None, origin: str = "api",
@@ -140,19 +144,70 @@ def place(
     if method not in METHODS:
         raise InvalidParameter(f"method must be one of {', '.join(METHODS)}; got {method!r}")
     told = datum_named(datum)
-    here = check_position(*map(float, to_wgs84(*check_position(lon, lat), datum=told)))
+    placed = _placed_at(lon, lat, told, method, source)
+    intent = Intent(author=author, origin=origin, reason=reason)
+    return asdict(rewrite(store, facility_id, placed, intent, expected=expected))
+
+
+def _placed_at(lon: float, lat: float, datum: str, method: str, source: str | None) -> Callable[[Facility], Facility]:
+    here = check_position(*map(float, to_wgs84(*check_position(lon, lat), datum=datum)))
+    return lambda old: replace(
+        old, lon=here[0], lat=here[1], raw_x=repr(lon), raw_y=repr(lat), raw_datum=datum, position_method=str(method),
+        position_source=source, position_date=today())
+
+
+def look_at(
+    store: Store, facility_id: int, lon: float, lat: float, *, method: str, datum: str = WGS84, language: str = "en"
+) -> list[dict[str, Any]]:
+    """Return what would look wrong about a facility at a place (outside of its area …); nothing is stored.
+
+    Raises
+    ------
+    FacilityNotFound, InvalidInput
+    """
+    placed = _placed_at(lon, lat, datum_named(datum), method, None)
     with store.reading() as session:
-        facilities.get(session, facility_id)  # refuses one that the account may not see
-    with store.writing() as session:
-        seen = facilities.get(session, facility_id)
-        facility = replace(
-            seen.facility, lon=here[0], lat=here[1], raw_x=repr(lon), raw_y=repr(lat), raw_datum=told, position_method=str(method),
-            position_source=source, position_date=today())
-        findings = checks.check(session, facility, old=seen.facility, facility_id=facility_id)
-        change = history.correct(session, facility_id, facility, author=author, origin=origin, reason=reason, expected=expected)
+        seen = facilities.get(session, facility_id).facility
+        return [finding_as_dict(each, language) for each in checks.check(session, placed(seen), old=seen, facility_id=facility_id)]
+
+
+def take(
+    store: Store, facility_id: int, rule: str, lon: float, lat: float, *, author: str, expected: int | None, reason: str | None = None,
+    origin: str = "api",
+) -> dict[str, Any]:
+    """Put a facility where a suggestion says; what its source told is kept as the raw value.
+
+    Parameters
+    ----------
+    store : Store
+    facility_id : int
+    rule : str
+        Of the suggestion.
+    lon, lat : float
+        Degrees (WGS 84) as the suggestion gave them.
+    author, reason, origin : str
+    expected : int or None
+        The revision that the writer has seen.
+
+    Returns
+    -------
+    placed : dict
+        As :func:`place`.
+
+    Raises
+    ------
+    FacilityNotFound, MissingPrecondition, NotAllowed
+    Conflict
+        If that is not suggested (any longer), or the facility was changed since.
+    """
     with store.reading() as session:
-        feature = facility_feature(facilities.get(session, facility_id))
-    return {"feature": feature, "changed": change.changed, "findings": [finding_as_dict(each) for each in findings]}
+        seen = facilities.get(session, facility_id).facility
+        offered = suggestions(seen, _gazetteer(store, session, [seen]))
+    one = next((each for each in offered if (each.rule, each.lon, each.lat) == (rule, lon, lat)), None)
+    if one is None or seen.located:
+        raise Conflict(f"facility {facility_id} is not suggested to stand at {lon}, {lat} any longer: it was placed, or what is known of places changed; look again")
+    intent = Intent(author=author, origin=origin, reason=reason)
+    return asdict(rewrite(store, facility_id, lambda old: one.put(old, day=today()), intent, expected=expected))
 
 
 def place_many(
@@ -211,7 +266,7 @@ def place_many(
 
 
 def _put(store: Store, chosen: Sequence[tuple[Registered, Suggestion]], author: str, reason: str) -> str:
-    origin, day = f"{PLACING}{now()}", today()
+    origin, day = new_placing(), today()
     with store.writing() as session:
         for each, one in chosen:
             history.correct(session, each.id, one.put(each.facility, day=day), author=author, origin=origin, reason=reason, expected=each.revision)
@@ -244,10 +299,15 @@ def undo_placing(store: Store, placing: str, *, author: str, reason: str | None 
     return {"placing": placing, "to_be_located_again": done.believed_again}
 
 
-def placings(store: Store) -> list[dict[str, Any]]:
-    """Return what was placed at once, newest first: placing, at, author, reason, facilities, undone."""
+def placings(store: Store, *, with_authors: bool = True) -> list[dict[str, Any]]:
+    """Return what was placed at once, newest first: placing, at, author, reason, facilities, undone.
+
+    Author and reason are None without ``with_authors``: they are told to those who signed in.
+    """
+    hidden = {} if with_authors else {"author": None, "reason": None}
     with store.reading() as session:
-        return [{"placing": each.origin, **{name: value for name, value in asdict(each).items() if name != "origin"}} for each in select_placings(session)]
+        return [{"placing": each.origin, **{name: value for name, value in asdict(each).items() if name != "origin"}, **hidden}
+                for each in select_placings(session)]
 
 
 # -- what is known of places -----------------------------------------------------------------
