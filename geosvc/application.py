@@ -12,14 +12,16 @@ from starlette.responses import RedirectResponse
 
 from geosvc import __version__
 from geosvc.accounts.provider import Provider
-from geosvc.api import audit, collections, duplicates, editing, exports, landing, locating, services
+from geosvc.api import audit, collections, duplicates, editing, exports, imports, landing, locating, proposals, review, services
 from geosvc.api.openapi import add_openapi
 from geosvc.api.problems import answer_error, handled
+from geosvc.api.proposals import answer_proposed
 from geosvc.errors import NotSignedIn
 from geosvc.gate.forgery import refuse_forged
 from geosvc.gate.head import HeadAsGet
 from geosvc.gate.headers import SECURITY_HEADERS, SecurityHeaders
 from geosvc.gate.limits import LimitBody
+from geosvc.registry.proposals import Proposed
 from geosvc.web.pages import add_pages
 from geosvc.web.render import render_error
 from geosvc.web.signing_in import sign_in_address
@@ -61,20 +63,32 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(LimitBody, upload_mb=settings.max_file_mb)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(HeadAsGet)
-    for router in (landing.router, audit.router, collections.router, duplicates.router, editing.router, exports.router, locating.router, services.router):
+    for router in (landing.router, audit.router, collections.router, duplicates.router, editing.router, exports.router, imports.router, locating.router, proposals.router, review.router, services.router):
         app.include_router(router)
     add_openapi(app)
     add_pages(app)
+    app.add_exception_handler(Proposed, _answer_proposed)
     for family in handled:
         app.add_exception_handler(family, _answer)
     return app
 
 
+def _for_scripts(request: Request) -> bool:
+    return (request.url.path + "/").startswith("/api/")
+
+
+async def _answer_proposed(request: Request, proposed: Exception) -> Response:
+    """Tell whoever asked for a change that it waits for approval: a script with 202, a person with its page."""
+    assert isinstance(proposed, Proposed)  # what it is registered for
+    if _for_scripts(request):
+        return answer_proposed(request, proposed)
+    return RedirectResponse(f"/proposals/{proposed.told['id']}?done=proposed", status_code=303)
+
+
 async def _answer(request: Request, error: Exception) -> Response:
     """Answer a script with JSON, a person with a page."""
     answer: Response = await answer_error(request, error)  # logs what is unexpected
-    for_scripts = (request.url.path + "/").startswith("/api/")
-    if not for_scripts and "text/html" in request.headers.get("accept", ""):
+    if not _for_scripts(request) and "text/html" in request.headers.get("accept", ""):
         if isinstance(error, NotSignedIn) and request.method == "GET" and not request.url.path.startswith("/sign-in"):
             answer = RedirectResponse(sign_in_address(request), status_code=303)
         else:

@@ -41,6 +41,7 @@ from geosvc.cli.duplicates import duplicates, merge, not_duplicate, unmerge
 from geosvc.cli.exports import exporter
 from geosvc.cli.import_records import list_imports, undo_import
 from geosvc.cli.imports import importer
+from geosvc.cli.review import review
 from geosvc.cli.uncertainty import band
 from geosvc.errors import (
     Conflict,
@@ -121,9 +122,12 @@ def init(
     grid_crs: Annotated[Optional[str], typer.Option("--grid-crs", help="Metric CRS of the grid; chosen by place unless set.")] = None,
     margin: Annotated[Optional[float], typer.Option(help="How far beyond the boundary travel is computed, km (2 unless set).", show_default=False)] = None,
     default_service: Annotated[Optional[str], typer.Option(help="The service that pages show first.")] = None,
+    approval: Annotated[Optional[bool], typer.Option("--approval/--no-approval", help="Whether what editors change waits until an administrator publishes it (no unless set).", show_default=False)] = None,
+    review_days: Annotated[Optional[int], typer.Option(help="After how many days without change or confirmation a facility is due for review (365 unless set).", show_default=False)] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a workspace, change what one is about, or bring an older one up to date."""
+    from geosvc.workflows.rules import change_rules
     from geosvc.workflows.workspace import init_workspace, overview
 
     settings = settings_of(folder or workspace)
@@ -131,6 +135,7 @@ def init(
         settings, title=title, cell_size_m=cell_size, grid_crs=grid_crs, margin_km=margin,
         default_service=default_service,
     )
+    change_rules(store, author=settings.author, approval=approval, review_days=review_days)
     held = overview(store)
     store.close()
     if as_json:
@@ -287,6 +292,7 @@ app.command()(unmerge)
 app.command()(not_duplicate)
 app.command("imports")(list_imports)
 app.command("undo-import")(undo_import)
+app.command()(review)
 app.command()(audit)
 app.command()(backup)
 app.command()(restore)

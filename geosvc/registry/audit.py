@@ -15,8 +15,9 @@ from geosvc.store.facilities import FacilityRevisionRow
 from geosvc.store.imports import MatchAnswerRow
 from geosvc.store.layers import LayerRow
 from geosvc.store.populations import PopulationRow
+from geosvc.store.proposals import ProposalRow
 from geosvc.store.services import ServiceRow
-from geosvc.store.study import ImportRow
+from geosvc.store.study import ImportRow, RuleRow
 from geosvc.store.tables import all_rows
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 # The tables whose newest line must answer for the row that is there.
 _PRESENT: tuple[type[Audited], ...] = (
     AccountRow, ApiKeyRow, SuccessionRow, LayerRow, ServiceRow, ImportRow, MatchAnswerRow, MergeRow, DuplicateAnswerRow,
+    ProposalRow, RuleRow,
 )
 # Tables of revisions, with the columns that name whose they are.
 _HISTORIES: tuple[tuple[type[Any], tuple[str, ...]], ...] = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -10,9 +10,10 @@ from urllib.parse import urlencode
 from geosvc.language import words
 from geosvc.registry.classes import facility_classes
 from geosvc.registry.facilities import State
-from geosvc.registry.moments import CHINA, begin_of, today
+from geosvc.registry.moments import CHINA
 from geosvc.web.facility_views import times_of, value
-from geosvc.workflows import features, finding, workspace
+from geosvc.workflows import features, finding, reviewing, workspace
+from geosvc.workflows.rules import rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +28,6 @@ _TIMES = ("datetime", "recorded")
 _YES_NO = {"true": True, "false": False}
 # What the address may say was done just now with facilities that were ticked.
 _DONE = ("none_chosen", "many_changed", "many_confirmed")
-_YEAR_DAYS = 365
 # Headers that sort, and the way round that a first click asks for.
 _SORTED = {"name": "name", "class": "class", "updated": "-updated"}
 
@@ -55,7 +55,7 @@ def list_view(store: Store, told: Mapping[str, str], language: str, *, limit: in
         "to_be_located": None if times["then"] else features.count_to_be_located(store),
         "classes": _classes(features.classes_in_use(store), asked["class_code"]), "areas": features.areas_to_choose(store),
         "states": list(State), "folded_open": any(asked[name] for name in _FOLDED),
-        "chips": _chips(asked, sort, language), "columns": _columns(asked, sort), "updated_day": updated_day, "stale_before": stale_before(),
+        "chips": _chips(asked, sort, language), "columns": _columns(asked, sort), "updated_day": updated_day, "stale_before": reviewing.stale_before(rules_of(store)),
         "here": address(asked, sort=sort), "next": address(asked, sort=sort, cursor=following),
         "export": urlencode([(name, text) for name, text in asked.items() if text]),
     }
@@ -65,11 +65,6 @@ def done_of(told: Mapping[str, str]) -> dict[str, Any]:
     """Return what an address says was done just now, and with how many facilities."""
     done, count = told.get("done", ""), told.get("count", "")
     return {"done": done if done in _DONE else "", "done_count": int(count) if finding.is_whole(count) else 0}
-
-
-def stale_before() -> str:
-    """Return the moment before which nobody has changed or confirmed what is stale now: a year ago."""
-    return begin_of((date.fromisoformat(today()) - timedelta(days=_YEAR_DAYS)).isoformat())
 
 
 def address(asked: Mapping[str, str], **more: str | None) -> str:

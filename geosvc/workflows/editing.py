@@ -20,7 +20,7 @@ from geosvc.store.facilities import FacilityQuery, select_revisions_by_id
 from geosvc.workflows.features import facility_feature
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from geosvc.registry.checks import Finding
     from geosvc.registry.facilities import Facility
@@ -92,13 +92,13 @@ def replace_with(store: Store, facility_id: int, document: Any, intent: Intent, 
 
 
 def patch(store: Store, facility_id: int, document: Any, intent: Intent, *, expected: int | None) -> Edited:
-    """Say what is different about a facility, by a merge patch.
+    """Say what is different about a facility, by a merge patch of what was true on the day of the change.
 
     Raises
     ------
     FacilityNotFound, Conflict, InvalidInput, MissingPrecondition, NotAllowed
     """
-    return rewrite(store, facility_id, lambda old: _patched(old, document), intent, expected=expected)
+    return patch_many(store, {facility_id: expected}, document, intent)[0]
 
 
 def rewrite(
@@ -116,13 +116,13 @@ def rewrite(
 
 
 def patch_many(
-    store: Store, revisions: dict[int, int], document: Any, intent: Intent
+    store: Store, revisions: Mapping[int, int | None], document: Any, intent: Intent
 ) -> list[Edited]:
     """Change many facilities alike, all or none; ``revisions`` says of each which revision was seen.
 
     Raises
     ------
-    FacilityNotFound, Conflict, InvalidInput, NotAllowed
+    FacilityNotFound, Conflict, InvalidInput, MissingPrecondition, NotAllowed
     """
     _not_too_many(revisions)
     for number in revisions:
@@ -130,7 +130,10 @@ def patch_many(
 
     def plan(session: Session) -> list[Step]:
         hold(session, list(revisions))
-        return [_step(session, number, seen, intent, lambda old: _patched(old, document)) for number, seen in revisions.items()]
+        return [
+            _step(session, number, seen, intent, lambda old: _patched(old, document), of_that_day=True)
+            for number, seen in revisions.items()
+        ]
 
     return [_edited(store, each) for each in _changed(store, What.CHANGE, intent, plan)]
 
@@ -258,12 +261,19 @@ def _carried_out(session: Session, what: What, step: Step, intent: Intent) -> Do
 
 
 def _step(
-    session: Session, facility_id: int, expected: int | None, intent: Intent, change: Callable[[Facility], Facility] | None = None
+    session: Session, facility_id: int, expected: int | None, intent: Intent, change: Callable[[Facility], Facility] | None = None,
+    *, of_that_day: bool = False,
 ) -> Step:
-    """Return the step that changes a facility, refused if what stands there was not seen."""
+    """Return the step that changes a facility, refused if what stands there was not seen.
+
+    A whole document was made of what was seen; what is only different is different from what was true on
+    the day of the change: an update from last year must not carry this year's state back.
+    """
     old = _seen(session, facility_id, expected, intent)
     rows = living(session, facility_id)
     replaced = true_on(rows, intent.valid_from or intent.valid_at or today()) or rows[0]
+    if of_that_day:
+        old = facilities.Facility(**content_of(replaced))
     return Step(facility_id=facility_id, revision=replaced.id, facility=None if change is None else change(old), old=old)
 
 

@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING, Any
 from geosvc.errors import FacilityNotFound, InvalidParameter
 from geosvc.registry import audit, facilities, history
 from geosvc.registry.moments import day_of, known_at
+from geosvc.registry.proposals import ORIGIN as PROPOSAL
 from geosvc.registry.revisions import END
+from geosvc.store.proposals import select_publishers
 from geosvc.store.scope import inside
 from geosvc.workflows.finding import is_whole, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from geosvc.registry.audit import Verdict
     from geosvc.registry.history import Version
     from geosvc.store.engine import Session, Store
 
 _MOST_SHOWN = 200
-_INSIDE_BUSINESS = ("account", "api_key")
+_INSIDE_BUSINESS = ("account", "api_key", "proposal", "rule")
 
 
 def facility_number(text: str) -> int:
@@ -77,18 +79,29 @@ def versions_page(
     number = facility_number(facility_id)
     with store.reading() as session:
         found = history.versions(session, number, before=_before(cursor), limit=limit + 1)
+        publishers = _publishers(session, found) if with_authors else {}
     following = str(found[limit - 1].revision) if len(found) > limit else None
-    return [version_as_dict(each, with_author=with_authors) for each in found[:limit]], following
+    return [version_as_dict(each, with_author=with_authors, publishers=publishers) for each in found[:limit]], following
 
 
-def version_as_dict(version: Version, *, with_author: bool = True) -> dict[str, Any]:
-    """Return a revision for a reader; contacts are personal data and are not in it."""
+def _publishers(session: Session, found: Sequence[Version]) -> dict[str, str]:
+    """Return who published what was proposed, by the origin of its revisions."""
+    origins = {each.origin for each in found if each.origin.startswith(PROPOSAL) and is_whole(each.origin.removeprefix(PROPOSAL))}
+    return {f"{PROPOSAL}{number}": name for number, name in select_publishers(session, [int(each.removeprefix(PROPOSAL)) for each in origins]).items()}
+
+
+def version_as_dict(version: Version, *, with_author: bool = True, publishers: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return a revision for a reader; contacts are personal data and are not in it.
+
+    ``published_by`` is the administrator who published what the author proposed.
+    """
     return {
         "revision": version.revision, "kind": version.kind, "deleted": version.deleted,
         "name": version.facility.name, "state": version.facility.state,
         "valid_from": version.valid_from, "valid_to": version.valid_to, "recorded_at": version.recorded_at,
         "superseded_at": version.superseded_at,
         "author": version.author if with_author else None, "reason": version.reason if with_author else None,
+        "published_by": (publishers or {}).get(version.origin) if with_author else None,
         "origin": version.origin, "replaces": version.replaces,
         "changed": {name: {"from": old, "to": new} for name, (old, new) in version.changed.items() if name != "contact"},
         "contact_changed": "contact" in version.changed,
@@ -102,12 +115,13 @@ def changes_of(store: Store, facility_id: int, *, with_authors: bool = True) -> 
     """
     with store.reading() as session:
         found = history.versions(session, facility_id, limit=_MOST_SHOWN + 1)
+        publishers = _publishers(session, found) if with_authors else {}
     standing = {each.content_revision for each in found if each.superseded_at is None and not each.deleted}
     shown, seen = [], set()
     for each in found[:_MOST_SHOWN]:
         # Ending a valid time or confirming it writes the content again: the change that brought it stands.
         stands = each.superseded_at is None or each.content_revision in standing
-        one = {**version_as_dict(each, with_author=with_authors), "stands": stands}
+        one = {**version_as_dict(each, with_author=with_authors, publishers=publishers), "stands": stands}
         # Deleting or restoring writes every valid time again: it is one change to a reader.
         key = (each.kind, each.recorded_at) if not each.changed and each.kind in ("delete", "restore", "merged") else each.revision
         if each.kind != END and key not in seen:
@@ -151,7 +165,7 @@ def changes_since(
 ) -> tuple[list[dict[str, Any]], str, bool]:
     """Return (changes after a cursor in their order, the cursor after them, whether there are more).
 
-    Changes of accounts and keys are not among them: they are nobody's business but the log's. A store
+    Changes of accounts, keys, rules and proposals are not among them: they are nobody's business but the log's. A store
     limited to some areas tells of their facilities and areas only; the cursor goes on past the others.
 
     Raises

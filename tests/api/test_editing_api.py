@@ -377,3 +377,12 @@ def test_the_revision_of_another_time_is_not_the_one_that_is_changed(editor):
     assert editor.get(f"{address}?datetime=2100-06-01").json()["properties"]["state"] == "closed"
     assert editor.get(address).json()["properties"]["note"] is None
     assert editor.patch(address, json=patch, headers={"If-Match": today}).status_code == 200
+
+
+def test_a_patch_from_a_past_day_does_not_carry_todays_state_back(editor):
+    """It was renamed in 2023; that it was non-profit since 2020 says nothing about its name then."""
+    address, _feature, etag = made(editor)
+    renamed = editor.patch(f"{address}?valid_from=2023-01-01", json={"properties": {"name": "新名卫生院"}}, headers={"If-Match": etag})
+    editor.patch(f"{address}?valid_from=2020-01-01", json={"properties": {"ownership": "公立"}}, headers={"If-Match": renamed.headers["etag"]})
+    told = {day: editor.get(f"{address}?datetime={day}").json()["properties"] for day in ("2019-06-01", "2021-06-01", "2024-06-01")}
+    assert [(each["name"], each["ownership"]) for each in told.values()] == [("东镇卫生院", None), ("东镇卫生院", "公立"), ("新名卫生院", None)]

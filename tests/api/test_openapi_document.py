@@ -123,14 +123,15 @@ def test_the_described_filters_are_those_that_work(demo_client: TestClient, demo
               "limits": "15,30", "crs": CRS84_URI, "bbox-crs": CRS84_URI, "class_code": "A", "area": "22", "parent": "220622",
               "draws": "20", "seed": "2", "subject": "facility:1", "action": "create", "author": "local",
               "sort": "-updated", "source": "公报", "updated_since": "2020-01-01", "min_score": "0.9", "queue": "not_duplicate", "kind": "branch", "datum": "GCJ02", "empty": "true"}
+    own = {("/api/proposals", "state"): "open"}  # the same name, of another thing
     tried = 0
-    for path, _, operation in operations(document):
-        if "{" in path.replace("{service_id}", ""):
+    for path, method, operation in operations(document):
+        if method != "get" or "{" in path.replace("{service_id}", ""):
             continue
         for each in operation.get("parameters", []):
             if each["in"] != "query" or each["name"] in ("run", "cursor"):
                 continue
-            answer = demo_client.get(path.replace("{service_id}", "hospital-drive"), params={each["name"]: values[each["name"]]}, headers=demo_admin)
+            answer = demo_client.get(path.replace("{service_id}", "hospital-drive"), params={each["name"]: own.get((path, each["name"])) or values[each["name"]]}, headers=demo_admin)
             assert answer.status_code == 200, (path, each["name"], answer.text)
             tried += 1
     assert tried > 20

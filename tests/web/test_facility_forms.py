@@ -728,10 +728,10 @@ def test_nothing_ticked_and_somewhere_else_to_go_back_to(editor, world):
 def test_what_nobody_looked_at_for_a_year_is_marked(editor, world, monkeypatch):
     """A quiet mark in the list; a confirmation takes it away."""
     from geosvc.store import moments
-    from geosvc.web import facility_list
+    from geosvc.workflows import reviewing
 
     number = registered(world[1])
     assert words("zh")["stale_mark"] not in editor.get("/facilities").text
-    monkeypatch.setattr(facility_list, "today", lambda: f"{int(moments.today()[:4]) + 2}-06-01")
+    monkeypatch.setattr(reviewing, "today", lambda: f"{int(moments.today()[:4]) + 2}-06-01")
     assert words("zh")["stale_mark"] in editor.get("/facilities").text
     assert number
