@@ -39,6 +39,7 @@ async def refuse_forged(request: Request) -> None:
         field = (await request.form()).get(CSRF_FIELD)
         told = field if isinstance(field, str) else None
     if told is None or not hmac.compare_digest(told.encode(), person.csrf_token.encode()):
+        await request.close()  # a file that came with it
         raise NotAllowed(f"the token {CSRF_FIELD} is missing or old; load the page again and send it once more")
 
 

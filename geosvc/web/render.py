@@ -65,5 +65,5 @@ def render_error(request: Request, error: Exception) -> HTMLResponse:
     text = words(language_of(request))
     return render(
         request, "error.html", status=status, title=text[f"error_{kind}"], cure=text[f"error_{kind}_text"],
-        detail=refusals.detail_of(error), study="", active="",
+        detail=refusals.detail_of(error), study="", active="", to_imports=kind == "upload",
     )

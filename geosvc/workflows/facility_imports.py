@@ -23,6 +23,7 @@ from geosvc.registry.imports.refused_rows import check_target, write_refused
 from geosvc.registry.imports.storing import CHANGED, NEW, carry_out, plan, tell
 from geosvc.registry.name_parts import places_of
 from geosvc.store.areas import AreaQuery
+from geosvc.store.scope import inside
 from geosvc.workflows.batches import begin, end
 from geosvc.workflows.mapping import remember
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 FIELDS = fields_of(Facility)
 _DIFFERENCES_SHOWN = 20
+_PLACES_SHOWN = 20_000
 
 
 def import_facilities(
@@ -113,7 +115,8 @@ def preview_facilities(
         tell(made, report)
         report.seal = made.seal
         _tell_differences(made, report)
-        report.duplicates = _suspected(session, made)
+        _tell_places(made, report)
+        report.duplicates = [each for each in _suspected(session, made) if _may_be_told(each, store.areas)]
     for where in ("file", "registry"):
         report.figures[f"suspected_duplicates_in_{where}"] = sum(each["with"] == where for each in report.duplicates)
     if report.refusals and not options.skip_bad:
@@ -160,6 +163,17 @@ def _tell_differences(made: Plan, report: ImportReport) -> None:
         if len(report.differences) < _DIFFERENCES_SHOWN:
             report.differences.append({"id": current.id, "name": was.name, "row": step.match.told.row.number, "fields": differing})
     report.figures["changed_fields"] = dict(fields.most_common())
+
+
+def _tell_places(made: Plan, report: ImportReport) -> None:
+    """Say where the first new ones would stand: a wrong datum or swapped axes are seen at a glance."""
+    found = [(step.match.told.row.number, step.today.lon, step.today.lat) for step in made.steps if step.change == NEW]
+    report.places = [(row, lon, lat) for row, lon, lat in found if lon is not None and lat is not None][:_PLACES_SHOWN]
+
+
+def _may_be_told(pair: dict[str, Any], areas: Sequence[str] | None) -> bool:
+    """Return whether an account may see both of a pair: what stands elsewhere is not its business."""
+    return areas is None or all(inside(pair[one]["area_code"], areas) for one in ("first", "second"))
 
 
 def _suspected(session: Session, made: Plan) -> list[dict[str, Any]]:

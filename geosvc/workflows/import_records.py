@@ -16,8 +16,10 @@ _COUNTS = ("new", "changed", "unchanged")
 _LATER_SHOWN = 50
 
 
-def imports_page(store: Store, cursor: str | None = None, limit: int = 20) -> tuple[list[dict[str, Any]], int, str | None]:
-    """Return (imports newest first, how many there are, cursor of the next page or None).
+def imports_page(
+    store: Store, cursor: str | None = None, limit: int = 20, *, of: str | None = None
+) -> tuple[list[dict[str, Any]], int, str | None]:
+    """Return (imports newest first, how many there are, cursor of the next page or None); those ``of`` one author only.
 
     ``not_undoable`` is None where an import can be undone, else why not: ``undone``, ``kind`` (not of
     facilities), ``later`` (later changes depend on it), ``confirmed`` (somebody confirmed what it said).
@@ -28,14 +30,14 @@ def imports_page(store: Store, cursor: str | None = None, limit: int = 20) -> tu
         If the cursor is none that this list gave out.
     """
     with store.reading() as session:
-        rows = select_imports(session, before=None if cursor is None else whole(cursor), limit=limit + 1)
+        rows = select_imports(session, before=None if cursor is None else whole(cursor), author=of, limit=limit + 1)
         shown = [_brief(session, row) for row in rows[:limit]]
-        matched = count_imports(session)
+        matched = count_imports(session, author=of)
     return shown, matched, str(rows[limit - 1].id) if len(rows) > limit else None
 
 
-def import_record(store: Store, import_id: int) -> dict[str, Any]:
-    """Return one import with its report, and the later changes that depend on it.
+def import_record(store: Store, import_id: int, *, of: str | None = None) -> dict[str, Any]:
+    """Return one import with its report, and the later changes that depend on it; ``of`` one author, others' are not there.
 
     Raises
     ------
@@ -43,7 +45,7 @@ def import_record(store: Store, import_id: int) -> dict[str, Any]:
     """
     with store.reading() as session:
         row = session.get(ImportRow, import_id)
-        if row is None:
+        if row is None or (of is not None and row.author != of):
             raise ImportNotFound(f"no import has the number {import_id}")
         later = later_of(session, row)
         return {

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from geosvc.errors import Conflict, InvalidInput, StoreError, TooLarge, UploadNotFound
 from geosvc.geo.files import check_file, check_kind, safe_name, sha256_of
 from geosvc.geo.vector import VECTOR_SUFFIXES
-from geosvc.registry.imports.facilities import EXPECTED, FacilityOptions
+from geosvc.registry.imports.facilities import EXPECTED, FacilityOptions, check_rows
 from geosvc.registry.imports.tables import SHEET_SUFFIXES, TEXT_SUFFIXES
 from geosvc.registry.moments import now
 from geosvc.workflows.facility_imports import import_facilities, preview_facilities
@@ -38,9 +38,11 @@ if TYPE_CHECKING:
 # they come over the command line.
 SUFFIXES = frozenset((TEXT_SUFFIXES | SHEET_SUFFIXES | VECTOR_SUFFIXES) - {".shp", ".pbf", ".osm", ".parquet", ".gml", ".fgb", ".xlsb"})
 KEPT_HOURS = 24
+# More rows, or more files that wait, are for the command line.
+MOST_ROWS, MOST_WAITING = 100_000, 20
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")
 _CHUNK = 1 << 20
-_ABOUT, _PREVIEW, _REFUSED = "about.json", "preview.json", "refused"
+_ABOUT, _PREVIEW, _REPORT, _REFUSED = "about.json", "preview.json", "report.json", "refused"
 _MEBIBYTE = 1 << 20
 _CHOICES = ("datum", "layer", "crs", "default_class", "without_positions", "skip_bad", "mapping", "source_types", "source")
 
@@ -88,6 +90,8 @@ def stage(store: Store, file_name: str, stream: BinaryIO, *, author: str, max_mb
     """
     sweep(store)
     name = safe_name(file_name, suffixes=SUFFIXES, expected=EXPECTED)
+    if len(waiting(store, author=author)) >= MOST_WAITING:
+        raise InvalidInput(f"{MOST_WAITING} files of yours wait to be imported already; import or throw away one of them first")
     number = secrets.token_urlsafe(16)
     try:
         store.uploads.mkdir(exist_ok=True)
@@ -131,14 +135,31 @@ def staged(store: Store, upload_id: str, *, author: str) -> Staged:
     UploadNotFound
         If there is none of that id, or it is another person's.
     """
-    folder = _folder(store, upload_id)
+    told = _about(store, upload_id, author)
+    if "import_id" in told:
+        raise UploadNotFound(f"{told['file_name']} was imported already; of it only the refused rows are kept")
+    return Staged(id=upload_id, path=_folder(store, upload_id) / told["file_name"], **told)
+
+
+def _about(store: Store, upload_id: str, author: str) -> dict[str, Any]:
+    """Return what is kept of a file of a person; ``import_id`` where it was imported."""
     try:
-        told = json.loads((folder / _ABOUT).read_text("utf-8"))
+        told: dict[str, Any] = json.loads((_folder(store, upload_id) / _ABOUT).read_text("utf-8"))
     except (OSError, ValueError):
-        told = None
-    if told is None or told["author"] != author:
+        told = {}
+    if told.get("author") != author:
         raise UploadNotFound(f"no staged file of yours has the id {upload_id!r}; staged files are kept for {KEPT_HOURS} hours; upload it again")
-    return Staged(id=upload_id, path=folder / told["file_name"], **told)
+    return told
+
+
+def waiting(store: Store, *, author: str) -> list[Staged]:
+    """Return the staged files of a person, the newest first."""
+    found = []
+    with suppress(FileNotFoundError):
+        for folder in store.uploads.iterdir():
+            with suppress(UploadNotFound):
+                found.append(staged(store, folder.name, author=author))
+    return sorted(found, key=lambda each: each.at, reverse=True)
 
 
 def _folder(store: Store, upload_id: str) -> Path:
@@ -155,10 +176,12 @@ def describe(
 
     Raises
     ------
-    UploadNotFound, UnreadableFile, MissingCRS, InvalidCoordinate, InvalidInput
+    UploadNotFound, UnreadableFile, TooLarge, MissingCRS, InvalidCoordinate, InvalidInput
     """
     one = staged(store, upload_id, author=author)
-    return describe_file(store, one.path, max_mb=settings.max_file_mb, layer=layer, crs=crs, mapping=mapping, source=source)
+    told = describe_file(store, one.path, max_mb=settings.max_file_mb, layer=layer, crs=crs, mapping=mapping, source=source)
+    check_rows(one.path, told["rows"], MOST_ROWS)
+    return told
 
 
 def preview(store: Store, upload_id: str, options: FacilityOptions, *, author: str, settings: Settings) -> dict[str, Any]:
@@ -173,20 +196,42 @@ def preview(store: Store, upload_id: str, options: FacilityOptions, *, author: s
 
     Raises
     ------
-    UploadNotFound, InvalidInput
+    UploadNotFound, TooLarge, InvalidInput
     """
     one = staged(store, upload_id, author=author)
-    options = replace(options, max_mb=settings.max_file_mb)
+    options = replace(options, max_mb=settings.max_file_mb, most_rows=MOST_ROWS)
     with _fresh_refusals(one) as refused_to:
         report = preview_facilities(store, one.path, options, settings, refused_to=refused_to)
     _own_words(report, refused_to)
     said = {"seal": report.seal, "options": _as_json(options), "id": secrets.token_urlsafe(8)}
+    told = {**report.as_dict(), "preview": said["id"]}
+    _write_json(one.path.parent / _REPORT, told)
     _write_json(one.path.parent / _PREVIEW, said)
-    return {**report.as_dict(), "preview": said["id"]}
+    return told
 
 
-def commit(store: Store, upload_id: str, preview_id: str, *, author: str, settings: Settings) -> ImportReport:
+def last_preview(store: Store, upload_id: str, *, author: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Return what the last preview of a staged file was asked (as of :class:`FacilityOptions`) and said; None before the first.
+
+    Raises
+    ------
+    UploadNotFound
+    """
+    folder = staged(store, upload_id, author=author).path.parent
+    try:
+        said, told = (json.loads((folder / name).read_text("utf-8")) for name in (_PREVIEW, _REPORT))
+    except (OSError, ValueError):
+        return None
+    return (said["options"], told) if said["id"] == told["preview"] else None
+
+
+def commit(
+    store: Store, upload_id: str, preview_id: str, *, author: str, settings: Settings, skip_bad: bool | None = None
+) -> ImportReport:
     """Import a staged file just as its preview said, with the same options and answers; then it is no longer staged.
+
+    ``skip_bad`` True takes the good rows and leaves the others, as the preview counted them; those can still be
+    fetched (:func:`refused_rows`) until they are swept away. Unless given it is as of the preview.
 
     Raises
     ------
@@ -208,9 +253,22 @@ def commit(store: Store, upload_id: str, preview_id: str, *, author: str, settin
     if sha256_of(one.path) != one.sha256:
         raise Conflict(f"{one.file_name} is no longer the file that was uploaded; upload it again")
     options = _from_json(said["options"], settings)
+    options = options if skip_bad is None else replace(options, skip_bad=skip_bad)
     report = import_facilities(store, one.path, options, settings, author=author, seal=said["seal"])
-    discard(store, upload_id, author=author)
+    if _refusals_in(one.path.parent) is None:
+        discard(store, upload_id, author=author)
+    else:
+        _keep_refusals(one, report.import_id or 0)
     return report
+
+
+def _keep_refusals(one: Staged, import_id: int) -> None:
+    """Leave of a file that was imported only the rows that were not."""
+    folder = one.path.parent
+    about = {name: value for name, value in one.as_dict().items() if name != "id"}
+    _write_json(folder / _ABOUT, {**about, "import_id": import_id})
+    for name in (one.file_name, _PREVIEW, _REPORT):
+        (folder / name).unlink(missing_ok=True)
 
 
 def refused_rows(store: Store, upload_id: str, *, author: str) -> Path | None:
@@ -220,7 +278,11 @@ def refused_rows(store: Store, upload_id: str, *, author: str) -> Path | None:
     ------
     UploadNotFound
     """
-    folder = staged(store, upload_id, author=author).path.parent
+    _about(store, upload_id, author)
+    return _refusals_in(_folder(store, upload_id))
+
+
+def _refusals_in(folder: Path) -> Path | None:
     return next((each for each in sorted((folder / _REFUSED).glob("*")) if each.is_file()), None)
 
 
@@ -268,7 +330,7 @@ def _as_json(options: FacilityOptions) -> dict[str, Any]:
 
 def _from_json(told: dict[str, Any], settings: Settings) -> FacilityOptions:
     answers = {int(row): answer for row, answer in told["answers"].items()}
-    return FacilityOptions(**{**told, "answers": answers}, max_mb=settings.max_file_mb)
+    return FacilityOptions(**{**told, "answers": answers}, max_mb=settings.max_file_mb, most_rows=MOST_ROWS)
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from geosvc.errors import ImportNotFound, NotUndoable
+from geosvc.errors import ImportNotFound, NotAllowed, NotUndoable
 from geosvc.registry import undoing
 from geosvc.registry.moments import now
 from geosvc.registry.revisions import CONFIRM
@@ -40,7 +40,7 @@ class UndoReport:
 
 
 def undo_import(
-    store: Store, import_id: int, *, author: str, reason: str | None = None, confirmed_too: bool = False
+    store: Store, import_id: int, *, author: str, reason: str | None = None, confirmed_too: bool = False, of: str | None = None
 ) -> UndoReport:
     """Take an import of facilities back as a whole: an export then is, byte for byte, the one before the import.
 
@@ -55,6 +55,8 @@ def undo_import(
     reason : str or None
     confirmed_too : bool
         Also where somebody has confirmed since that a facility is as the import said.
+    of : str, optional
+        Whose imports may be undone; everybody's unless given.
 
     Raises
     ------
@@ -64,10 +66,12 @@ def undo_import(
         If it was undone already, is not of facilities, or later changes depend on it: they are named, and
         nothing is undone.
     NotAllowed
-        If it touched facilities outside of the areas of the account.
+        If it is another person's, or touched facilities outside of the areas of the account.
     """
     with store.writing() as session:
         row = _row(session, import_id)
+        if of is not None and row.author != of:
+            raise NotAllowed(f"import {row.id} was made by {row.author}; who made it undoes it, or an administrator")
         _check_kind(row)
         origin = f"import:{row.id}"
         later = list(undoing.later_changes(session, origin))

@@ -210,7 +210,8 @@ def test_an_error_outside_the_table_would_be_noticed():
 @pytest.mark.parametrize("error", LEAVES)
 def test_every_error_is_answered(demo_settings: Settings, monkeypatch: pytest.MonkeyPatch, error: type[GeosvcError]):
     """Raised inside a workflow, each error arrives as a problem with its own sentence."""
-    raised = error("north.csv", [errors.Refusal(1, None, None, "why")]) if error is errors.RefusedRows else error("what came and the cure")
+    listed = {errors.RefusedRows: [errors.Refusal(1, None, None, "why")], errors.WaitingRows: [{"row": 2, "candidates": []}]}
+    raised = error("north.csv", listed[error]) if error in listed else error("what came and the cure")
 
     def broken(*_args, **_options):
         raise raised

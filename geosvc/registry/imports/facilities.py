@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapely import Point
 
-from geosvc.errors import InvalidInput, Refusal, RefusedRows
+from geosvc.errors import InvalidInput, Refusal, RefusedRows, TooLarge
 from geosvc.geo.datums import CGCS2000, WGS84, to_wgs84
 from geosvc.geo.files import sidecar_of
 from geosvc.registry.classes import class_of, facility_classes
@@ -48,6 +48,7 @@ class FacilityOptions:
     which field it is ("" to leave it out), ``source_types`` of a word in the class column which class
     it means; what they do not name is guessed as ever. ``answers`` say of a row, by its number, which
     facility it is: its id, or ``new``. ``source`` names whose file it is, where several have the same headers.
+    ``most_rows`` is how many rows are taken at once.
     """
 
     datum: str | None = None
@@ -61,11 +62,12 @@ class FacilityOptions:
     source_types: Mapping[str, str] = field(default_factory=dict)
     answers: Mapping[int, int | str] = field(default_factory=dict)
     source: str = ""
+    most_rows: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse a mapping or classes that cannot be."""
         check_mapping(self.mapping)
-        for code in self.source_types.values():
+        for code in (*self.source_types.values(), *([self.default_class] if self.default_class else [])):
             class_of(code)
 
 
@@ -102,6 +104,7 @@ def read_facilities(path: Path, options: FacilityOptions) -> tuple[list[Told], I
         If the file as a whole cannot be used.
     """
     table = table_of(path, options)
+    check_rows(path, len(table.rows), options.most_rows)
     told = sidecar_of(path)
     _check_columns(table, path, options)
     report = ImportReport(kind="facilities", file_name=path.name, headers=table.headers)
@@ -128,6 +131,17 @@ def table_of(path: Path, options: FacilityOptions) -> Table:
     """Return the rows of a file, in the words of the file."""
     return read_table(
         path, max_mb=options.max_mb, expected=EXPECTED, layer=options.layer, crs=options.crs, mapping=options.mapping)
+
+
+def check_rows(path: Path, rows: int, most: int | None) -> None:
+    """Refuse a table with more rows than are taken at once.
+
+    Raises
+    ------
+    TooLarge
+    """
+    if most is not None and rows > most:
+        raise TooLarge(f"{path.name} has {rows:,} rows; at most {most:,} are taken at once; split the file, or import it on the command line")
 
 
 def _check_columns(table: Table, path: Path, options: FacilityOptions) -> None:

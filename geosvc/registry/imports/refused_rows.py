@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from geosvc.errors import InvalidParameter, Refusal, StoreError
+from geosvc.registry.imports.reasons import in_chinese
 from geosvc.registry.imports.tables import Table, plain
 
 if TYPE_CHECKING:
@@ -90,7 +91,8 @@ def _with_positions(table: Table) -> Table:
 
 
 def _reason(refusals: Sequence[Refusal]) -> str:
-    return "; ".join(each.reason for each in refusals)
+    told = [(in_chinese(each.reason), each.reason) for each in refusals]
+    return "; ".join(en if zh is None else f"{zh} / {en}" for zh, en in told)
 
 
 def _reason_column(table: Table) -> int:

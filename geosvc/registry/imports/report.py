@@ -15,7 +15,8 @@ class ImportReport:
 
     ``left_out`` are rows that are no facilities of ours (an animal clinic): counted and listed, they do
     not fail the import. ``differences`` are, of a dry run, the first facilities that would change and
-    how; ``duplicates`` are the suspected pairs that it would make. ``waiting`` are rows of which a person must
+    how; ``duplicates`` are the suspected pairs that it would make; ``places`` are where the first new ones
+    would stand: (row, longitude, latitude in degrees). ``waiting`` are rows of which a person must
     say which facility they are, with the candidates and their scores; ``matches`` are those that a score
     decided, with its reasons. ``seal`` names what a dry run said the import would do. ``import_id`` is the
     number under which the import can be found and undone, None where nothing changed; ``headers`` are those
@@ -32,6 +33,7 @@ class ImportReport:
     dry_run: bool = False
     differences: list[dict[str, Any]] = field(default_factory=list)
     duplicates: list[dict[str, Any]] = field(default_factory=list)
+    places: list[tuple[int, float, float]] = field(default_factory=list)
     waiting: list[dict[str, Any]] = field(default_factory=list)
     matches: list[dict[str, Any]] = field(default_factory=list)
     seal: str | None = None
@@ -61,5 +63,6 @@ class ImportReport:
             told["left_out"] = [{"row": r.row, "column": r.column, "value": r.value, "reason": r.reason} for r in self.left_out]
         told |= {name: value for name, value in (("waiting", self.waiting), ("matched", self.matches)) if value}
         if self.dry_run:
-            told |= {"dry_run": True, "differences": self.differences, "suspected_duplicates": self.duplicates}
+            told |= {"dry_run": True, "differences": self.differences, "suspected_duplicates": self.duplicates,
+                     "new_places": [list(each) for each in self.places]}
         return told

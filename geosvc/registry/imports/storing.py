@@ -163,10 +163,11 @@ def _refusal(match: Match, error: InvalidInput) -> Refusal:
 def _check_within(match: Match, facility: Facility, within: Sequence[str] | None) -> None:
     if within is None:
         return
-    for code in (facility.area_code, *([] if match.current is None else [match.current.area_code])):
-        if not inside(code, within):
-            raise InvalidInput(
-                f"{facility.name} lies in the area {code or 'unknown'}; this account is limited to {', '.join(within)}")
+    name = match.told.facility.name  # as the row calls it: what stands elsewhere is not told of
+    if match.current is not None and not inside(match.current.area_code, within):
+        raise InvalidInput(f"{name} is registered outside of the areas of this account, {', '.join(within)}")
+    if not inside(facility.area_code, within):
+        raise InvalidInput(f"{name} lies in the area {facility.area_code or 'unknown'}; this account is limited to {', '.join(within)}")
 
 
 def _seen_from(match: Match, within: Sequence[str] | None) -> Match:
