@@ -156,6 +156,8 @@ def facilities(
     A page follows a place in the order: what does not change while you read stands in exactly one page.
     """
     check_crs84(crs, bbox_crs)
+    for read, told in ((history.day_asked, at), (history.known_asked, recorded)):
+        read(told)  # an empty field of a form means now; an empty parameter of a script is a mistake
     query = finding.query_of(
         text=q, class_prefix=class_code, area=area, state=state, located=located, illustrative=illustrative, source=source,
         updated_since=updated_since, bbox=bbox_of(bbox), date=at, recorded=recorded,

@@ -20,7 +20,7 @@ from geosvc.store.facilities import FacilityQuery, select_revisions_by_id
 from geosvc.workflows.features import facility_feature
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence, Sized
 
     from geosvc.registry.checks import Finding
     from geosvc.registry.facilities import Facility
@@ -444,6 +444,6 @@ def preview_many(store: Store, numbers: Sequence[int], document: Any, language: 
     return told
 
 
-def _not_too_many(asked: Sequence[int] | dict[int, int]) -> None:
+def _not_too_many(asked: Sized) -> None:
     if not 1 <= len(asked) <= MOST_AT_ONCE:
         raise InvalidInput(f"1 to {MOST_AT_ONCE} facilities are changed at once, got {len(asked)}")

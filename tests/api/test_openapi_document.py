@@ -122,16 +122,17 @@ def test_the_described_filters_are_those_that_work(demo_client: TestClient, demo
               "min_people": "1", "service": "hospital-drive", "threshold": "30min", "f": "csv", "language": "en",
               "limits": "15,30", "crs": CRS84_URI, "bbox-crs": CRS84_URI, "class_code": "A", "area": "22", "parent": "220622",
               "draws": "20", "seed": "2", "subject": "facility:1", "action": "create", "author": "local",
-              "sort": "-updated", "source": "公报", "updated_since": "2020-01-01", "min_score": "0.9", "queue": "not_duplicate", "kind": "branch", "datum": "GCJ02", "empty": "true"}
+              "sort": "-updated", "source": "公报", "updated_since": "2020-01-01", "min_score": "0.9", "queue": "not_duplicate", "kind": "branch", "datum": "GCJ02", "empty": "true", "compared_with": "2026-01-01"}
     own = {("/api/proposals", "state"): "open"}  # the same name, of another thing
     tried = 0
     for path, method, operation in operations(document):
         if method != "get" or "{" in path.replace("{service_id}", ""):
             continue
+        required = {each["name"]: values[each["name"]] for each in operation.get("parameters", []) if each.get("required") and each["in"] == "query"}
         for each in operation.get("parameters", []):
             if each["in"] != "query" or each["name"] in ("run", "cursor"):
                 continue
-            answer = demo_client.get(path.replace("{service_id}", "hospital-drive"), params={each["name"]: own.get((path, each["name"])) or values[each["name"]]}, headers=demo_admin)
+            answer = demo_client.get(path.replace("{service_id}", "hospital-drive"), params={**required, each["name"]: own.get((path, each["name"])) or values[each["name"]]}, headers=demo_admin)
             assert answer.status_code == 200, (path, each["name"], answer.text)
             tried += 1
     assert tried > 20

@@ -87,7 +87,18 @@ def test_a_migrated_workspace_has_the_tables_that_the_code_declares(store):
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    from geosvc.store import accounts, areas, duplicates, facilities, layers, populations, proposals, runs, services, study  # noqa: F401
+    from geosvc.store import (  # noqa: F401
+        accounts,
+        areas,
+        duplicates,
+        facilities,
+        layers,
+        populations,
+        proposals,
+        runs,
+        services,
+        study,
+    )
     from geosvc.store.base import Base
 
     with store._engine.connect() as connection:
