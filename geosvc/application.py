@@ -7,12 +7,25 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fastapi import Depends, FastAPI
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import RedirectResponse
 
 from geosvc import __version__
 from geosvc.accounts.provider import Provider
-from geosvc.api import audit, collections, duplicates, editing, exports, imports, landing, locating, proposals, review, services
+from geosvc.api import (
+    audit,
+    collections,
+    duplicates,
+    editing,
+    exports,
+    imports,
+    landing,
+    locating,
+    proposals,
+    review,
+    services,
+)
 from geosvc.api.openapi import add_openapi
 from geosvc.api.problems import answer_error, handled
 from geosvc.api.proposals import answer_proposed
@@ -25,7 +38,8 @@ from geosvc.registry.proposals import Proposed
 from geosvc.web.pages import add_pages
 from geosvc.web.render import render_error
 from geosvc.web.signing_in import sign_in_address
-from geosvc.workflows.workspace import open_workspace
+from geosvc.workflows.webhooks import Sender
+from geosvc.workflows.workspace import has_workspace, open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -48,7 +62,10 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if has_workspace(settings):
+            await run_in_threadpool(app.state.sender.start_if_needed)
         yield
+        await run_in_threadpool(app.state.sender.stop)
         app.state.close_store()
 
     app = FastAPI(
@@ -59,6 +76,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.provider = Provider(settings) if settings.oidc_issuer else None
     app.state.store, app.state.close_store = _store_once(settings)
+    app.state.sender = Sender(app.state.store, private=settings.webhook_private)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_TO_COMPRESS)
     app.add_middleware(LimitBody, upload_mb=settings.max_file_mb)
     app.add_middleware(SecurityHeaders)

@@ -8,6 +8,7 @@
     │   ├── MissingPrecondition        a change that does not say which revision it saw; HTTP 428
     │   ├── TooLarge                   more than a request may bring; HTTP 413
     │   ├── WeakPassword               a new password that would soon be guessed
+    │   ├── AccountRefused             an account that cannot be as it was asked for
     │   ├── InvalidCoordinate          a position that is not degrees, or not on Earth
     │   ├── InvalidGeometry            a ring that crosses itself, an empty shape
     │   ├── MissingCRS                 a file that does not say where it lies
@@ -35,6 +36,7 @@
     ├── Conflict (RuntimeError)        somebody else changed it meanwhile; exit code 7, HTTP 412
     ├── NotAllowed (PermissionError)   the account may not do that; exit code 8, HTTP 403
     │   ├── NotSignedIn                nobody has signed in; HTTP 401
+    │   ├── ForgedRequest              a page that is old, or another site asks in somebody's name
     │   ├── NeedsApproval              a change that only an administrator can make, since it cannot be proposed
     │   └── TooManyAttempts            too many wrong passwords; HTTP 429
     └── StoreError (OSError)           the workspace cannot be read or written; exit code 6, HTTP 503
@@ -71,6 +73,19 @@ class TooLarge(InvalidInput):
 
 class WeakPassword(InvalidInput):
     """A new password would soon be guessed."""
+
+
+class AccountRefused(InvalidInput):
+    """An account cannot be as it was asked for; ``kind`` says why in a word."""
+
+    def __init__(self, message: str, kind: str = "bad_name") -> None:
+        """Keep the word."""
+        self.kind = kind
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[type[AccountRefused], tuple[str, str]]:
+        """Survive pickling with the word."""
+        return (type(self), (str(self), self.kind))
 
 
 class InvalidCoordinate(InvalidInput):
@@ -246,6 +261,10 @@ class NotSignedIn(NotAllowed):
 
 class NeedsApproval(NotAllowed):
     """Editors propose here, and this change cannot be proposed: an administrator makes it."""
+
+
+class ForgedRequest(NotAllowed):
+    """A form without its token: the page is old, or another site asks in somebody's name."""
 
 
 class TooManyAttempts(NotAllowed):

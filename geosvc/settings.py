@@ -35,6 +35,8 @@ class Settings:
         Whether the registry, its maps and its coverage can be read without signing in; contacts never.
     session_hours : int
         How long a browser stays signed in.
+    webhook_private : bool
+        Whether webhooks may lie in private networks or on this machine.
     oidc_issuer, oidc_client_id, oidc_client_secret : str
         The identity provider of the house (OpenID Connect), if there is one.
     oidc_claim : str
@@ -50,6 +52,7 @@ class Settings:
     author: str = "local"
     public_read: bool = False
     session_hours: int = 12
+    webhook_private: bool = False
     oidc_issuer: str = ""
     oidc_client_id: str = ""
     oidc_client_secret: str = field(default="", repr=False)

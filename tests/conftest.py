@@ -3,20 +3,52 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 from people import headers_of
+from sqlalchemy import Engine, inspect
 
 from geosvc.application import create_app
 from geosvc.settings import Settings
+from geosvc.store import migrate
 from geosvc.store.engine import Store
 from geosvc.workflows.demo import run_demo
 from geosvc.workflows.workspace import init_workspace, open_workspace
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def migrated_once() -> Iterator[None]:
+    """Every new workspace of this process gets a copy of one that was migrated: hundreds are made, and each would wait for all migrations."""
+    real, made, lock = migrate.upgrade, sqlite3.connect(":memory:", check_same_thread=False), threading.Lock()
+
+    def upgrade(engine: Engine, to: str = "head") -> None:
+        with engine.connect() as connection:
+            old = inspect(connection).has_table("alembic_version")
+        if old or to != "head":
+            real(engine, to)
+            return
+        with lock:
+            given = engine.raw_connection()
+            try:
+                if made.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
+                    real(engine)
+                    given.driver_connection.backup(made)
+                else:
+                    made.backup(given.driver_connection)
+            finally:
+                given.close()
+
+    migrate.upgrade = upgrade
+    yield
+    migrate.upgrade = real
+    made.close()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from geosvc.accounts.passwords import hash_password
 from geosvc.accounts.people import Person, Role, rights_of
-from geosvc.errors import InvalidInput, NotFound
+from geosvc.errors import AccountRefused, NotFound
 from geosvc.store.accounts import (
     AccountRow,
     account_by_id,
@@ -75,14 +75,14 @@ def create(
 
     Raises
     ------
-    InvalidInput
+    AccountRefused
         If the name is empty, too long or taken, the role unknown, or an administrator is limited.
     """
     name = unicodedata.normalize("NFKC", name).strip()
     if not name or len(name) > _LONGEST_NAME or any(unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp") for letter in name):
-        raise InvalidInput(f"an account's name has 1 to {_LONGEST_NAME} printed characters, got {name!r}")
+        raise AccountRefused(f"an account's name has 1 to {_LONGEST_NAME} printed characters, got {name!r}")
     if account_by_key(session, name_key(name)) is not None:
-        raise InvalidInput(f"there is an account {name!r} already; take another name, or change that one")
+        raise AccountRefused(f"there is an account {name!r} already; take another name, or change that one", "taken")
     row = AccountRow(
         name=name, name_key=name_key(name), display_name=_text(display_name), role=_role(role), areas=_areas(role, areas),
         locked=False, password_hash=None if password is None else hash_password(password, name=name),
@@ -105,7 +105,7 @@ def change(
     Raises
     ------
     NotFound
-    InvalidInput
+    AccountRefused
         If no administrator would be left who can sign in.
     """
     row = _row(session, account_id)
@@ -120,9 +120,13 @@ def change(
     if row.locked:
         delete_signed_in(session, account_id)
         delete_links(session, account_id)
+        for key in select_keys(session, account_id):
+            if key.withdrawn_at is None:
+                key.withdrawn_at = key.recorded_at = now()
+                key.author, key.origin = author, origin
     session.flush()
-    if was_admin and not count_accounts(session, role=Role.ADMIN, locked=False):
-        raise InvalidInput(f"{row.name} is the last administrator; make another one first")
+    if was_admin and not count_accounts(session, role=Role.ADMIN, locked=False, can_sign_in=True):
+        raise AccountRefused(f"{row.name} is the last administrator who can sign in; make another one first", "last")
     return _read(row)
 
 
@@ -209,17 +213,17 @@ def _role(text: str) -> str:
     try:
         return Role(text).value
     except ValueError:
-        raise InvalidInput(f"a role is one of {', '.join(Role)}; got {text!r}") from None
+        raise AccountRefused(f"a role is one of {', '.join(Role)}; got {text!r}", "role") from None
 
 
 def _areas(role: str, areas: Sequence[str] | None) -> list[str] | None:
     if areas is None:
         return None
     if role == Role.ADMIN:
-        raise InvalidInput("an administrator is not limited to areas; make an editor, or leave the areas out")
+        raise AccountRefused("an administrator is not limited to areas; make an editor, or leave the areas out", "admin_areas")
     codes = sorted({code.strip() for code in areas} - {""})
     if not codes:
-        raise InvalidInput("an account that is limited needs at least one area code; leave the areas out for everywhere")
+        raise AccountRefused("an account that is limited needs at least one area code; leave the areas out for everywhere", "no_areas")
     return codes
 
 

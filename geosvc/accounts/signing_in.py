@@ -80,11 +80,16 @@ def check_password(session: Session, name: str, password: str) -> tuple[int | No
     return row.id, better
 
 
-def note_failure(session: Session, name: str, address: str) -> None:
-    """Remember a wrong password while it counts."""
+def note_attempt(session: Session, name: str, address: str) -> None:
+    """Remember an attempt while it counts; it is forgotten if the password was right."""
     moment = now()
     delete_expired(session, moment, moment_in(minutes=-_WINDOW_MINUTES))
     session.add(FailedSignInRow(name_key=name_key(name)[:100], address=address, at=moment))
+
+
+def forget_failures(session: Session, name: str) -> None:
+    """Forget the attempts of a name: its owner is here."""
+    delete_failed(session, name_key(name))
 
 
 def begin(session: Session, account_id: int, *, hours: float) -> SignedIn:

@@ -19,6 +19,7 @@ from geosvc.workflows.history import facility_number
 
 router = APIRouter(prefix="/api/collections/facilities", route_class=StrictRoute, tags=["editing"])
 
+_NO_ID = 10**18  # what an id never reaches
 _ETAG = re.compile(r'(?:W/)?"(\d{1,18})"')
 _FEATURE = {
     "type": "Feature", "geometry": {"type": "Point", "coordinates": [126.805, 42.389]},
@@ -146,10 +147,13 @@ def patch_many(
     """Change many facilities at once, all or none."""
     person, store = editor_of(request)
     revisions = change.get("revisions") if isinstance(change, dict) else None
-    if not isinstance(revisions, dict) or not all(isinstance(each, int) and not isinstance(each, bool) for each in revisions.values()):
+    if not isinstance(revisions, dict) or not all(isinstance(each, int) and not isinstance(each, bool) and 0 < each < _NO_ID for each in revisions.values()):
         raise InvalidParameter('expected {"revisions": {"12": 340}, "patch": {…}}: the revision seen of each facility, and a merge patch')
+    numbers = {facility_number(each): revision for each, revision in revisions.items()}
+    if len(numbers) < len(revisions):
+        raise InvalidParameter("a facility is named twice in revisions")
     edited = editing.patch_many(
-        store, {facility_number(each): revision for each, revision in revisions.items()}, change.get("patch"),
+        store, numbers, change.get("patch"),
         _intent(person, reason, valid_from, valid_at))
     return {
         "changed": sum(each.changed for each in edited), "unchanged": sum(not each.changed for each in edited),

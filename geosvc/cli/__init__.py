@@ -43,6 +43,7 @@ from geosvc.cli.import_records import list_imports, undo_import
 from geosvc.cli.imports import importer
 from geosvc.cli.review import review
 from geosvc.cli.uncertainty import band
+from geosvc.cli.webhooks import webhooks
 from geosvc.errors import (
     Conflict,
     GeosvcError,
@@ -73,6 +74,7 @@ app.add_typer(importer, name="import")
 app.add_typer(exporter, name="export")
 app.add_typer(divisions, name="divisions")
 app.add_typer(accounts, name="accounts")
+app.add_typer(webhooks, name="webhooks")
 
 
 def main() -> None:

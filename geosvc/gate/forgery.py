@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
-from geosvc.errors import NotAllowed
+from geosvc.errors import ForgedRequest
 from geosvc.gate.people import person_of
 
 CSRF_FIELD = "csrf_token"
@@ -26,7 +26,7 @@ async def refuse_forged(request: Request) -> None:
 
     Raises
     ------
-    NotAllowed
+    ForgedRequest
     """
     if request.method in _SAFE:
         return
@@ -40,7 +40,7 @@ async def refuse_forged(request: Request) -> None:
         told = field if isinstance(field, str) else None
     if told is None or not hmac.compare_digest(told.encode(), person.csrf_token.encode()):
         await request.close()  # a file that came with it
-        raise NotAllowed(f"the token {CSRF_FIELD} is missing or old; load the page again and send it once more")
+        raise ForgedRequest(f"the token {CSRF_FIELD} is missing or old; load the page again and send it once more")
 
 
 def _check_origin(request: Request) -> None:
@@ -49,4 +49,4 @@ def _check_origin(request: Request) -> None:
     elsewhere = site in ("cross-site", "same-site") if site is not None else (
         origin is not None and urlsplit(origin).netloc != request.headers.get("host"))
     if elsewhere:
-        raise NotAllowed(f"this request comes from another site ({origin or site}); only our own pages may change something")
+        raise ForgedRequest(f"this request comes from another site ({origin or site}); only our own pages may change something")

@@ -114,7 +114,7 @@ def _read(path: Path, layer: str | None, expected: str) -> gpd.GeoDataFrame:
         if isinstance(error, UnreadableFile):
             raise
         raise UnreadableFile(
-            f"{path.name} cannot be read as a map file ({_first_line(error)}); expected {expected}"
+            f"{path.name} cannot be read as a map file ({_first_line(error, path)}); expected {expected}"
         ) from None
 
 
@@ -133,7 +133,7 @@ def lines_in(path: Path, bbox: BBox, *, column: str, most: int) -> list[tuple[st
     try:
         _meta, _fids, shapes, (said,) = pyogrio.raw.read(str(path), bbox=bbox, columns=[column], max_features=most)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError) as error:
-        raise UnreadableFile(f"{path.name} cannot be read ({_first_line(error)})") from None
+        raise UnreadableFile(f"{path.name} cannot be read ({_first_line(error, path)})") from None
     return list(zip(map(str, said), shapely.from_wkb(shapes), strict=True))
 
 
@@ -151,7 +151,7 @@ def layers_of(path: Path) -> list[str]:
     try:
         return [str(each) for each in pyogrio.list_layers(str(path))[:, 0]]
     except (pyogrio.errors.DataSourceError, ValueError, OSError) as error:
-        raise UnreadableFile(f"{path.name} cannot be read as a map file ({_first_line(error)})") from None
+        raise UnreadableFile(f"{path.name} cannot be read as a map file ({_first_line(error, path)})") from None
 
 
 def _choose_layer(layers: list[str], wanted: str | None, path: Path) -> str | None:
@@ -245,8 +245,10 @@ def check_valid_shapes(frame: gpd.GeoDataFrame, path: Path, *, label: str) -> No
             )
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+def _first_line(error: Exception, path: Path) -> str:
+    """Return the driver's words; where on this machine the file lies is nobody's business."""
+    said = str(error).replace(str(path), path.name).strip()
+    return said.splitlines()[0] if said else type(error).__name__
 
 
 # A shifted datum has no code: its own name keeps any program from taking it for WGS 84.

@@ -19,6 +19,7 @@ from geosvc.store.proposals import ProposalRow
 from geosvc.store.services import ServiceRow
 from geosvc.store.study import ImportRow, RuleRow
 from geosvc.store.tables import all_rows
+from geosvc.store.webhooks import WebhookRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 # The tables whose newest line must answer for the row that is there.
 _PRESENT: tuple[type[Audited], ...] = (
     AccountRow, ApiKeyRow, SuccessionRow, LayerRow, ServiceRow, ImportRow, MatchAnswerRow, MergeRow, DuplicateAnswerRow,
-    ProposalRow, RuleRow,
+    ProposalRow, RuleRow, WebhookRow,
 )
 # Tables of revisions, with the columns that name whose they are.
 _HISTORIES: tuple[tuple[type[Any], tuple[str, ...]], ...] = (

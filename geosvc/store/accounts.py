@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, ForeignKey, Index, delete, func, select
+from sqlalchemy import JSON, ForeignKey, Index, delete, func, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from geosvc.store.base import Audited, Base
@@ -113,13 +113,15 @@ def select_accounts(session: Session) -> list[AccountRow]:
     return list(session.scalars(select(AccountRow).order_by(AccountRow.name_key)))
 
 
-def count_accounts(session: Session, *, role: str | None = None, locked: bool | None = None) -> int:
-    """Return how many accounts there are."""
+def count_accounts(session: Session, *, role: str | None = None, locked: bool | None = None, can_sign_in: bool = False) -> int:
+    """Return how many accounts there are, or how many that have something to sign in with."""
     statement = select(func.count()).select_from(AccountRow)
     if role is not None:
         statement = statement.where(AccountRow.role == role)
     if locked is not None:
         statement = statement.where(AccountRow.locked.is_(locked))
+    if can_sign_in:
+        statement = statement.where(or_(AccountRow.password_hash.is_not(None), AccountRow.oidc_subject.is_not(None)))
     return int(session.scalar(statement) or 0)
 
 

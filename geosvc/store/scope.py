@@ -106,15 +106,16 @@ def _check(session: Session, row: Audited, areas: Sequence[str]) -> None:
         return
     if not isinstance(row, FacilityRevisionRow):
         raise NotAllowed(f"an account limited to the areas {', '.join(areas)} cannot change {row.subject}")
-    old = session.get(FacilityRevisionRow, row.replaces) if row.replaces is not None else None
-    _check_inside([row, old], areas)
+    # What a revision replaced when it was written is history; only one that is written now takes a place.
+    replaces = row.replaces if row in session.new else None
+    _check_inside([row, None if replaces is None else session.get(FacilityRevisionRow, replaces)], areas)
 
 
 def _check_inside(rows: Sequence[FacilityRevisionRow | None], areas: Sequence[str]) -> None:
     for each in rows:
         if each is not None and not inside(each.area_code, areas):
-            raise NotAllowed(
-                f"{each.name} lies in the area {each.area_code or 'unknown'}; this account is limited to {', '.join(areas)}")
+            # Not a word of what it is: who may not read it must not learn it from a refusal.
+            raise NotAllowed(f"this concerns a facility outside of the areas of this account ({', '.join(areas)}), or one without an area")
 
 
 def _within(column: Any, areas: Sequence[str]) -> Any:

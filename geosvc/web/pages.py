@@ -26,6 +26,7 @@ from geosvc.web import (
     review_pages,
     signing_in,
     views,
+    webhook_pages,
 )
 from geosvc.web.render import language_of, render, templates
 from geosvc.workflows import publishing
@@ -48,7 +49,7 @@ def add_pages(app: FastAPI) -> None:
     app.mount("/static/maps", StaticFiles(directory=Path(str(files("geosvc.maps"))) / "assets"), name="maps")
     app.mount("/static", StaticFiles(directory=Path(str(files("geosvc.web"))) / "static"), name="static")
     # /facilities/new before /facilities/{id}
-    for each in (facility_forms.router, many_forms.router, router, duplicate_pages.router, import_pages.router, locating_pages.router, proposal_pages.router, review_pages.router, signing_in.router):
+    for each in (facility_forms.router, many_forms.router, router, duplicate_pages.router, import_pages.router, locating_pages.router, proposal_pages.router, review_pages.router, signing_in.router, webhook_pages.router):
         app.include_router(each)
 
 

@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 
 from geosvc.errors import (
     Conflict,
+    ForgedRequest,
     GeosvcError,
     InvalidInput,
     NeedsApproval,
@@ -38,6 +39,7 @@ _KINDS: tuple[tuple[type[Exception], str, int], ...] = (
     (NotSignedIn, "not_signed_in", 401),
     (TooManyAttempts, "too_many", 429),
     (NeedsApproval, "needs_approval", 403),
+    (ForgedRequest, "forged", 403),
     (NotAllowed, "not_allowed", 403),
     (Unsolvable, "unsolvable", 409),
     (Conflict, "conflict", 412),

@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from geosvc.accounts.passwords import SHORTEST
 from geosvc.accounts.people import Role
 from geosvc.accounts.provider import Attempt, Provider
-from geosvc.errors import InvalidInput, NotFound, NotSignedIn, TooManyAttempts, WeakPassword
+from geosvc.errors import AccountRefused, InvalidInput, NotFound, NotSignedIn, TooManyAttempts, WeakPassword
 from geosvc.gate.people import (
     address_of,
     administrator_of,
@@ -257,14 +257,19 @@ def create_account(
     try:
         account, link = people.create_account(
             store, name, role=role, areas=_codes(areas), display_name=display_name, author=person.name, origin="form")
-    except InvalidInput as error:
-        return _accounts_page(request, problem=str(error), status=422, name=name, display_name=display_name, role=role, areas=areas)
+    except AccountRefused as error:
+        return _accounts_page(request, problem=error.kind, status=422, name=name, display_name=display_name, role=role, areas=areas)
     return _accounts_page(request, link=link, of=account.name)
 
 
 @router.post("/accounts/{account_id}")
-def change_account(request: Request, account_id: int, role: Text = "", areas: Text = "", what: Text = "change") -> Response:
-    """Change what an account may do, lock or unlock it, or make a new link for its owner."""
+def change_account(
+    request: Request, account_id: int, role: Text = "", areas: Text = "", what: Text = "change", everywhere: Annotated[bool, Form()] = False,
+) -> Response:
+    """Change what an account may do, lock or unlock it, or make a new link for its owner.
+
+    A field that was emptied does not lift a limit: that all areas are meant is said.
+    """
     person, store = administrator_of(request)
     by = {"author": person.name, "origin": "form"}
     try:
@@ -274,9 +279,11 @@ def change_account(request: Request, account_id: int, role: Text = "", areas: Te
             people.change_account(store, account_id, locked=what == "lock", **by)
         else:
             limit: Any = _codes(areas) or ("everywhere" if role != Role.ADMIN else None)
+            if limit == "everywhere" and people.account_of(store, account_id).areas is not None and not everywhere:
+                return _accounts_page(request, problem="emptied", status=422)
             people.change_account(store, account_id, role=role, areas=limit, **by)
-    except InvalidInput as error:
-        return _accounts_page(request, problem=str(error), status=422)
+    except AccountRefused as error:
+        return _accounts_page(request, problem=error.kind, status=422)
     return RedirectResponse("/accounts", status_code=_SEE_OTHER)
 
 

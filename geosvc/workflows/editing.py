@@ -110,7 +110,7 @@ def rewrite(
     ------
     FacilityNotFound, Conflict, InvalidInput, MissingPrecondition, NotAllowed
     """
-    _visible(store, facility_id)
+    _visible(store, facility_id, intent, expected)
     done = _changed(store, What.CHANGE, intent, lambda session: [_step(session, facility_id, expected, intent, change)])
     return _edited(store, done[0])
 
@@ -125,8 +125,8 @@ def patch_many(
     FacilityNotFound, Conflict, InvalidInput, MissingPrecondition, NotAllowed
     """
     _not_too_many(revisions)
-    for number in revisions:
-        _visible(store, number)
+    for number, expected in revisions.items():
+        _visible(store, number, intent, expected)
 
     def plan(session: Session) -> list[Step]:
         hold(session, list(revisions))
@@ -163,7 +163,7 @@ def delete(store: Store, facility_id: int, intent: Intent, *, expected: int | No
     ------
     FacilityNotFound, Conflict, InvalidInput, MissingPrecondition, NotAllowed
     """
-    _visible(store, facility_id)
+    _visible(store, facility_id, intent, expected)
     _changed(store, What.DELETE, intent, lambda session: [_step(session, facility_id, expected, intent)])
 
 
@@ -187,7 +187,7 @@ def confirm(store: Store, facility_id: int, intent: Intent, *, expected: int | N
     ------
     FacilityNotFound, Conflict, MissingPrecondition, NotAllowed
     """
-    _visible(store, facility_id)
+    _visible(store, facility_id, intent, expected)
     done = _changed(store, What.CONFIRM, intent, lambda session: [_step(session, facility_id, expected, intent)])
     return _edited(store, done[0])
 
@@ -289,12 +289,16 @@ def _edited(store: Store, done: Done) -> Edited:
     return Edited(feature=done.feature, changed=done.changed, findings=found)
 
 
-def _visible(store: Store, facility_id: int) -> None:
-    """Refuse a facility that the account may not even see, before anything is said of it."""
+def _visible(store: Store, facility_id: int, intent: Intent, expected: int | None = None) -> None:
+    """Refuse what the account may not even see, today or at the time that is to be changed, before anything is said of it."""
     if store.areas is None:
         return
     with store.reading() as session:
         facilities.get(session, facility_id)
+        if intent.valid_at is not None:
+            facilities.get(session, facility_id, FacilityQuery(valid_at=intent.valid_at))
+        if expected is not None and expected not in select_revisions_by_id(session, [expected]):
+            raise Conflict(f"facility {facility_id} has no revision {expected} that you may see; look at it again, then decide")
 
 
 def _seen(session: Session, facility_id: int, expected: int | None, intent: Intent) -> Facility:
@@ -414,8 +418,8 @@ def confirm_many(store: Store, revisions: dict[int, int], intent: Intent) -> int
     FacilityNotFound, Conflict, InvalidInput, NotAllowed
     """
     _not_too_many(revisions)
-    for number in revisions:
-        _visible(store, number)
+    for number, expected in revisions.items():
+        _visible(store, number, intent, expected)
 
     def plan(session: Session) -> list[Step]:
         hold(session, list(revisions))

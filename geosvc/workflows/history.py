@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from geosvc.store.engine import Session, Store
 
 _MOST_SHOWN = 200
-_INSIDE_BUSINESS = ("account", "api_key", "proposal", "rule")
+_INSIDE_BUSINESS = ("account", "api_key", "proposal", "rule", "webhook")
 
 
 def facility_number(text: str) -> int:

@@ -25,6 +25,7 @@ from geosvc.store.facilities import FacilityQuery, select_values
 from geosvc.store.locating import PLACING, select_at_addresses, select_at_settlements, select_placings
 from geosvc.workflows.editing import Intent, finding_as_dict, rewrite
 from geosvc.workflows.finding import whole
+from geosvc.workflows.undoing import in_sight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -291,7 +292,7 @@ def undo_placing(store: Store, placing: str, *, author: str, reason: str | None 
     if known[placing].undone:
         raise NotUndoable(f"{placing} was taken back already")
     with store.writing() as session:
-        later = [each for each in later_changes(session, placing) if each.kind != CONFIRM]
+        later = in_sight(store, [each for each in later_changes(session, placing) if each.kind != CONFIRM], placing)
         if later:
             named = ", ".join(f"{each.facility_id} {each.name} ({each.kind}, {each.author})" for each in later[:5])
             raise NotUndoable(f"{placing} cannot be taken back: {len(later)} changes were made since, the first to {named}", [each.as_dict() for each in later])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from geosvc.accounts import accounts, signing_in
 from geosvc.accounts.people import Person
 from geosvc.accounts.tokens import sha256_of
-from geosvc.errors import InvalidInput, NotSignedIn
+from geosvc.errors import AccountRefused, NotSignedIn
 from geosvc.registry import areas
 from geosvc.store.accounts import account_by_id, account_by_key
 from geosvc.store.areas import AreaQuery, select_area_names
@@ -32,18 +32,23 @@ def sign_in(store: Store, name: str, password: str, *, address: str, hours: floa
         If they do not fit; which of the two is not said.
     TooManyAttempts
     """
-    with store.reading() as session:
-        signing_in.check_attempts(session, name, address)
-        account_id, better = signing_in.check_password(session, name, password)  # slow on purpose: no lock is held
+    account_id, better = _checked(store, name, password, address)
     if account_id is None:
-        with store.writing() as session:
-            signing_in.note_failure(session, name, address)
         raise NotSignedIn("name and password do not fit; mind capital letters, or ask an administrator for a new link")
     with store.writing() as session:
         row = account_by_id(session, account_id)
         if better is not None and row is not None:
             row.password_hash = better
         return signing_in.begin(session, account_id, hours=hours)
+
+
+def _checked(store: Store, name: str, password: str, address: str) -> tuple[int | None, str | None]:
+    """Return (account, a better hash), having counted the attempt first: many at once are no way around the limit."""
+    with store.writing() as session:
+        signing_in.check_attempts(session, name, address)
+        signing_in.note_attempt(session, name, address)
+    with store.reading() as session:
+        return signing_in.check_password(session, name, password)  # slow on purpose: no lock is held
 
 
 def sign_in_known(store: Store, account_id: int, *, hours: float) -> SignedIn:
@@ -202,14 +207,11 @@ def change_own_password(store: Store, person: Person, old: str, new: str, *, add
     """
     if person.account_id is None:
         raise NotSignedIn("sign in first")
-    with store.reading() as session:
-        signing_in.check_attempts(session, person.name, address)
-        known, _better = signing_in.check_password(session, person.name, old)
+    known, _better = _checked(store, person.name, old, address)
     if known != person.account_id:
-        with store.writing() as session:
-            signing_in.note_failure(session, person.name, address)
         raise NotSignedIn("the present password does not fit")
     with store.writing() as session:
+        signing_in.forget_failures(session, person.name)
         accounts.set_password(session, known, new, author=person.name, origin="form",
                               but=None if token is None else sha256_of(token))
 
@@ -262,4 +264,4 @@ def _check_areas(session: Session, codes: Sequence[str] | None) -> None:
     known = {each.code for each in areas.find(session, AreaQuery(codes=list(codes)))}
     missing = sorted(set(codes) - known)
     if missing:
-        raise InvalidInput(f"no area has the code {', '.join(missing)}; the page of areas and /api/collections/areas/items list them")
+        raise AccountRefused(f"no area has the code {', '.join(missing)}; /api/collections/areas/items lists them", "unknown_area")

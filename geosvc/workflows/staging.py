@@ -42,7 +42,7 @@ KEPT_HOURS = 24
 MOST_ROWS, MOST_WAITING = 100_000, 20
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")
 _CHUNK = 1 << 20
-_ABOUT, _PREVIEW, _REPORT, _REFUSED = "about.json", "preview.json", "report.json", "refused"
+_ABOUT, _PREVIEW, _REPORT, _REFUSED, _FILE = "about.json", "preview.json", "report.json", "refused", "file"
 _MEBIBYTE = 1 << 20
 _CHOICES = ("datum", "layer", "crs", "default_class", "without_positions", "skip_bad", "mapping", "source_types", "source")
 
@@ -100,7 +100,9 @@ def stage(store: Store, file_name: str, stream: BinaryIO, *, author: str, max_mb
     except OSError as error:
         raise StoreError(f"no file can be kept in the workspace: {error}") from error
     try:
-        path = making / name
+        # In a folder of its own: whatever it is called, it is none of our own files.
+        (making / _FILE).mkdir()
+        path = making / _FILE / name
         _receive(stream, path, max_mb)
         check_file(path, max_mb=max_mb, expected=EXPECTED)
         check_kind(path, expected=EXPECTED)
@@ -138,7 +140,7 @@ def staged(store: Store, upload_id: str, *, author: str) -> Staged:
     told = _about(store, upload_id, author)
     if "import_id" in told:
         raise UploadNotFound(f"{told['file_name']} was imported already; of it only the refused rows are kept")
-    return Staged(id=upload_id, path=_folder(store, upload_id) / told["file_name"], **told)
+    return Staged(id=upload_id, path=_folder(store, upload_id) / _FILE / told["file_name"], **told)
 
 
 def _about(store: Store, upload_id: str, author: str) -> dict[str, Any]:
@@ -205,8 +207,8 @@ def preview(store: Store, upload_id: str, options: FacilityOptions, *, author: s
     _own_words(report, refused_to)
     said = {"seal": report.seal, "options": _as_json(options), "id": secrets.token_urlsafe(8)}
     told = {**report.as_dict(), "preview": said["id"]}
-    _write_json(one.path.parent / _REPORT, told)
-    _write_json(one.path.parent / _PREVIEW, said)
+    _write_json(one.path.parent.parent / _REPORT, told)
+    _write_json(one.path.parent.parent / _PREVIEW, said)
     return told
 
 
@@ -217,7 +219,7 @@ def last_preview(store: Store, upload_id: str, *, author: str) -> tuple[dict[str
     ------
     UploadNotFound
     """
-    folder = staged(store, upload_id, author=author).path.parent
+    folder = staged(store, upload_id, author=author).path.parent.parent
     try:
         said, told = (json.loads((folder / name).read_text("utf-8")) for name in (_PREVIEW, _REPORT))
     except (OSError, ValueError):
@@ -245,7 +247,7 @@ def commit(
     """
     one = staged(store, upload_id, author=author)
     try:
-        said = json.loads((one.path.parent / _PREVIEW).read_text("utf-8"))
+        said = json.loads((one.path.parent.parent / _PREVIEW).read_text("utf-8"))
     except (OSError, ValueError):
         raise InvalidInput(f"{one.file_name} has no preview yet; look at one, then import") from None
     if said["id"] != preview_id:
@@ -255,7 +257,7 @@ def commit(
     options = _from_json(said["options"], settings)
     options = options if skip_bad is None else replace(options, skip_bad=skip_bad)
     report = import_facilities(store, one.path, options, settings, author=author, seal=said["seal"])
-    if _refusals_in(one.path.parent) is None:
+    if _refusals_in(one.path.parent.parent) is None:
         discard(store, upload_id, author=author)
     else:
         _keep_refusals(one, report.import_id or 0)
@@ -264,11 +266,11 @@ def commit(
 
 def _keep_refusals(one: Staged, import_id: int) -> None:
     """Leave of a file that was imported only the rows that were not."""
-    folder = one.path.parent
+    folder = one.path.parent.parent
     about = {name: value for name, value in one.as_dict().items() if name != "id"}
     _write_json(folder / _ABOUT, {**about, "import_id": import_id})
-    for name in (one.file_name, _PREVIEW, _REPORT):
-        (folder / name).unlink(missing_ok=True)
+    for path in (one.path, folder / _PREVIEW, folder / _REPORT):
+        path.unlink(missing_ok=True)
 
 
 def refused_rows(store: Store, upload_id: str, *, author: str) -> Path | None:
@@ -293,7 +295,7 @@ def discard(store: Store, upload_id: str, *, author: str) -> None:
     ------
     UploadNotFound
     """
-    shutil.rmtree(staged(store, upload_id, author=author).path.parent, ignore_errors=True)
+    shutil.rmtree(staged(store, upload_id, author=author).path.parent.parent, ignore_errors=True)
 
 
 def sweep(store: Store, *, older_than_hours: float = KEPT_HOURS) -> int:
@@ -311,7 +313,7 @@ def sweep(store: Store, *, older_than_hours: float = KEPT_HOURS) -> int:
 @contextmanager
 def _fresh_refusals(one: Staged) -> Iterator[Path]:
     """Give the path for rows that are not taken: a workbook for a workbook, else CSV; those of earlier previews go."""
-    folder = one.path.parent / _REFUSED
+    folder = one.path.parent.parent / _REFUSED
     shutil.rmtree(folder, ignore_errors=True)
     suffix = ".xlsx" if one.path.suffix.lower() in SHEET_SUFFIXES else ".csv"
     yield folder / f"{one.path.stem}_refused{suffix}"

@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from geosvc.errors import ImportNotFound, NotAllowed, NotUndoable
-from geosvc.registry import undoing
+from geosvc.registry import facilities, undoing
 from geosvc.registry.moments import now
 from geosvc.registry.revisions import CONFIRM
+from geosvc.store.facilities import FacilityQuery
 from geosvc.store.imports import select_answers_of
 from geosvc.store.study import ImportRow
 
@@ -74,7 +75,7 @@ def undo_import(
             raise NotAllowed(f"import {row.id} was made by {row.author}; who made it undoes it, or an administrator")
         _check_kind(row)
         origin = f"import:{row.id}"
-        later = list(undoing.later_changes(session, origin))
+        later = in_sight(store, list(undoing.later_changes(session, origin)), f"import {row.id} ({row.file_name})")
         confirmations = [each for each in later if each.kind == CONFIRM]
         _check_later(row, [each for each in later if each.kind != CONFIRM])
         if confirmations and not confirmed_too:
@@ -87,6 +88,27 @@ def undo_import(
             import_id=row.id, file_name=row.file_name, deleted=done.deleted, believed_again=done.believed_again,
             confirmations=len({each.facility_id for each in confirmations}),
         )
+
+
+def in_sight(store: Store, later: list[Later], what: str) -> list[Later]:
+    """Return later changes as they are, where the account may see all they are about.
+
+    Raises
+    ------
+    NotUndoable
+        If some are of facilities outside of its areas: nothing is told of them but their number.
+    """
+    if store.areas is None or not later:
+        return later
+    with store.reading() as session:
+        seen = {each.id for each in facilities.find(session, FacilityQuery(ids=sorted({each.facility_id for each in later})))}
+    mine = [each for each in later if each.facility_id in seen]
+    hidden = len({each.facility_id for each in later} - seen)
+    if hidden:
+        raise NotUndoable(
+            f"{what} cannot be taken back, and nothing was: {hidden} facilities outside of your areas changed since in a way that depends on it; "
+            "an administrator can see them", [each.as_dict() for each in mine])
+    return later
 
 
 def why_not_undoable(session: Session, row: ImportRow) -> str | None:
@@ -133,20 +155,20 @@ def _check_kind(row: ImportRow) -> None:
 def _check_later(row: ImportRow, later: list[Later]) -> None:
     if not later:
         return
-    facilities = list({each.facility_id: each for each in later}.values())
-    counted = "1 facility has" if len(facilities) == 1 else f"{len(facilities)} facilities have"
+    changed = list({each.facility_id: each for each in later}.values())
+    counted = "1 facility has" if len(changed) == 1 else f"{len(changed)} facilities have"
     raise NotUndoable(
         f"import {row.id} ({row.file_name}) cannot be undone, and nothing was: {counted} changed since in a way that depends on it: "
-        f"{_named(facilities)}; take these changes back first (undo the later import, or correct the facility back), then undo",
+        f"{_named(changed)}; take these changes back first (undo the later import, or correct the facility back), then undo",
         [each.as_dict() for each in later],
     )
 
 
 def _refuse_confirmed(row: ImportRow, confirmations: list[Later]) -> None:
-    facilities = list({each.facility_id: each for each in confirmations}.values())
-    counted = "1 facility was" if len(facilities) == 1 else f"{len(facilities)} facilities were"
+    looked = list({each.facility_id: each for each in confirmations}.values())
+    counted = "1 facility was" if len(looked) == 1 else f"{len(looked)} facilities were"
     raise NotUndoable(
-        f"import {row.id} ({row.file_name}) was not undone: {counted} confirmed since as the import said: {_named(facilities)}; "
+        f"import {row.id} ({row.file_name}) was not undone: {counted} confirmed since as the import said: {_named(looked)}; "
         "ask who confirmed them; to undo it all the same, say so (--confirmed-too)",
         [each.as_dict() for each in confirmations],
     )

@@ -119,7 +119,8 @@ def test_the_last_administrator_can_neither_be_locked_nor_demoted(store, admin):
     for change in ({"locked": True}, {"role": "viewer"}):
         with pytest.raises(InvalidInput, match="last administrator"):
             people.change_account(store, admin.id, **change, **BY)
-    people.create_account(store, "第二", role="admin", areas=None, **BY)
+    _second, link = people.create_account(store, "第二", role="admin", areas=None, **BY)
+    people.use_link(store, link, GOOD_PASSWORD, name=None, **HOURS)
     assert people.change_account(store, admin.id, locked=True, **BY).locked
 
 

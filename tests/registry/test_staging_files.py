@@ -94,7 +94,7 @@ def test_a_name_is_only_a_name(store, table, name, kept):
     """Folders, signs and endless names: the file lies in its own folder of the workspace, under a plain name."""
     one = stage(store, name, table)
     assert one.file_name.strip("_") == kept.replace("a_b_", "a_b").strip("_") or one.file_name == kept
-    assert one.path.parent.parent == store.uploads
+    assert one.path.parent.parent.parent == store.uploads
     assert one.path.read_bytes() == table
 
 
@@ -220,7 +220,7 @@ def test_answers_and_mapping_travel_from_the_preview_to_the_import(store, settin
 def test_old_ones_are_swept(store, upload, table):
     """What nobody has touched for a day goes when the next one comes; newer ones stay."""
     yesterday = time.time() - 25 * 3600
-    os.utime(upload.path.parent, (yesterday, yesterday))
+    os.utime(upload.path.parent.parent, (yesterday, yesterday))
     new = stage(store, "b.csv", table)
     assert waiting_in(store) == [new.id]
     with pytest.raises(UploadNotFound, match="24 hours"):

@@ -72,7 +72,7 @@ def test_a_backup_taken_while_others_write_is_one_state(county, settings, tmp_pa
         number = 0
         while not stop.is_set():
             rows = [[f"诊所{number}-{i}", "D200", "126.85", "42.35", "WGS84"] for i in range(10)]
-            importing.import_facilities(county, write_csv(tmp_path / "more.csv", [HEADER, *rows]), FacilityOptions(), settings)
+            importing.import_facilities(county, write_csv(tmp_path / "more.csv", [HEADER, *rows]), FacilityOptions(answers=dict.fromkeys(range(2, 12), "new")), settings)
             number += 1
 
     writer = threading.Thread(target=write)

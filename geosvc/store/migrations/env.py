@@ -15,6 +15,7 @@ from geosvc.store import (  # noqa: F401
     runs,
     services,
     study,
+    webhooks,
 )
 from geosvc.store.base import Base
 
