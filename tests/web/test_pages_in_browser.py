@@ -132,6 +132,7 @@ def test_the_list_of_facilities(open_page, demo_server: str):
     expect(page.locator("tbody tr").first).to_contain_text("医院")
     assert 0 < page.locator("tbody tr").count() < count
     page.goto(f"{demo_server}/facilities")
+    page.locator("details.more summary").click()
     page.locator("#located").select_option("false")
     page.wait_for_url("**located=false*")
     expect(page.locator("tbody tr")).to_have_count(4)
