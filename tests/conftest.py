@@ -23,6 +23,18 @@ from geosvc.workflows.workspace import init_workspace, open_workspace
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests run in any order, but for a file that tells one story: it is told from its beginning."""
+    stories: dict[Path, list[int]] = {}
+    for place, item in enumerate(items):
+        if getattr(getattr(item, "module", None), "ONE_STORY", False):
+            stories.setdefault(item.path, []).append(place)
+    for places in stories.values():
+        told = sorted((items[place] for place in places), key=lambda item: (item.function.__code__.co_firstlineno, item.name))
+        for place, item in zip(places, told, strict=True):
+            items[place] = item
+
+
 @pytest.fixture(scope="session", autouse=True)
 def migrated_once() -> Iterator[None]:
     """Every new workspace of this process gets a copy of one that was migrated: hundreds are made, and each would wait for all migrations."""

@@ -20,18 +20,11 @@ Opener = Callable[..., Page]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder needs Chromium; a file that tells one story is told from its beginning."""
+    """Everything in this folder needs Chromium."""
     here = Path(__file__).parent
-    stories: dict[Path, list[int]] = {}
-    for place, item in enumerate(items):
+    for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            if getattr(getattr(item, "module", None), "ONE_STORY", False):
-                stories.setdefault(item.path, []).append(place)
-    for places in stories.values():
-        told = sorted((items[place] for place in places), key=lambda item: (item.function.__code__.co_firstlineno, item.name))
-        for place, item in zip(places, told, strict=True):
-            items[place] = item
 
 
 @pytest.fixture(scope="session")
