@@ -122,7 +122,7 @@ def pages(store, query, sort, limit, between=lambda: None):
         between()
 
 
-@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     some=SOME, sort=st.sampled_from(finding.SORT_WORDS), limit=st.integers(1, 5), data=st.data(),
     text=st.none() | st.text(alphabet="甲乙丙aB%_医 ", max_size=3), class_prefix=st.sampled_from([None, "A", "A2", "D600"]),

@@ -68,7 +68,7 @@ def _do(store, folder, step):
         locating.place(store, told[0], 126.8, 42.4, method="surveyed", datum="GCJ02", author="王", expected=_revision(store, told[0]), reason="实测")
 
 
-@hypothesis_settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@hypothesis_settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=steps)
 def test_the_past_is_exported_as_it_was(steps):
     """Whatever was imported, undone, corrected, updated, deleted, restored, merged, placed since: byte for byte."""
