@@ -220,7 +220,7 @@ def test_an_account_of_some_areas_undoes_only_its_own(store, tmp_path):
     rows = [[*each, code] for each, code in zip(FIRST, ("990001100", "990001200"), strict=True)]
     number = take(store, tmp_path / "first.csv", [[*BEDS, "区划代码"], *rows])
     state = snapshot(store.folder)
-    with pytest.raises(NotAllowed, match="limited to 990001100"):
+    with pytest.raises(NotAllowed, match=r"outside of the areas of this account \(990001100\)"):
         undo_import(store.limited_to(["990001100"]), number, author="王")
     assert snapshot(store.folder) == state
     assert undo_import(store.limited_to(["990001"]), number, author="王").deleted == 2
