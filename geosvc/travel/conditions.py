@@ -6,6 +6,7 @@ may hold at once, everywhere or in some areas; their factors multiply.
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 import unicodedata
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 OTHER = "other"
 _LARGEST_FACTOR = 1.5
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-_AT, _AND = "@", ","
+_AT, _AND, _WITHIN = "@", ",", ";"
+# Closed at places that are pointed at, not in areas: road-closed@126.81;42.39
+ROAD_CLOSED = "road-closed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +52,7 @@ class Condition:
     ground: dict[str, float] = field(default_factory=dict)
     closed: tuple[str, ...] = ()
     bridges_stay: bool = True
+    at_points: bool = False
     words: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -66,7 +70,7 @@ class Condition:
     @property
     def changes_speeds(self) -> bool:
         """Whether it does anything without barriers of its own."""
-        return bool(self.road or self.ground or self.closed)
+        return bool(self.road or self.ground or self.closed or self.at_points)
 
     def road_factor(self, road_class: str) -> float:
         """Return by what the speed on a road is multiplied; 0 where the class is closed."""
@@ -101,14 +105,16 @@ class Local:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """A condition that was asked for: everywhere, or in the areas with these codes."""
+    """A condition that was asked for: everywhere, in the areas with these codes, or at these points (degrees)."""
 
     condition: Condition
     areas: tuple[str, ...] = ()
+    points: tuple[tuple[float, float], ...] = ()
 
     def __str__(self) -> str:
-        """Write it as it is asked for: ``winter``, or ``winter@220622100,220622101``."""
-        return self.condition.id + (_AT + _AND.join(self.areas) if self.areas else "")
+        """Write it as it is asked for: ``winter``, ``winter@220622100,220622101``, ``road-closed@126.81;42.39``."""
+        where = self.areas or tuple(f"{lon!r}{_WITHIN}{lat!r}" for lon, lat in self.points)
+        return self.condition.id + (_AT + _AND.join(where) if where else "")
 
 
 def slow_network(network: Network, condition: Condition, edges: NDArray[np.bool_], *, rides: str) -> Network:
@@ -132,10 +138,29 @@ def asked_from(text: str) -> Asked:
     condition = condition_of(name)
     if condition is None:
         raise InvalidParameter(f"no condition is called {name.strip()!r}; there are: {', '.join(conditions())}")
+    if condition.at_points:
+        return Asked(condition=condition, points=_points_from(text, rest))
     areas = sorted({code.strip() for code in rest.split(_AND)} - {""})
     if at and not areas:
         raise InvalidParameter(f"{text!r} names no area after the @; expected for example {condition.id}@220622100")
     return Asked(condition=condition, areas=tuple(areas))
+
+
+def _points_from(text: str, rest: str) -> tuple[tuple[float, float], ...]:
+    """Return the longitudes and latitudes after the @, degrees, in their order from west to east."""
+    found = set()
+    for part in (rest or "nothing").split(_AND):
+        try:
+            lon, lat = (float(number) for number in part.split(_WITHIN))
+        except ValueError:
+            lon = lat = math.nan
+        if not (abs(lon) <= 180 and abs(lat) <= 90):
+            raise InvalidParameter(
+                f"{text!r} must name the places of the roads after the @ as longitude;latitude in degrees, such as "
+                f"{ROAD_CLOSED}@126.81;42.39,126.9;42.4; got {part.strip()!r}"
+            )
+        found.add((lon, lat))
+    return tuple(sorted(found))
 
 
 def all_asked(texts: Iterable[str]) -> tuple[Asked, ...]:

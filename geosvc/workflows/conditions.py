@@ -9,13 +9,17 @@ import numpy as np
 import shapely
 
 from geosvc.errors import AreaNotFound, InvalidParameter, Unsolvable
+from geosvc.geo.crs import to_metres
 from geosvc.registry import layers
 from geosvc.registry.layers import BARRIERS
 from geosvc.travel.conditions import Local, all_asked, conditions, slow_network
 from geosvc.travel.ground import NO_ROAD, Ground
+from geosvc.travel.profiles import travel_profiles
 from geosvc.workflows import barriers
 
 _CODES_LISTED = 5
+# How far from a road somebody may point who means it.
+ROAD_WITHIN_M = 300.0
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,7 +44,13 @@ def list_conditions(store: Store) -> list[dict[str, Any]]:
 
 def record_of(asked: Iterable[str]) -> list[dict[str, Any]]:
     """Return what a run's record keeps of its conditions: factors, sources, areas."""
-    return [{**asdict(one.condition), "areas": list(one.areas)} for one in all_asked(asked)]
+    # A condition that could not be asked at points before says what it always said: a stored run stays the answer.
+    return [_told(one) | ({"points": [list(each) for each in one.points]} if one.points else {}) for one in all_asked(asked)]
+
+
+def _told(one: Asked) -> dict[str, Any]:
+    whole = {**asdict(one.condition), "areas": list(one.areas)}
+    return {name: value for name, value in whole.items() if name != "at_points" or value}
 
 
 def ground_under(study: Study, usual: Ground, profile: TravelProfile, asked: Sequence[str]) -> Ground:
@@ -91,12 +101,39 @@ def network_under(study: Study, whole: Network, asked: Sequence[str], *, rides: 
     AreaNotFound, InvalidParameter, Unsolvable
     """
     network = whole
+    for one in all_asked(asked):
+        if one.points and rides in one.condition.touches:
+            network = network.closed(roads_at(study, whole, one.points))
     for local in place(study, asked):
         edges = local.on_edges(whole)
         network = slow_network(network, local.condition, edges, rides=rides)
         if rides in local.condition.touches:
             network = network.closed(np.flatnonzero(edges & _edges_inside(study, whole, local.condition)))
     return network
+
+
+def roads_at(study: Study, network: Network, points: Sequence[tuple[float, float]]) -> NDArray[np.int64]:
+    """Return the stretch of road nearest to each point (longitude, latitude) that vehicles may use, as edges of the network.
+
+    Raises
+    ------
+    InvalidParameter
+        If no such road lies within :data:`ROAD_WITHIN_M` of a point.
+    """
+    drive = travel_profiles()["drive"]
+    open_classes = np.array([np.isfinite(drive.road_pace(name)) for name in network.classes])
+    candidates = np.flatnonzero(open_classes[network.edge_class])
+    x, y = to_metres([lon for lon, _ in points], [lat for _, lat in points], crs=study.grid.crs)
+    places = shapely.points(x, y)
+    tree = shapely.STRtree(network.edge_lines[candidates])
+    which, nearest = tree.query_nearest(places, max_distance=ROAD_WITHIN_M, all_matches=True)
+    without = sorted(set(range(len(points))) - set(which.tolist()))
+    if without:
+        lon, lat = points[without[0]]
+        raise InvalidParameter(f"no road that vehicles use lies within {ROAD_WITHIN_M:g} m of {lon:g}, {lat:g}; point at the road itself")
+    # Of several equally near the first, whatever the order in which the tree found them.
+    first = [int(nearest[which == i].min()) for i in range(len(points))]
+    return np.unique(candidates[first])
 
 
 def place(study: Study, asked: Sequence[str]) -> tuple[Local, ...]:
@@ -106,7 +143,7 @@ def place(study: Study, asked: Sequence[str]) -> tuple[Local, ...]:
     ------
     AreaNotFound, InvalidParameter, Unsolvable
     """
-    placed = tuple(Local(condition=one.condition, cells=_cells_of(study, one)) for one in all_asked(asked))
+    placed = tuple(Local(condition=one.condition, cells=_cells_of(study, one)) for one in all_asked(asked) if not one.points)
     for local in placed:
         if not local.condition.changes_speeds and not any(cells.any() for cells in marked_cells(study, local)):
             where = "" if local.cells is None else " in the areas that were named"

@@ -16,6 +16,7 @@ import shapely
 
 from geosvc import __version__
 from geosvc.coverage import services
+from geosvc.coverage.changes import NO_CHANGES, Changes
 from geosvc.coverage.gaps import Gap, find_gaps
 from geosvc.coverage.measure import CoverageFigures, histogram, measure, settlement_verdict
 from geosvc.coverage.people import weights_by_cell
@@ -26,13 +27,17 @@ from geosvc.maps.picture import write_picture
 from geosvc.registry.facilities import Registered
 from geosvc.registry.moments import now
 from geosvc.store.runs import TRIAL, CoverageRow, GapRow, RunRow, delete_run, latest_run, next_sequence
+from geosvc.travel.conditions import all_asked
+from geosvc.travel.profiles import travel_profiles
 from geosvc.workflows.conditions import record_of
 from geosvc.workflows.notes import notes_of
 from geosvc.workflows.surfaces import (
     NEIGHBOURS,
     RIDES,
     Sources,
-    facilities_of,
+    Variation,
+    changes_for,
+    counted_under,
     nobody,
     onward_inputs,
     profiles_of,
@@ -56,7 +61,7 @@ _CURVE_TIMES_LIMIT = 2.0
 
 def measure_service(
     study: Study, service_id: str, *, speed_kmh: float | None = None, conditions: Sequence[str] = (),
-    progress: Progress | None = None,
+    changes: Changes = NO_CHANGES, progress: Progress | None = None,
 ) -> RunRow:
     """Answer one service and store the run; the same question on the same data is not asked twice.
 
@@ -70,6 +75,8 @@ def measure_service(
     conditions : sequence of str
         Conditions of travel beside the service's own, such as ``winter`` or
         ``flood@220622100``; such a run is a trial too.
+    changes : Changes
+        Those of a scenario; where they concern the service, its run is a trial too.
     progress : callable, optional
         Called with the done share (0 to 1) and what is being done.
 
@@ -84,14 +91,14 @@ def measure_service(
         If a condition is unknown, names no area of the study, or would change nothing.
     """
     tell = progress or (lambda _share, _text: None)
-    asked = question_of(study, service_id, speed_kmh=speed_kmh, conditions=conditions)
+    asked = question_of(study, service_id, speed_kmh=speed_kmh, conditions=conditions, changes=changes)
     service, located, missing, inputs = asked.service, asked.located, asked.missing, asked.inputs
     trial = asked.trial or not study.as_of.is_present
     known = _reuse(study, asked.run_id, trial=trial)
     if known is not None:
         return known
     tell(0.1, "ground")
-    surface, sources = surface_of(study, service, located)
+    surface, sources = surface_of(study, service, located, Variation(changes=changes))
     tell(0.5, "people")
     people = study.people
     tables: dict[str, list[CoverageFigures]] = {}
@@ -109,7 +116,8 @@ def measure_service(
     run = RunRow(
         id=asked.run_id, sequence=0, service_id=service.id, created_at=now(), version=__version__,
         checksum=asked.checksum, **_times(study), marks=study.marks, parameters={
-            "service": service.as_dict(), "neighbours": NEIGHBOURS, "rides": RIDES, "conditions": list(service.conditions)},
+            "service": service.as_dict(), "neighbours": NEIGHBOURS, "rides": RIDES, "conditions": list(service.conditions),
+            **({"changes": asked.changes.as_dict()} if asked.changes else {})},
         inputs=inputs, notes=notes_of(study, service, sources),
         summary=_summary(study, service, surface, sources, tables, gaps, missing),
     )
@@ -130,6 +138,7 @@ class Question:
     missing: list[Registered]
     inputs: dict[str, Any]
     trial: bool
+    changes: Changes = NO_CHANGES
 
     @property
     def checksum(self) -> str:
@@ -143,7 +152,8 @@ class Question:
 
 
 def question_of(
-    study: Study, service_id: str, *, speed_kmh: float | None = None, conditions: Sequence[str] = ()
+    study: Study, service_id: str, *, speed_kmh: float | None = None, conditions: Sequence[str] = (),
+    changes: Changes = NO_CHANGES,
 ) -> Question:
     """Return what :func:`measure_service` would answer, without answering it.
 
@@ -153,17 +163,28 @@ def question_of(
     """
     with study.store.reading() as session:
         declared = services.get(session, service_id)
-        service = declared.at_speed(speed_kmh).under(conditions)
-        located = facilities_of(session, service, located=True, as_of=study.as_of)
-        missing = facilities_of(session, service, located=False, as_of=study.as_of)
-        after = onward_inputs(session, service, study.as_of)
+        service = declared.at_speed(speed_kmh).under((*conditions, *conditions_for(declared, changes)))
+        here = changes_for(session, service, changes, study.as_of)
+        located, missing = counted_under(session, service, here, study.as_of)
+        after = onward_inputs(session, service, study.as_of, changes)
     if not located:
         raise NoFacility(nobody(service, missing))
     inputs = _inputs(study, service, located, missing) | ({} if after is None else {"then": after})
+    inputs |= {"changes": here.as_dict()} if here else {}
     return Question(
         service=service, located=located, missing=missing, inputs=inputs,
-        trial=speed_kmh is not None or service.conditions != declared.conditions,
+        trial=speed_kmh is not None or service.conditions != declared.conditions or bool(here) or "changes" in (after or {}),
+        changes=here,
     )
+
+
+def conditions_for(service: Service, changes: Changes) -> tuple[str, ...]:
+    """Return those of a scenario's conditions that those who travel for a service feel; the others change nothing for it."""
+    if service.profile is None:
+        return ()
+    profile = travel_profiles()[service.profile]
+    feel = {profile.rides} | ({"walk"} if profile.on_foot else set())
+    return tuple(str(one) for one in all_asked(changes.asked_conditions) if feel & set(one.condition.touches))
 
 
 def _times(study: Study) -> dict[str, str | None]:

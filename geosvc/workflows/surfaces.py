@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geosvc.coverage import services
+from geosvc.coverage.changes import NO_CHANGES, Changes, facilities_under
 from geosvc.coverage.straight_line import straight_line_surface
 from geosvc.errors import NoFacility
 from geosvc.geo.grid import NOT_REACHED, Surface
@@ -43,13 +44,15 @@ class Variation:
     """In what a trial differs from what is declared and registered; None = in nothing.
 
     ``profiles`` are all travel profiles by id, ``lon`` and ``lat`` the position of every located
-    facility, degrees; ``limit`` is how far to look, in the unit of the surface.
+    facility, degrees; ``limit`` is how far to look, in the unit of the surface; ``changes`` are those of a
+    scenario, applied to the facilities of the journey that follows (the caller has applied them to the first).
     """
 
     profiles: Mapping[str, TravelProfile] | None = None
     lon: np.ndarray[Any, Any] | None = None
     lat: np.ndarray[Any, Any] | None = None
     limit: float = math.inf
+    changes: Changes = NO_CHANGES
 
 
 AS_DECLARED = Variation()
@@ -79,9 +82,25 @@ def facilities_of(
     return facilities.find(session, _counted(service, located, as_of))
 
 
+def counted_under(
+    session: Session, service: Service, changes: Changes, as_of: AsOf = PRESENT
+) -> tuple[list[Registered], list[Registered]]:
+    """Return (located, to be located) of the facilities that a service counts, as the changes of a scenario make them."""
+    found = (facilities_of(session, service, located=located, as_of=as_of) for located in (True, False))
+    return facilities_under(changes, service.facility_classes, *found)
+
+
 def marks_of(session: Session, service: Service, *, located: bool, as_of: AsOf = PRESENT) -> list[tuple[int, int]]:
     """Return (id, revision) of the facilities that a service counts: for comparing and counting many."""
     return facilities.marks(session, _counted(service, located, as_of))
+
+
+def changes_for(session: Session, service: Service, changes: Changes, as_of: AsOf = PRESENT) -> Changes:
+    """Return what changes do to the facilities of a service; nothing where they concern others only."""
+    if not changes:
+        return NO_CHANGES
+    known = [number for located in (True, False) for number, _ in marks_of(session, service, located=located, as_of=as_of)]
+    return changes.of_classes(service.facility_classes, known)
 
 
 def count_of(session: Session, service: Service, *, located: bool) -> int:
@@ -103,12 +122,17 @@ def profiles_of(service: Service) -> dict[str, Any]:
     return {"profile": None if profile is None else asdict(profile), "on_foot": None if on_foot is None else asdict(on_foot)}
 
 
-def onward_inputs(session: Session, service: Service, as_of: AsOf = PRESENT) -> dict[str, Any] | None:
+def onward_inputs(
+    session: Session, service: Service, as_of: AsOf = PRESENT, changes: Changes = NO_CHANGES
+) -> dict[str, Any] | None:
     """Return what a run's record keeps of the journey that follows; None without one."""
     after = services.following(session, service)
     if after is None:
         return None
-    record = {"service": after.as_dict(), **profiles_of(after), "facilities": marks_of(session, after, located=True, as_of=as_of)}
+    marks = marks_of(session, after, located=True, as_of=as_of)
+    record = {"service": after.as_dict(), **profiles_of(after), "facilities": marks}
+    here = changes_for(session, after, changes, as_of)
+    record |= {"changes": here.as_dict()} if here else {}
     kept: dict[str, Any] = json.loads(json.dumps(record))  # as the store gives it back, to be compared with
     return kept
 
@@ -152,9 +176,9 @@ def surface_of(
         after = services.following(session, service)
         if after is None:
             return surface, sources
-        there = facilities_of(session, after, located=True, as_of=study.as_of)
+        there, lost = counted_under(session, after, varied.changes, study.as_of)
         if not there:
-            raise NoFacility(nobody(after, facilities_of(session, after, located=False, as_of=study.as_of)))
+            raise NoFacility(nobody(after, lost))
     onward, reached = _one_journey(study, after, there, replace(varied, lon=None, lat=None))
     whole = sum_of_journeys(surface.micro, onward.micro, microseconds_from_seconds(seconds_from_minutes(service.between_minutes)))
     nearest = np.where(whole == NOT_REACHED, np.int32(-1), surface.nearest)

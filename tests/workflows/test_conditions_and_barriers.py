@@ -237,6 +237,27 @@ def test_a_flood_closes_the_road_and_people_walk_around(drawn):
     assert sum(dry.run.summary["thresholds"]["limit"]["people"].values()) == pytest.approx(10)
 
 
+def test_a_road_is_closed_where_somebody_points_at_it(drawn):
+    """The stretch nearest to the place carries no vehicle; on foot it is passed, and people walk the rest of the way."""
+    ground = drawn(shape=(1, 6), facilities=[(0, 0)], roads=street_through(), people=[(0, 5, 6.0)])
+    lon, lat = place(0, 2)
+    closed = f"road-closed@{lon!r};{lat!r}"
+    free = ground.ask("drive", named="closed").seconds[0]
+    now = ground.measure("closed", conditions=(closed,)).seconds[0]
+    same(now[:2], free[:2])
+    assert (now[3:] > free[3:]).all()
+    assert np.isfinite(now).all(), "people on foot still pass"
+    same(ground.ask("walk", trial_conditions=(closed,)).seconds[0], ground.ask("walk").seconds[0])
+
+
+def test_a_place_without_a_road_is_refused(drawn):
+    """Nobody knows which road is meant."""
+    ground = drawn(shape=(9, 6), facilities=[(0, 0)], roads=street_through(), people=[(0, 5, 6.0)])
+    lon, lat = place(8, 2)
+    with pytest.raises(InvalidParameter, match="no road that vehicles use lies within 300 m"):
+        ground.ask("drive", trial_conditions=(f"road-closed@{lon!r};{lat!r}",))
+
+
 def test_where_there_is_no_way_around_the_far_side_is_cut_off(drawn):
     """One row only: behind the flooded cell nobody is reached, on foot or by car."""
     ground = drawn(shape=(1, 6), facilities=[(0, 0)], roads=street_through(), barriers=[FLOOD])
@@ -390,7 +411,7 @@ def test_the_list_of_conditions_counts_their_barriers(drawn):
     """What measure --condition knows, as scripts read it: factors, sources, and barriers marked with each."""
     ground = drawn(shape=(1, 6), facilities=[(0, 0)], roads=street_through(), barriers=[FLOOD])
     told = {each["id"]: each for each in list_conditions(ground.study.store)}
-    assert list(told) == ["winter", "night", "rain", "flood"]
+    assert list(told) == ["winter", "night", "rain", "flood", "road-closed"]
     assert (told["flood"]["barriers"], told["winter"]["barriers"]) == (1, 0)
     assert told["winter"]["road"]["other"] == WINTER.road["other"]
     assert json.loads(json.dumps(told))
