@@ -62,7 +62,7 @@ def fill(store: Store, count: int) -> None:
     for start in range(0, count, 10_000):
         with store.writing() as session:
             for _number, facility in zip(range(start, min(start + 10_000, count)), made, strict=False):
-                facilities.save(session, facility, facility_id=None, author="bench", origin="import:1")
+                facilities.save(session, facility, facility_id=None, author="bench", origin="bench")
 
 
 def made_registry(folder: Path, count: int) -> Store:

@@ -15,16 +15,20 @@ from geosvc import __version__
 from geosvc.accounts.provider import Provider
 from geosvc.api import (
     audit,
+    blank_spots,
     collections,
     duplicates,
     editing,
     exports,
+    gaps,
     imports,
     landing,
     locating,
     proposals,
     review,
+    scenarios,
     services,
+    what_if,
 )
 from geosvc.api.openapi import add_openapi
 from geosvc.api.problems import answer_error, handled
@@ -38,6 +42,7 @@ from geosvc.registry.proposals import Proposed
 from geosvc.web.pages import add_pages
 from geosvc.web.render import render_error
 from geosvc.web.signing_in import sign_in_address
+from geosvc.workflows.live import Live
 from geosvc.workflows.webhooks import Sender
 from geosvc.workflows.workspace import has_workspace, open_workspace
 
@@ -76,12 +81,13 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.provider = Provider(settings) if settings.oidc_issuer else None
     app.state.store, app.state.close_store = _store_once(settings)
+    app.state.live = Live(settings)
     app.state.sender = Sender(app.state.store, private=settings.webhook_private)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_TO_COMPRESS)
     app.add_middleware(LimitBody, upload_mb=settings.max_file_mb)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(HeadAsGet)
-    for router in (landing.router, audit.router, collections.router, duplicates.router, editing.router, exports.router, imports.router, locating.router, proposals.router, review.router, services.router):
+    for router in (landing.router, audit.router, blank_spots.router, collections.router, duplicates.router, editing.router, exports.router, gaps.router, imports.router, locating.router, proposals.router, review.router, scenarios.router, services.router, what_if.router):
         app.include_router(router)
     add_openapi(app)
     add_pages(app)

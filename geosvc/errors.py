@@ -25,6 +25,7 @@
     │   ├── GapNotFound
     │   ├── ImportNotFound
     │   ├── ProposalNotFound
+    │   ├── ScenarioNotFound
     │   ├── UploadNotFound             a staged file that is not there (any more), or is another person's
     │   └── CollectionNotFound
     ├── Unsolvable (RuntimeError)      the question is well put and has no answer; exit code 5, HTTP 409
@@ -32,6 +33,7 @@
     │   ├── NoStudyArea                nothing says where to look
     │   ├── NotUndoable                an import or a merge on which later changes depend, or that was undone already
     │   ├── ProposalClosed             a proposal that was decided already
+    │   ├── ScenarioClosed             a scenario that was applied already, or waits to be
     │   └── UnreachableSource          a source on ground that cannot be crossed
     ├── Conflict (RuntimeError)        somebody else changed it meanwhile; exit code 7, HTTP 412
     ├── NotAllowed (PermissionError)   the account may not do that; exit code 8, HTTP 403
@@ -39,6 +41,7 @@
     │   ├── ForgedRequest              a page that is old, or another site asks in somebody's name
     │   ├── NeedsApproval              a change that only an administrator can make, since it cannot be proposed
     │   └── TooManyAttempts            too many wrong passwords; HTTP 429
+    ├── Busy (RuntimeError)            more is asked at once than can be answered in time; exit code 9, HTTP 503
     └── StoreError (OSError)           the workspace cannot be read or written; exit code 6, HTTP 503
         ├── WorkspaceNotFound
         └── SchemaMismatch             the workspace was written by another version
@@ -197,6 +200,10 @@ class ProposalNotFound(NotFound):
     """No proposal has that number, or it is another person's."""
 
 
+class ScenarioNotFound(NotFound):
+    """No scenario has that number, or it concerns areas that the account does not see."""
+
+
 class UploadNotFound(NotFound):
     """No staged file of this person has that id."""
 
@@ -232,6 +239,10 @@ class NotUndoable(Unsolvable):
 
 class ProposalClosed(Unsolvable):
     """A proposal was published, refused or withdrawn already."""
+
+
+class ScenarioClosed(Unsolvable):
+    """A scenario was applied already, or its changes wait for approval."""
 
 
 class UnreachableSource(Unsolvable):
@@ -276,6 +287,19 @@ class TooManyAttempts(NotAllowed):
         super().__init__(message)
 
     def __reduce__(self) -> tuple[type[TooManyAttempts], tuple[str, int]]:
+        """Survive pickling with the time."""
+        return (type(self), (str(self), self.retry_after_seconds))
+
+
+class Busy(GeosvcError, RuntimeError):
+    """More is asked at once than can be answered in time; ``retry_after_seconds`` says how long to wait."""
+
+    def __init__(self, message: str, retry_after_seconds: int = 1) -> None:
+        """Keep how long to wait."""
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[type[Busy], tuple[str, int]]:
         """Survive pickling with the time."""
         return (type(self), (str(self), self.retry_after_seconds))
 

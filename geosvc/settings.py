@@ -35,6 +35,8 @@ class Settings:
         Whether the registry, its maps and its coverage can be read without signing in; contacts never.
     session_hours : int
         How long a browser stays signed in.
+    what_if_mb : int
+        The memory that the live what-if keeps between questions, in mebibytes.
     webhook_private : bool
         Whether webhooks may lie in private networks or on this machine.
     oidc_issuer, oidc_client_id, oidc_client_secret : str
@@ -52,6 +54,7 @@ class Settings:
     author: str = "local"
     public_read: bool = False
     session_hours: int = 12
+    what_if_mb: int = 512
     webhook_private: bool = False
     oidc_issuer: str = ""
     oidc_client_id: str = ""
@@ -66,7 +69,7 @@ class Settings:
             raise InvalidParameter(f"port must lie between 0 and 65535, got {self.port}")
         if bool(self.oidc_issuer) != bool(self.oidc_client_id):
             raise InvalidParameter("an identity provider needs both oidc_issuer and oidc_client_id")
-        for name in ("max_file_mb", "max_cells", "session_hours"):
+        for name in ("max_file_mb", "max_cells", "session_hours", "what_if_mb"):
             if getattr(self, name) <= 0:
                 raise InvalidParameter(f"{name} must be positive, got {getattr(self, name)}")
 

@@ -1,4 +1,4 @@
-"""Collections of features: facilities, areas, gaps."""
+"""Collections of features: what they are; facilities and areas. Gaps are in :mod:`geosvc.api.gaps`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from geosvc.registry.facilities import State
 from geosvc.registry.moments import AsOf, now
 from geosvc.store.areas import AreaQuery
 from geosvc.store.facilities import FacilityQuery
-from geosvc.workflows import as_of, divisions, duplicates, features, finding, history, reading
+from geosvc.workflows import divisions, duplicates, features, finding, history
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["features"])
 GEOJSON = "application/geo+json"
@@ -108,7 +108,8 @@ def collection(collection_id: str, request: Request) -> dict[str, Any]:
     raise CollectionNotFound(f"no collection {collection_id!r}; there are: {', '.join(each.id for each in COLLECTIONS)}")
 
 
-def _page(request: Request, page: features.Page, **more: Any) -> Response:
+def page_of(request: Request, page: features.Page, **more: Any) -> Response:
+    """Return a page of features with the link to the next one; ``more`` are further members."""
     features, matched, following = page
     address = f"{_base(request)}{request.url.path}"
     query = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
@@ -122,7 +123,8 @@ def _page(request: Request, page: features.Page, **more: Any) -> Response:
     return JSONResponse(body, media_type=GEOJSON)
 
 
-def _item(request: Request, collection_id: str, feature: features.Feature) -> Response:
+def item_of(request: Request, collection_id: str, feature: features.Feature) -> Response:
+    """Return one feature with its links."""
     base = f"{_base(request)}/api/collections/{collection_id}"
     links = [
         {"href": str(request.url), "rel": "self", "type": GEOJSON},
@@ -162,7 +164,7 @@ def facilities(
         text=q, class_prefix=class_code, area=area, state=state, located=located, illustrative=illustrative, source=source,
         updated_since=updated_since, bbox=bbox_of(bbox), date=at, recorded=recorded,
     )
-    return _page(request, features.facilities_page(store_of(request), query, cursor=cursor, limit=limit, sort=sort))
+    return page_of(request, features.facilities_page(store_of(request), query, cursor=cursor, limit=limit, sort=sort))
 
 
 @router.get("/collections/facilities/items/{facility_id}", summary="One facility")
@@ -185,7 +187,7 @@ def facility(
         if kept is None:
             raise
         return _merged(request, facility_id, kept)
-    answer = _item(request, "facilities", found)
+    answer = item_of(request, "facilities", found)
     answer.headers["ETag"] = etag_of(found["properties"]["revision"])
     # With another right, or another language of the answer, the same address says something else.
     answer.headers["Vary"] = "Authorization, Cookie"
@@ -243,7 +245,7 @@ def areas(
         valid_at=history.day_asked(at), recorded_at=history.known_asked(recorded), levels=None if level is None else [level], parent_code=parent, name_contains=q, has_geometry=has_polygon,
         bbox=bbox_of(bbox),
     )
-    return _page(request, features.areas_page(store_of(request), query, cursor=cursor, limit=limit))
+    return page_of(request, features.areas_page(store_of(request), query, cursor=cursor, limit=limit))
 
 
 @router.get("/collections/areas/items/{code}", summary="One area")
@@ -253,7 +255,7 @@ def area(
     """Return one area as it was on a day; of a code that ended the answer is 404 and says what it became."""
     check_crs84(crs)
     times = AsOf(valid_at=history.day_asked(at), recorded_at=history.known_asked(recorded))
-    return _item(request, "areas", features.area_item(store_of(request), code, times))
+    return item_of(request, "areas", features.area_item(store_of(request), code, times))
 
 
 @router.get("/collections/areas/items/{code}/versions", summary="The history of one area")
@@ -275,38 +277,3 @@ def area_populations(
 def successions(request: Request) -> dict[str, Any]:
     """List which division became which, by day: new codes, mergers, splits; those to come too."""
     return {"successions": divisions.list_successions(store_of(request))}
-
-
-@router.get("/collections/gaps/items", summary="Gaps")
-def gaps(
-    request: Request,
-    bbox: BBoxParameter = None,
-    bbox_crs: BBoxCrsParameter = None,
-    crs: CrsParameter = None,
-    limit: LimitParameter = DEFAULT_ITEMS,
-    cursor: CursorParameter = None,
-    at: DatetimeParameter = None,
-    recorded: RecordedParameter = None,
-    service: Annotated[str | None, Query(description="Id of the service; the default service unless given.")] = None,
-    run: Annotated[str | None, Query(description="Id of a run; the service's newest unless given.")] = None,
-    threshold: Annotated[str | None, Query(description="Limit of the service, such as 30min; the first unless given.")] = None,
-    area_code: Annotated[str | None, Query(alias="area", description="Code of the area, or the beginning of it.")] = None,
-    min_people: Annotated[float | None, Query(ge=0, description="Only gaps with at least so many people.")] = None,
-) -> Response:
-    """Return the gaps of one run, most people first; with ``datetime`` or ``recorded`` of the run measured for that day."""
-    check_crs84(crs, bbox_crs)
-    store = store_of(request)
-    run, times = as_of.answering(store, request.app.state.settings, service, run, as_of.times_asked(at, recorded))
-    page = features.gaps_page(
-        store, service_id=service, run_id=run, threshold_id=threshold, area_code=area_code, min_people=min_people,
-        bbox=bbox_of(bbox), cursor=cursor, limit=limit,
-    )
-    told = reading.run_notes(store, service, run)
-    return _page(request, page, **told, **times)
-
-
-@router.get("/collections/gaps/items/{gap_id}", summary="One gap")
-def gap(gap_id: str, request: Request, crs: CrsParameter = None) -> Response:
-    """Return one gap."""
-    check_crs84(crs)
-    return _item(request, "gaps", features.gap_item(store_of(request), gap_id))

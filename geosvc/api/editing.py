@@ -35,8 +35,8 @@ ValidFromParameter = Annotated[str | None, Query(
 ValidAtParameter = Annotated[str | None, Query(description="A correction of what was true on this day; today unless given.")]
 
 
-def revision_of(if_match: str | None) -> int | None:
-    """Return the revision that an If-Match names; None without one.
+def revision_of(if_match: str | None, thing: str = "facility") -> int | None:
+    """Return the revision (of a scenario: the version) that an If-Match names; None without one.
 
     Raises
     ------
@@ -48,10 +48,10 @@ def revision_of(if_match: str | None) -> int | None:
     if if_match is None:
         return None
     if if_match.strip() == "*":
-        raise MissingPrecondition("If-Match: * would overwrite what you have not seen; send the ETag of the facility")
+        raise MissingPrecondition(f"If-Match: * would overwrite what you have not seen; send the ETag of the {thing}")
     found = _ETAG.fullmatch(if_match.strip())
     if found is None:
-        raise InvalidParameter(f'If-Match must be one ETag of a facility, such as "123"; got {if_match[:60]!r}')
+        raise InvalidParameter(f'If-Match must be one ETag of a {thing}, such as "123"; got {if_match[:60]!r}')
     return int(found[1])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -31,13 +32,13 @@ router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["features"])
 MOST_FACILITIES = 200_000
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _TYPES = {"csv": "text/csv; charset=utf-8", "xlsx": _XLSX, "geojson": GEOJSON, "gpkg": "application/geopackage+sqlite3"}
-_FILES: dict[int | str, dict[str, Any]] = {
+FILES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The file.", "content": {name.partition(";")[0]: {} for name in _TYPES.values()}}
 }
 
 
 @router.get(
-    "/collections/facilities/export", summary="Facilities as a file", response_class=FileResponse, responses=_FILES
+    "/collections/facilities/export", summary="Facilities as a file", response_class=FileResponse, responses=FILES
 )
 def export(
     request: Request,
@@ -64,7 +65,7 @@ def export(
         datum=datum, most=MOST_FACILITIES), f)
 
 
-@router.get("/collections/facilities/template", summary="Workbook to fill in", response_class=FileResponse, responses=_FILES)
+@router.get("/collections/facilities/template", summary="Workbook to fill in", response_class=FileResponse, responses=FILES)
 def template(
     request: Request, empty: Annotated[bool, Query(description="true: headers and drop-downs only.")] = False
 ) -> FileResponse:
@@ -72,9 +73,21 @@ def template(
     return _download(lambda target: exporting.write_template(store_of(request), target, empty=empty, most=MOST_FACILITIES), "xlsx")
 
 
-def _download(write: Any, suffix: str) -> FileResponse:
+def _download(write: Callable[[Path], dict[str, Any]], suffix: str) -> FileResponse:
+    return download(write, suffix, _name_of)
+
+
+def _name_of(told: dict[str, Any]) -> str:
+    title = "".join(each for each in told["registry"].rpartition(" #")[0] if each.isalnum())[:40]
+    return f"{title}机构-{told['as_of']}-{told['datum']}"
+
+
+def download(
+    write: Callable[[Path], dict[str, Any]], suffix: str, name_of: Callable[[dict[str, Any]], str]
+) -> FileResponse:
+    """Return a file that is written now and removed when it was sent; ``name_of`` names it by what ``write`` returned."""
     folder = Path(tempfile.mkdtemp(prefix="geosvc-export-"))
-    target = folder / f"facilities.{suffix}"
+    target = folder / f"export.{suffix}"
 
     def clean() -> None:
         target.unlink(missing_ok=True)
@@ -85,8 +98,7 @@ def _download(write: Any, suffix: str) -> FileResponse:
     except BaseException:
         clean()
         raise
-    title = "".join(each for each in told["registry"].rpartition(" #")[0] if each.isalnum())[:40]
     return FileResponse(
-        target, media_type=_TYPES[suffix], filename=f"{title}机构-{told['as_of']}-{told['datum']}.{suffix}",
+        target, media_type=_TYPES[suffix], filename=f"{name_of(told)}.{suffix}",
         headers={"Cache-Control": "no-cache"}, background=BackgroundTask(clean),
     )

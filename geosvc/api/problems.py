@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from geosvc.errors import (
+    Busy,
     Conflict,
     GeosvcError,
     InvalidInput,
@@ -45,6 +46,7 @@ STATUS: dict[type[GeosvcError], int] = {
     NotFound: 404,
     Unsolvable: 409,
     Conflict: 412,
+    Busy: 503,
     StoreError: 503,
 }
 _log = logging.getLogger("geosvc")
@@ -94,7 +96,7 @@ def _more(error: GeosvcError) -> dict[str, Any]:
 def _headers_of(error: GeosvcError) -> dict[str, str]:
     if isinstance(error, NotSignedIn):
         return {"WWW-Authenticate": "Bearer"}
-    if isinstance(error, TooManyAttempts):
+    if isinstance(error, TooManyAttempts | Busy):
         return {"Retry-After": str(error.retry_after_seconds)}
     return {}
 

@@ -19,20 +19,31 @@ from geosvc.coverage.states import STATE_WORDS
 from geosvc.errors import InvalidParameter
 from geosvc.gate.people import person_of, store_of
 from geosvc.maps.figure import single_file
-from geosvc.workflows import as_of, conditions, features, publishing, reading, uncertainty
+from geosvc.workflows import as_of, conditions, features, publishing, reading, scenarios, uncertainty
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["services"])
 
 _MOST_LIMITS, _LARGEST_LIMIT = 20, 1e6
 _FORMULA_BEGINS = tuple("=+-@\t\r")
 RunParameter = Annotated[str | None, Query(description="Id of a run; the service's newest unless given.")]
+ScenarioParameter = Annotated[str | None, Query(description="Number of a scenario: its newest run answers; 'baseline' is what is registered.", examples=["3"])]
 ThresholdParameter = Annotated[str | None, Query(description="Limit of the service, such as 30min; the first unless given.")]
 
 
 def answering(
-    request: Request, service: str | None, run: str | None, at: str | None, recorded: str | None
+    request: Request, service: str | None, run: str | None, at: str | None, recorded: str | None, scenario: str | None = None
 ) -> tuple[str | None, dict[str, Any]]:
-    """Return the run that answers for the times asked (None: the newest), and what the answer says of them."""
+    """Return the run that answers for the times or the scenario asked (None: the newest), and what the answer says of them.
+
+    Raises
+    ------
+    InvalidParameter
+        If a scenario is asked for together with a run or a time.
+    """
+    if scenario is not None:
+        if run or at or recorded:
+            raise InvalidParameter("scenario is of today: send it without run, datetime and recorded")
+        return scenarios.run_of(store_of(request), person_of(request), scenario, service)
     times = as_of.times_asked(at, recorded)
     return as_of.answering(store_of(request), request.app.state.settings, service, run, times)
 
@@ -63,6 +74,7 @@ def coverage(
     threshold: ThresholdParameter = None,
     at: DatetimeParameter = None,
     recorded: RecordedParameter = None,
+    scenario: ScenarioParameter = None,
     compared_with: Annotated[str | None, Query(description="A second day: people by state of both, by the areas of this one, and the difference. Only as json.")] = None,
     level: Annotated[str | None, Query(description="Only areas of this level; 'total' is the sum.")] = None,
     f: Annotated[Literal["json", "csv"], Query(description="json, or csv for a spreadsheet.")] = "json",
@@ -74,8 +86,10 @@ def coverage(
     """
     check_level(level, "total", "outside")
     if compared_with is not None:
+        if scenario is not None:
+            raise InvalidParameter("compared_with compares days; scenarios are compared at /api/scenarios/compare")
         return _compared(request, service_id, (at, compared_with), recorded, run, threshold, level, f)
-    found, told = answering(request, service_id, run, at, recorded)
+    found, told = answering(request, service_id, run, at, recorded, scenario)
     table = reading.coverage_table(
         store_of(request), service_id, run_id=found, threshold_id=threshold, level=level
     )
@@ -106,7 +120,7 @@ def _csv(table: dict[str, Any]) -> Response:
     for row in table["rows"]:
         people, km2 = row["people"] or {}, row["km2"] or {}
         writer.writerow([
-            _as_text(row["area_code"]), _as_text(row["name"]), row["level"], row["people_total"], *(people.get(s) for s in states),
+            as_text(row["area_code"]), as_text(row["name"]), row["level"], row["people_total"], *(people.get(s) for s in states),
             *(km2.get(s) for s in states), row["share"]["of_all_people"], row["p50"], row["p90"],
             table["service"], table["threshold"]["id"], table["run"], *told,
         ])
@@ -115,7 +129,7 @@ def _csv(table: dict[str, Any]) -> Response:
                     headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
-def _as_text(cell: str) -> str:
+def as_text(cell: str) -> str:
     """Return a cell that no spreadsheet takes for a formula."""
     return f"'{cell}" if cell[:1] in _FORMULA_BEGINS else cell
 
@@ -147,16 +161,32 @@ def coverage_band(
     return uncertainty.band_while_waiting(store, settings, service_id, threshold, run_id=run, draws=draws, seed=seed)
 
 
+@router.get("/services/{service_id}/curves", summary="What every limit would give")
+def service_curves(
+    service_id: str, request: Request, run: RunParameter = None, at: DatetimeParameter = None, recorded: RecordedParameter = None,
+    scenario: ScenarioParameter = None,
+) -> dict[str, Any]:
+    """Return people by how far they are, for the total and each area, and the gaps that each limit would leave.
+
+    ``people[k]`` of an area are those farther than ``(k - 1) * step`` and at most ``k * step`` away, in ``unit``; the sum up
+    to ``k`` is covered by a limit of ``k * step``. The last entry holds everybody farther. ``gaps`` is null for an account of
+    some areas, and people are null where they are unknown, never 0.
+    """
+    found, told = answering(request, service_id, run, at, recorded, scenario)
+    return {**reading.curves_of_run(store_of(request), service_id, found), **told}
+
+
 @router.get("/services/{service_id}/surface", summary="Surface as GeoTIFF", response_class=FileResponse)
 def surface(
-    service_id: str, request: Request, run: RunParameter = None, at: DatetimeParameter = None, recorded: RecordedParameter = None
+    service_id: str, request: Request, run: RunParameter = None, at: DatetimeParameter = None, recorded: RecordedParameter = None,
+    scenario: ScenarioParameter = None,
 ) -> FileResponse:
     """Return the surface: band 1 minutes (or km), NaN = not reached; band 2 the nearest facility's id.
 
     To an account of some areas all else is NaN, and so is the id of a facility that it may not see; where none of
     its areas has an outline the answer is 409.
     """
-    run, _told = answering(request, service_id, run, at, recorded)
+    run, _told = answering(request, service_id, run, at, recorded, scenario)
     folder = Path(tempfile.mkdtemp(prefix="geosvc-surface-"))
     target = folder / "surface.tif"
 
@@ -180,11 +210,11 @@ def surface(
 def service_isochrones(
     service_id: str, request: Request,
     limits: Annotated[str, Query(description="Limits in the service's unit, separated by commas.", examples=["15,30,60"])],
-    run: RunParameter = None, at: DatetimeParameter = None, recorded: RecordedParameter = None,
+    run: RunParameter = None, at: DatetimeParameter = None, recorded: RecordedParameter = None, scenario: ScenarioParameter = None,
 ) -> Response:
     """Return everything within each limit, the smallest first; each lies within the next."""
     store = store_of(request)
-    run, _told = answering(request, service_id, run, at, recorded)
+    run, _told = answering(request, service_id, run, at, recorded, scenario)
     found = features.isochrone_features(store, service_id, run, _limits(limits))
     return _collection(found, reading.run_notes(store, service_id, run))
 
@@ -193,11 +223,11 @@ def service_isochrones(
 def service_catchments(
     service_id: str, request: Request,
     limit: Annotated[float | None, Query(ge=0, le=1e6, description="Only what is at most so far, in the service's unit.")] = None,
-    run: RunParameter = None, at: DatetimeParameter = None, recorded: RecordedParameter = None,
+    run: RunParameter = None, at: DatetimeParameter = None, recorded: RecordedParameter = None, scenario: ScenarioParameter = None,
 ) -> Response:
     """Return, for each facility, every place to which it is the nearest."""
     store = store_of(request)
-    run, _told = answering(request, service_id, run, at, recorded)
+    run, _told = answering(request, service_id, run, at, recorded, scenario)
     return _collection(
         features.catchment_features(store, service_id, run, limit), reading.run_notes(store, service_id, run)
     )
@@ -236,10 +266,11 @@ def picture(service_id: str, request: Request, run: RunParameter = None) -> Resp
 @router.get("/services/{service_id}/map", summary="Map as a single file", response_class=HTMLResponse)
 def single_map(
     service_id: str, request: Request, run: RunParameter = None, threshold: ThresholdParameter = None,
-    at: DatetimeParameter = None, recorded: RecordedParameter = None, language: Annotated[Literal["zh", "en"], Query()] = "zh",
+    at: DatetimeParameter = None, recorded: RecordedParameter = None, scenario: ScenarioParameter = None,
+    language: Annotated[Literal["zh", "en"], Query()] = "zh",
 ) -> HTMLResponse:
     """Return the map as one HTML file that needs no server and no internet, to keep or to send."""
-    run, _told = answering(request, service_id, run, at, recorded)
+    run, _told = answering(request, service_id, run, at, recorded, scenario)
     document = publishing.map_of(
         store_of(request), service_id, run_id=run, threshold_id=threshold, language=language, title_block=True
     )

@@ -42,9 +42,11 @@ from geosvc.cli.exports import exporter
 from geosvc.cli.import_records import list_imports, undo_import
 from geosvc.cli.imports import importer
 from geosvc.cli.review import review
+from geosvc.cli.scenarios import scenarios
 from geosvc.cli.uncertainty import band
 from geosvc.cli.webhooks import webhooks
 from geosvc.errors import (
+    Busy,
     Conflict,
     GeosvcError,
     InvalidInput,
@@ -59,7 +61,7 @@ from geosvc.errors import (
 )
 from geosvc.settings import Settings
 
-EXIT_CODES: dict[type[GeosvcError], int] = {InvalidInput: 3, NotFound: 4, Unsolvable: 5, StoreError: 6, Conflict: 7, NotAllowed: 8}
+EXIT_CODES: dict[type[GeosvcError], int] = {InvalidInput: 3, NotFound: 4, Unsolvable: 5, StoreError: 6, Conflict: 7, NotAllowed: 8, Busy: 9}
 
 app = typer.Typer(
     name="geosvc", no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False,
@@ -74,6 +76,7 @@ app.add_typer(importer, name="import")
 app.add_typer(exporter, name="export")
 app.add_typer(divisions, name="divisions")
 app.add_typer(accounts, name="accounts")
+app.add_typer(scenarios, name="scenarios")
 app.add_typer(webhooks, name="webhooks")
 
 
@@ -308,22 +311,21 @@ def gaps(
     area: Annotated[Optional[str], typer.Option(help="Code of an area (or the beginning of it).")] = None,
     min_people: Annotated[Optional[float], typer.Option(help="Only gaps with at least so many people.")] = None,
     run: Annotated[Optional[str], typer.Option(help="A run by its id, in place of the service's newest.")] = None,
+    sort: Annotated[Optional[str], typer.Option(help="people (most first), worst (farthest beyond the limit first) or area.")] = None,
     limit: Annotated[int, typer.Option(help="How many to print.", min=1)] = ROWS_SHOWN,
-    output: Annotated[Optional[Path], typer.Option("--output", "-o", help="Write all of them as GeoJSON.")] = None,
+    output: Annotated[Optional[Path], typer.Option("--output", "-o", help="Write all of them: .geojson, .gpkg, .csv or .xlsx.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the gaps of a service, most people first."""
-    from geosvc.workflows import features, reading
+    """List the gaps of a service, most people first or as sorted."""
+    from geosvc.workflows import features, gap_files, reading
 
-    most = limit if output is None else 10**9
+    asked: dict[str, Any] = {"service_id": service, "run_id": run, "threshold_id": threshold, "area_code": area, "min_people": min_people, "sort": sort}
     with opened(workspace) as (store, _):
-        found, matched, _next = features.gaps_page(
-            store, service_id=service, run_id=run, threshold_id=threshold, area_code=area, min_people=min_people, limit=most
-        )
+        found, matched, _next = features.gaps_page(store, **asked, limit=limit)
         told = reading.run_notes(store, service, run)
+        if output is not None:
+            gap_files.export_gaps(store, output, **asked)
     collection = {"type": "FeatureCollection", **told, "numberMatched": matched, "features": found}
-    if output is not None:
-        _write(output, json.dumps(collection, ensure_ascii=False))
     if as_json:
         print_json(collection)
         return
@@ -336,14 +338,6 @@ def gaps(
         table.add_row(str(one["rank"]), one["area_name"] or one["area_code"] or "", people, f"{one['km2']:,.2f}", worst, villages)
     out.print(table)
     out.print(("1 gap" if matched == 1 else f"{matched} gaps") + (f", the first {limit} shown" if matched > limit else ""))
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error}") from error
 
 
 @app.command("map")

@@ -12,6 +12,7 @@ A scenario never touches the registry. What it changes is a document that a pers
 from __future__ import annotations
 
 import math
+import unicodedata
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -216,8 +217,22 @@ def _facility_id(value: Any, where: str) -> int:
 
 
 def _text(value: Any, where: str) -> str:
+    return readable(value, where)
+
+
+def readable(value: Any, where: str, *, lines: bool = False) -> str:
+    """Return a text that can be written, read and sent; ``lines``: it may have several.
+
+    Raises
+    ------
+    InvalidParameter
+        If it is none, or holds control characters or half of a letter.
+    """
     if not isinstance(value, str):
         raise InvalidParameter(f"{where} must be a text, got {value!r}")
+    bad = next((each for each in value if unicodedata.category(each) in ("Cc", "Cs") and not (lines and each in "\r\n\t")), None)
+    if bad is not None:
+        raise InvalidParameter(f"{where} holds the character U+{ord(bad):04X}, which nobody can read; take it out")
     return value
 
 

@@ -6,7 +6,7 @@ area, and the gaps that each limit would leave, are worked out once for all step
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +37,8 @@ class AreaCurve:
     """
 
     code: str
+    name: str
+    level: str
     people: list[float] | None
     unreachable: float | None
     no_data: float | None
@@ -56,20 +58,20 @@ class GapCurve:
 
 @dataclass(frozen=True, kw_only=True)
 class Curves:
-    """The curves of one surface; ``step`` is in the unit that a service shows, minutes or km."""
+    """The curves of one surface; ``step`` is in the unit that a service shows, minutes or km. ``gaps`` None: not asked for."""
 
     step: float
     unit: str
     areas: list[AreaCurve]
-    gaps: GapCurve
+    gaps: GapCurve | None
 
     def as_dict(self) -> dict[str, Any]:
         """Return them as JSON can hold them, people to a thousandth."""
         return {
             "step": self.step, "unit": self.unit, "steps": STEPS,
-            "areas": [{"code": each.code, "people": _short(each.people), "unreachable": each.unreachable, "no_data": each.no_data}
-                      for each in self.areas],
-            "gaps": {"count": self.gaps.count, "with_people": self.gaps.with_people, "largest": self.gaps.largest},
+            "areas": [{"code": each.code, "name": each.name, "level": each.level, "people": _short(each.people),
+                       "unreachable": each.unreachable, "no_data": each.no_data} for each in self.areas],
+            "gaps": None if self.gaps is None else asdict(self.gaps),
         }
 
 
@@ -128,19 +130,20 @@ def _by_area(
     level = people.at(levels, outside=NO_DATA).astype(np.intp)
     nobody = np.array([], dtype=np.intp)
 
-    def curve(code: str, chosen: NDArray[np.intp] | slice) -> AreaCurve:
+    def curve(code: str, name: str, kind: str, chosen: NDArray[np.intp] | slice | None) -> AreaCurve:
+        if chosen is None:
+            return AreaCurve(code=code, name=name, level=kind, people=None, unreachable=None, no_data=None)
         sums = np.bincount(level[chosen], weights=people.count[chosen], minlength=NO_DATA + 1)
-        return AreaCurve(code=code, people=[float(each) for each in sums[: STEPS + 1]],
+        return AreaCurve(code=code, name=name, level=kind, people=[float(each) for each in sums[: STEPS + 1]],
                          unreachable=float(sums[UNREACHABLE]), no_data=float(sums[NO_DATA]))
 
-    found = [curve(TOTAL_CODE, slice(None))]
+    found = [curve(TOTAL_CODE, "", "total", slice(None))]
     for position in tree.ordered():
+        area = tree.areas[position]
         unknown = position in tree.zone_parts and tree.zone_parts[position] is None
-        code = tree.areas[position].code
-        found.append(AreaCurve(code=code, people=None, unreachable=None, no_data=None) if unknown
-                     else curve(code, members.get(position, nobody)))
+        found.append(curve(area.code, area.name, area.level, None if unknown else members.get(position, nobody)))
     outside = np.nonzero(people.area < 0)[0]
-    return [*found, curve(OUTSIDE_CODE, outside)] if outside.size else found
+    return [*found, curve(OUTSIDE_CODE, "", "outside", outside)] if outside.size else found
 
 
 def gap_curve(

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from geosvc.geo.grid import Surface
 
 _TOUCHING_AT_CORNERS = np.ones((3, 3), dtype=int)
-_MOST_SETTLEMENTS = 20
+# A gap names so many of its settlements and counts all of them.
+MOST_SETTLEMENTS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,8 @@ class Gap:
     ``geometry`` is a MultiPolygon in degrees; ``people`` is None when no population is known.
     ``worst`` is the largest value reached in it (minutes or km), None if nothing in it is
     reached; ``nearest`` the index of the facility that is nearest to most of its cells, -1 = none.
+    ``settlements`` are the largest of the ``settlement_count`` in it; where no population is known
+    the count is None.
     """
 
     geometry: shapely.MultiPolygon
@@ -45,6 +48,7 @@ class Gap:
     worst: float | None
     nearest: int
     settlements: list[dict[str, Any]]
+    settlement_count: int | None = None
 
 
 def find_gaps(
@@ -97,7 +101,7 @@ def _described(
     counted = _people_of(labels, count, states, people, tree, surface)
     gaps = []
     for position in range(count):
-        own_people, own_unreachable, settlements = counted(position + 1)
+        own_people, own_unreachable, settlements, settlement_count = counted(position + 1)
         gaps.append(
             Gap(
                 geometry=shapes[position + 1],
@@ -106,7 +110,7 @@ def _described(
                 km2=float(cells[position]) * surface.grid.cell_km2,
                 worst=None if worst[position] < 0 else float(worst[position]) / (MICRO * service.units_per_shown),
                 nearest=int(nearest[position]),
-                settlements=settlements,
+                settlements=settlements, settlement_count=settlement_count,
             )
         )
     # Ties beyond people and size go to the northernmost, westernmost gap: the order of labels.
@@ -132,7 +136,7 @@ def _people_of(
     surface: Surface,
 ) -> Any:
     if people is None:
-        return lambda _label: (None, None, [])
+        return lambda _label: (None, None, [], None)
     weights = weights_by_cell(people, surface.grid)
     all_people = np.bincount(labels.ravel(), weights=weights.ravel(), minlength=count + 1)
     cut_off = np.where(states == CoverageState.UNREACHABLE, weights, 0.0)
@@ -141,21 +145,22 @@ def _people_of(
     order = np.argsort(label_of, kind="stable")
     bounds = np.searchsorted(label_of[order], np.arange(count + 2))
 
-    def counted(label: int) -> tuple[float, float, list[dict[str, Any]]]:
+    def counted(label: int) -> tuple[float, float, list[dict[str, Any]], int]:
         entries = order[bounds[label] : bounds[label + 1]]
-        return float(all_people[label]), float(unreachable[label]), _settlements(people, entries, tree)
+        return float(all_people[label]), float(unreachable[label]), *_settlements(people, entries, tree)
 
     return counted
 
 
-def _settlements(people: People, entries: NDArray[np.intp], tree: AreaTree) -> list[dict[str, Any]]:
-    """Return the smallest areas that people of a gap belong to, most people first."""
+def _settlements(people: People, entries: NDArray[np.intp], tree: AreaTree) -> tuple[list[dict[str, Any]], int]:
+    """Return the smallest areas that people of a gap belong to, most people first, and how many there are in all."""
     inside = entries[people.area[entries] >= 0]
     if len(inside) == 0:
-        return []
+        return [], 0
     sums = np.bincount(people.area[inside], weights=people.count[inside], minlength=len(tree.areas))
     found = sorted(np.nonzero(sums)[0], key=lambda i: (-sums[i], tree.areas[i].code))
-    return [
+    listed = [
         {"code": tree.areas[i].code, "name": tree.areas[i].name, "people": float(sums[i])}
-        for i in found[:_MOST_SETTLEMENTS]
+        for i in found[:MOST_SETTLEMENTS]
     ]
+    return listed, len(found)

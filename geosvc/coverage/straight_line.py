@@ -35,32 +35,47 @@ def straight_line_surface(
     limit_m : float
         Look no further than this; the limit itself counts.
     """
-    from scipy.spatial import cKDTree  # noqa: PLC0415  slow to import
-
-    x, y = to_metres(lon, lat, crs=grid.crs)
-    places, first = np.unique(np.column_stack([x, y]), axis=0, return_index=True)
-    first = np.append(first, -1)  # what lies beyond the limit has the index after the last
-    tree = cKDTree(places)
-    candidates = min(_CANDIDATES, len(places))
+    places = Places(lon, lat, grid)
     micro = np.empty(grid.shape, dtype=np.int64)
     nearest = np.empty(grid.shape, dtype=np.int32)
     for top in range(0, grid.rows, _ROWS_AT_ONCE):
         rows = np.arange(top, min(top + _ROWS_AT_ONCE, grid.rows))
-        cell_x, cell_y = grid.centres(*np.meshgrid(rows, np.arange(grid.cols), indexing="ij"))
+        row, col = np.meshgrid(rows, np.arange(grid.cols), indexing="ij")
+        found = places.nearest_to(row.ravel(), col.ravel(), limit_m=limit_m)
+        micro[rows], nearest[rows] = (each.reshape(row.shape) for each in found)
+    return Surface(grid=grid, micro=micro, nearest=nearest, unit="m", horizon=limit_m)
+
+
+class Places:
+    """Facilities in the order of their id, to be asked which of them is the nearest."""
+
+    def __init__(self, lon: NDArray[np.float64], lat: NDArray[np.float64], grid: Grid) -> None:
+        """Put them into the grid's CRS; degrees, n >= 1."""
+        from scipy.spatial import cKDTree  # noqa: PLC0415  slow to import
+
+        self._grid, self._count = grid, len(lon)
+        self.x, self.y = to_metres(lon, lat, crs=grid.crs)
+        places, first = np.unique(np.column_stack([self.x, self.y]), axis=0, return_index=True)
+        self._first = np.append(first, -1)  # what lies beyond the limit has the index after the last
+        self._tree, self._places = cKDTree(places), len(places)
+
+    def nearest_to(
+        self, row: NDArray[np.int64], col: NDArray[np.int64], *, limit_m: float = math.inf
+    ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Return (micrometres, index of the nearest) of cells; -1 beyond the limit. A tie goes to the first."""
+        x, y = self._grid.centres(row, col)
+        candidates = min(_CANDIDATES, self._places)
         # A metre more, so that what lies at the limit to the micrometre is found.
-        metres, index = tree.query(np.stack([cell_x, cell_y], axis=-1), k=candidates, distance_upper_bound=limit_m + _METRE)
+        metres, index = self._tree.query(np.stack([x, y], axis=-1), k=candidates, distance_upper_bound=limit_m + _METRE)
         found = np.isfinite(metres)
         amount = np.where(found, np.rint(np.where(found, metres, 0.0) * MICRO).astype(np.int64), _FAR)
-        amount = amount.reshape(*cell_x.shape, candidates)
-        order = first[index].reshape(*cell_x.shape, candidates)
+        amount = amount.reshape(len(x), candidates)
+        order = self._first[index].reshape(len(x), candidates)
         best = amount.min(axis=-1)
-        micro[rows] = np.where(best == _FAR, NOT_REACHED, best)
         # Equal to the micrometre is a tie; it goes to the facility that was registered first.
-        nearest[rows] = np.where(amount == best[..., None], order, len(lon)).min(axis=-1)
-        if candidates < len(places):
-            crowded = np.argwhere((amount[..., -1] == best) & (best < _FAR))  # there may be more facilities as near as these
-            for line, col in crowded:
-                within = (best[line, col] + 0.5) / MICRO
-                tied = tree.query_ball_point((cell_x[line, col], cell_y[line, col]), within)
-                nearest[rows[line], col] = min(nearest[rows[line], col], *first[tied])
-    return Surface(grid=grid, micro=micro, nearest=nearest, unit="m", horizon=limit_m)
+        nearest = np.where(amount == best[:, None], order, self._count).min(axis=-1)
+        if candidates < self._places:
+            for cell in np.flatnonzero((amount[:, -1] == best) & (best < _FAR)):  # there may be more facilities as near as these
+                tied = self._tree.query_ball_point((x[cell], y[cell]), (best[cell] + 0.5) / MICRO)
+                nearest[cell] = min(nearest[cell], *self._first[tied])
+        return np.where(best == _FAR, NOT_REACHED, best), nearest.astype(np.int32)

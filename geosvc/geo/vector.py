@@ -289,3 +289,25 @@ def write_points(
     pyogrio.write_dataframe(
         points, path, layer=layer, driver="GPKG", geometry_type="Point", layer_metadata=told,
     )
+
+
+def write_polygons(
+    path: Path, columns: dict[str, list[Any]], shapes: Sequence[BaseGeometry], *, layer: str, told: dict[str, str]
+) -> None:
+    """Write a GeoPackage with one layer of multipolygons in degrees (WGS 84), attributes and metadata.
+
+    Parameters
+    ----------
+    path : Path
+    columns : dict
+        Values of each attribute, one for each shape; None is empty.
+    shapes : sequence of MultiPolygon
+    layer : str
+    told : dict
+        What a reader must know, as metadata of the layer.
+    """
+    import geopandas as gpd  # noqa: PLC0415
+    import pyogrio  # noqa: PLC0415
+
+    frame = gpd.GeoDataFrame(columns, geometry=gpd.GeoSeries(list(shapes), crs="EPSG:4326"), crs="EPSG:4326")
+    pyogrio.write_dataframe(frame, path, layer=layer, driver="GPKG", geometry_type="MultiPolygon", layer_metadata=told)

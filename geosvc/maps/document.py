@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import shapely
 
+from geosvc.coverage.changes import PLANNED_FROM
 from geosvc.geo.crs import name_of
 from geosvc.language import LANGUAGES, words
 from geosvc.maps import numbers
@@ -111,7 +112,7 @@ def map_document(content: MapContent, *, language: str, title_block: bool) -> di
         "gap_count": None if threshold is None else found["gaps"],
         "gap_label": _gap_label(service, threshold, language, apart=apart),
         "to_be_located": content.to_be_located,
-        "facilities": _facilities(content.facilities, language),
+        "facilities": _facilities(content.facilities, run, language),
         "gaps": _simplified({"type": "FeatureCollection", "features": [_with_list(each, language) for each in content.gaps]}, content),
         "boundary": _boundary(outlines),
         "roads": _roads(content.roads),
@@ -197,17 +198,21 @@ def _with_list(feature: dict[str, Any], language: str) -> dict[str, Any]:
     return {**feature, "properties": {**feature["properties"], "settlements": listed, "settlements_more": more}}
 
 
-def _facilities(found: Sequence[Registered], language: str) -> dict[str, list[Any]]:
+def _facilities(found: Sequence[Registered], run: dict[str, Any], language: str) -> dict[str, list[Any]]:
+    """Return the facilities in columns; ``change`` says of each what the scenario of the run does to it (None: nothing)."""
     text = words(language)
     classes = facility_classes()
+    moved = {each["facility"] for each in run["parameters"].get("changes", {}).get("move", ())}
+    change = ["planned" if each.id >= PLANNED_FROM else "moved" if each.id in moved else None for each in found]
     return {
+        "change": change,
         "id": [each.id for each in found],
         "lon": [round(each.facility.lon or 0.0, 6) for each in found],
         "lat": [round(each.facility.lat or 0.0, 6) for each in found],
         "name": [each.facility.name for each in found],
         "group": [classes[each.facility.class_code].group for each in found],
         "class": [getattr(classes[each.facility.class_code], language) for each in found],
-        "method": [text[f"method_{each.facility.position_method}"] for each in found],
+        "method": [text[f"change_{what}" if what else f"method_{each.facility.position_method}"] for each, what in zip(found, change, strict=True)],
         "illustrative": [each.facility.illustrative for each in found],
     }
 
@@ -215,7 +220,8 @@ def _facilities(found: Sequence[Registered], language: str) -> dict[str, list[An
 def _map_words(text: Mapping[str, str], service: Service) -> dict[str, str]:
     names = ("legend", "states", "unreachable", "no_data", "facilities", "to_be_located", "illustrative_mark", "people",
              "people_label", "area_label", "worst", "settlements", "north", "open_bracket", "close_bracket", "colon",
-             "unknown", "details", "zoom_in", "zoom_out", "close", "map_layer_gaps", "map_layer_facilities")
+             "unknown", "details", "zoom_in", "zoom_out", "close", "map_layer_gaps", "map_layer_facilities",
+             "map_layer_roads", "change_planned", "change_moved")
     groups = {key: value for key, value in text.items() if key.startswith("group_")}
     by_unit = {name: text[f"{name}_{service.shown_unit}"] for name in ("surface", "hover", "reading")}
     return {name: text[name] for name in names} | groups | by_unit | {"unit": text[service.shown_unit]}

@@ -110,15 +110,15 @@ class CoverageLayers(MacroElement):
         self.block = json_block(document)
 
 
-def json_block(document: dict[str, Any]) -> str:
-    """Return a JSON document as an HTML element that nothing inside it can close."""
+def json_block(document: dict[str, Any], data_id: str = DATA_ID) -> str:
+    """Return a JSON document as an HTML element that nothing inside it can close; ``data_id`` is one of our own names."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     safe = text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
     safe = safe.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     # Folium compiles what a part of the map returns as a template: a name must not be one.
     # Such a brace only ever stands inside a JSON string, where it may be written as its code.
     safe = _TEMPLATE_BRACE.sub(r"\\u007b", safe)
-    return f'<script type="application/json" id="{DATA_ID}">{safe}</script>'
+    return f'<script type="application/json" id="{data_id}">{safe}</script>'
 
 
 def coverage_map(document: dict[str, Any]) -> OfflineFigure:

@@ -252,6 +252,7 @@ def settlements_shown(gap: Mapping[str, Any], language: str) -> tuple[list[dict[
     left = (gap["people"] or 0.0) - sum(each["people"] for each in listed)
     if left < 0.5 and len(named) == len(listed):
         return listed, ""
-    all_named = (gap["people"] or 0.0) - sum(each["people"] for each in named) < 0.5
+    counted = gap.get("settlements_count")
+    all_named = counted is not None or (gap["people"] or 0.0) - sum(each["people"] for each in named) < 0.5
     key = "settlements_more" if all_named else "settlements_many_more"
-    return listed, words(language)[key].format(total=len(named), people=f"{left:,.0f}")
+    return listed, words(language)[key].format(total=len(named) if counted is None else counted, people=f"{left:,.0f}")

@@ -21,7 +21,7 @@ from geosvc.geo.crs import to_degrees, to_metres, web_mercator
 from geosvc.geo.grid import micro_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -66,16 +66,49 @@ def write_picture(
 
     ``study`` are the cells that lie in some area; the others are left clear.
     """
-    from PIL import Image  # noqa: PLC0415
-
     step = step_of(service)
     numbers, bounds = picture_of(surface, step=step, service=service, study=study)
-    Image.fromarray(numbers, mode="L").save(folder / PICTURE_FILE, optimize=False, compress_level=9)
-    record: dict[str, Any] = {
-        "bounds": bounds, "step": step, "unit": service.shown_unit, "width": numbers.shape[1],
-        "height": numbers.shape[0], "farther": FARTHER, "unreachable": UNREACHABLE, "outside": OUTSIDE, "no_data": NO_DATA,
-    }
+    (folder / PICTURE_FILE).write_bytes(png_of(numbers, compress_level=9))
+    record = picture_record(service, bounds, numbers.shape)
     (folder / PICTURE_RECORD).write_text(json.dumps(record), encoding="utf-8")
+
+
+def picture_record(service: Service, bounds: Sequence[float], shape: tuple[int, ...]) -> dict[str, Any]:
+    """Return what the numbers of a picture mean; ``shape`` is (height, width)."""
+    return {
+        "bounds": list(bounds), "step": step_of(service), "unit": service.shown_unit, "width": shape[1],
+        "height": shape[0], "farther": FARTHER, "unreachable": UNREACHABLE, "outside": OUTSIDE, "no_data": NO_DATA,
+    }
+
+
+def png_of(numbers: NDArray[np.uint8], *, compress_level: int) -> bytes:
+    """Return numbers of shape (height, width) as a PNG of one byte a pixel."""
+    from PIL import Image  # noqa: PLC0415
+
+    out = io.BytesIO()
+    Image.fromarray(numbers, mode="L").save(out, format="PNG", optimize=False, compress_level=compress_level)
+    return out.getvalue()
+
+
+def cells_of_pixels(grid: Grid, study: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Return the flat cell under every pixel of a grid's picture, shape (height, width); -1 = clear.
+
+    It depends on the grid and the study alone: who draws many pictures keeps it.
+    """
+    width, height = _size(grid.cols, grid.rows)
+    found = np.full((height, width), -1, dtype=np.int32)
+    seen = study if study.any() else np.ones_like(study)
+    for line, row, col in _cells_of_lines(grid, width, height):
+        here = np.flatnonzero(row >= 0)
+        here = here[seen[row[here], col[here]]]
+        found[line, here] = row[here] * grid.cols + col[here]
+    return found
+
+
+def painted(levels: NDArray[np.uint8], pixels: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """Return the picture of the levels of all cells (:func:`geosvc.coverage.curves.levels_of` with the picture's step)."""
+    # One more than cells: index -1 (clear) reads it.
+    return np.append(levels.ravel(), np.uint8(OUTSIDE))[pixels]
 
 
 def picture_of(
@@ -114,9 +147,7 @@ def picture_within(png: bytes, grid: Grid, seen: NDArray[np.bool_]) -> bytes:
         here = np.flatnonzero((row >= 0) & (numbers[line] != OUTSIDE))
         here = here[seen[row[here], col[here]]]
         shown[line, here] = numbers[line, here]
-    out = io.BytesIO()
-    Image.fromarray(shown, mode="L").save(out, format="PNG", optimize=False, compress_level=9)
-    return out.getvalue()
+    return png_of(shown, compress_level=9)
 
 
 def _lines_of(grid: Grid, seen: NDArray[np.bool_], height: int) -> range:

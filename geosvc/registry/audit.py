@@ -16,6 +16,7 @@ from geosvc.store.imports import MatchAnswerRow
 from geosvc.store.layers import LayerRow
 from geosvc.store.populations import PopulationRow
 from geosvc.store.proposals import ProposalRow
+from geosvc.store.scenarios import ScenarioRow
 from geosvc.store.services import ServiceRow
 from geosvc.store.study import ImportRow, RuleRow
 from geosvc.store.tables import all_rows
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 # The tables whose newest line must answer for the row that is there.
 _PRESENT: tuple[type[Audited], ...] = (
     AccountRow, ApiKeyRow, SuccessionRow, LayerRow, ServiceRow, ImportRow, MatchAnswerRow, MergeRow, DuplicateAnswerRow,
-    ProposalRow, RuleRow, WebhookRow,
+    ProposalRow, RuleRow, ScenarioRow, WebhookRow,
 )
 # Tables of revisions, with the columns that name whose they are.
 _HISTORIES: tuple[tuple[type[Any], tuple[str, ...]], ...] = (

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 
 _BRACKETS = re.compile(r"[(\[【〔<《]([^)\]】〕>》]*)[)\]】〕>》]")
 _SEPARATORS = re.compile(r"[\s·•.,,、。:;/|_\"'“”‘’*&+~-]+")
@@ -46,6 +47,7 @@ _KIND_WORDS = (
 )
 _KINDS = re.compile("|".join(sorted(map(re.escape, _KIND_WORDS), key=len, reverse=True)))
 # One word for the several of one kind, so that 牙科 and 口腔, 分院 and 院区 do not make two names of one.
+# All of them hold 科 or 司: most names hold neither, and need not be looked through for each.
 _SAME = (("齿科", "口腔"), ("牙科", "口腔"), ("有限责任公司", ""), ("股份有限公司", ""), ("有限公司", ""), ("预防保健科", "防保科"))
 
 
@@ -61,9 +63,13 @@ class NameParts:
 
     owner: str
     part: str
-    core: str
     aliases: tuple[str, ...]
     numbers: frozenset[str]
+
+    @cached_property  # of most names only owner and part are asked for
+    def core(self) -> str:
+        """What is left of the owner without words of its kind."""
+        return _KINDS.sub("", self.owner)
 
 
 def _number_of(words: str) -> str:
@@ -88,8 +94,9 @@ def plain_name(name: str) -> str:
     """
     text = unicodedata.normalize("NFKC", name).lower()
     text = _ORDINAL.sub(lambda found: _number_of(found[0]), text)
-    for word, instead in _SAME:
-        text = text.replace(word, instead)
+    if "科" in text or "司" in text:
+        for word, instead in _SAME:
+            text = text.replace(word, instead)
     return text
 
 
@@ -120,7 +127,7 @@ def parts_of(name: str, places: frozenset[str] = frozenset()) -> NameParts:
         owner, parts = found[1], [found[2], *parts]
     owner = _stripped(owner, places) or _joined(text) or text
     return NameParts(
-        owner=owner, part="".join(parts), core=_KINDS.sub("", owner), aliases=aliases,
+        owner=owner, part="".join(parts), aliases=aliases,
         numbers=frozenset(_NUMBER.findall(owner + "/".join(["", *parts]))),
     )
 
@@ -131,14 +138,20 @@ def _joined(text: str) -> str:
 
 def _stripped(text: str, places: frozenset[str]) -> str:
     """Return a name without the areas and the university before it, as long as more than a kind is left."""
-    found = _AFFILIATION.match(text)
+    found = _AFFILIATION.match(text) if "附属" in text else None
     if found and len(text) - found.end() > 3 and _KINDS.sub("", _without_places(text[found.end():], places)):
         text = text[found.end():]
     return _without_places(text, places)
 
 
+@lru_cache(maxsize=8)
+def _beginnings(places: frozenset[str]) -> frozenset[str]:
+    """Return the first two letters of names of places: few names of facilities begin with any of them."""
+    return frozenset(each[:2] for each in places)
+
+
 def _without_places(text: str, places: frozenset[str]) -> str:
-    while True:
+    while text[:2] in _beginnings(places):
         longest = next((text[:size] for size in range(min(9, len(text) - 2), 1, -1) if text[:size] in places), None)
         if longest is None or text[len(longest)] in "镇乡街村路":  # 靖宇镇 is another place than 靖宇县
             return text
@@ -146,6 +159,7 @@ def _without_places(text: str, places: frozenset[str]) -> str:
         if not _KINDS.sub("", rest):
             return (_SUFFIX.sub("", longest) if len(longest) > 2 else longest) + rest
         text = rest
+    return text
 
 
 @lru_cache(maxsize=262144)
@@ -162,6 +176,8 @@ def sound_of(text: str) -> str:
 
 @cache
 def _syllable(character: str) -> str:
+    # A single character stands in none of its 47,000 phrases, which take most of a second to read.
+    os.environ.setdefault("PYPINYIN_NO_PHRASES", "true")
     from pypinyin import lazy_pinyin  # noqa: PLC0415  slow to import
 
     return lazy_pinyin(character)[0] if character >= "\u3400" else character
@@ -188,14 +204,26 @@ def places_of(addresses: Iterable[str | None], areas: Iterable[str] = ()) -> fro
     """
     found = {plain_name(each) for each in areas}
     for address in addresses:
-        rest = plain_name(address or "")
-        for _ in range(3):  # province, city, county
-            step = _STEPS.match(rest)
-            if step is None or _NO_AREA.search(step[1]):
-                break
-            found.add(step[1])
-            rest = rest[step.end():]
-    return frozenset(each for name in found for each in (name, _SUFFIX.sub("", name)) if len(each) > 1)
+        if address:
+            found.update(_steps_of(address))
+    return _shared(frozenset(each for name in found for each in (name, _SUFFIX.sub("", name)) if len(each) > 1))
+
+
+@lru_cache(maxsize=262144)  # an import asks twice: for what a row is, and for duplicates
+def _steps_of(address: str) -> tuple[str, ...]:
+    """Return the province, city and county that an address begins with."""
+    found: list[str] = []
+    rest = plain_name(address)
+    while len(found) < 3 and (step := _STEPS.match(rest)) is not None and not _NO_AREA.search(step[1]):
+        found.append(step[1])
+        rest = rest[step.end():]
+    return tuple(found)
+
+
+@lru_cache(maxsize=8)
+def _shared(places: frozenset[str]) -> frozenset[str]:
+    """Return the set of the same names that was given out before: what is remembered of names is found by it at once."""
+    return places
 
 
 def kind_of_part(part: str, owner: str = "") -> str:

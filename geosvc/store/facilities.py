@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from sqlalchemy import (
     JSON,
-    Boolean,
     ForeignKey,
     Index,
     String,
@@ -32,6 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import NULLTYPE
 
 from geosvc.store.base import Audited, Base
 from geosvc.store.boxes import containing
@@ -211,10 +212,10 @@ def holds(column: Any, text: str) -> Any:
     return _Stands(column, text) if text.upper() == text.lower() else column.like(f"%{like_text(text)}%", escape="\\")
 
 
-class _Stands(FunctionElement[bool]):
+class _Stands(FunctionElement[Any]):
     """A text without letters of two cases stands in a column: plainly compared, a third quicker than LIKE."""
 
-    type = Boolean()
+    type = NULLTYPE  # as a Boolean it would be compared with 1 once more, for every row
     inherit_cache = True
 
 
@@ -320,12 +321,14 @@ def select_values(session: Session, query: FacilityQuery, names: Sequence[str]) 
     Most groups are empty, and an empty one needs no parser of JSON.
     """
     places = [place for place, name in enumerate(names) if name in GROUPS]
-    for found in select_texts(session, query, names):
-        values = list(found)
+    rows = select_texts(session, query, names)
+    while found := [list(row) for row in islice(rows, _READ_AT_ONCE)]:
         for place in places:
-            text = values[place]
-            values[place] = [] if text == "[]" else json.loads(text)
-        yield values
+            # The JSON of many rows is read in one call: a call for each takes several times as long.
+            groups = iter(json.loads(f"[{','.join(values[place] for values in found if values[place] != '[]')}]"))
+            for values in found:
+                values[place] = [] if values[place] == "[]" else next(groups)
+        yield from found
 
 
 # The columns that hold JSON.
@@ -389,13 +392,22 @@ def through_index(statement: Any, query: FacilityQuery, *also: str, order: str =
     """
     if query.recorded_at is not None or query.ids is not None:
         return statement
+    narrowing = _narrowing(query)
+    candidates = (*((order, narrowing) if many else (narrowing, order)), "class", "names", "texts")
+    return through(statement, next(name for name in candidates if name and knows_all(name, query, *also)))
+
+
+def through(statement: Any, index: str) -> Any:
+    """Have SQLite answer from an index, by the last part of its name."""
+    return statement.with_hint(FacilityRevisionRow, f"INDEXED BY ix_facility_revision_{index}", "sqlite")
+
+
+def knows_all(index: str, query: FacilityQuery, *also: str) -> bool:
+    """Return whether an index knows all that a query asks of a facility, and some columns more."""
     needed = {*also, *(column for part, column in _NEEDS.items() if getattr(query, part) is not None)}
     if query.text:
         needed.add("identifiers" if any(letter.isdigit() for letter in query.text) else "aliases")
-    narrowing = _narrowing(query)
-    candidates = (*((order, narrowing) if many else (narrowing, order)), "class", "names", "texts")
-    chosen = next(name for name in candidates if name and needed <= _known_to(name))
-    return statement.with_hint(FacilityRevisionRow, f"INDEXED BY ix_facility_revision_{chosen}", "sqlite")
+    return needed <= _known_to(index)
 
 
 # The parts of a query that only some indices know.

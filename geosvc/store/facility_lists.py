@@ -9,16 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import case, func, literal, select, tuple_
+from sqlalchemy import and_, case, func, literal, select, tuple_
 
 from geosvc.store.facilities import (
     FacilityQuery,
     FacilityRevisionRow,
     count_revisions,
     facility_clauses,
+    knows_all,
     select_revisions_by_id,
+    through,
     through_index,
 )
+from geosvc.store.scope import limit_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +36,9 @@ SORTS: Mapping[str, Any] = {
 # The index that stands in the order: where nothing narrows a list, it gives a page at once.
 _WALKS = {"id": "current", "name": "names", "class": "class", "updated": "updated"}
 _MANY = 2000
+# A word that many names hold fills a page from the first rows of the order. So many are looked at first: a thirtieth of what a search
+# through all takes; fewer where the index in that order does not know the names, and each row must be fetched.
+_SOUGHT_FIRST, _FETCHED_FIRST = 3_000, 1_000
 
 Place = tuple[str | int, int]
 
@@ -61,12 +67,27 @@ def select_list(
     Two steps: which, from an index alone; then the whole rows of these few.
     """
     if query.text or query.name_contains or query.source_contains:
-        matched, ids = _searched(session, query, order, after, limit)
+        soon = _soon(session, query, order, after, limit)
+        matched, ids = (count_revisions(session, query), soon) if soon else _searched(session, query, order, after, limit)
     else:
         matched = count_revisions(session, query)
         ids = _cut(session, query, order, after, limit, many=matched > _MANY) if matched else []
     found = select_revisions_by_id(session, ids)
     return matched, [found[each] for each in ids]
+
+
+def _soon(session: Session, query: FacilityQuery, order: Order, after: Place | None, limit: int) -> list[int]:
+    """Return a full page of a search if it stands among the first rows in order; nothing if it does not."""
+    if query.recorded_at is not None or query.ids is not None or limit_of(session) is not None:
+        return []  # no index in the order, or few of its rows are seen
+    row, key = FacilityRevisionRow, SORTS[order.by]
+    index = "texts" if order.by == "id" else _WALKS[order.by]
+    looked_at = _SOUGHT_FIRST if knows_all(index, query) else _FETCHED_FIRST
+    first = through(select(row.id, row.facility_id, key.label("key"), and_(*facility_clauses(query)).label("fits")).where(row.superseded_at.is_(None)), index)
+    looked = _in_order(first, key, row.facility_id, order, after).limit(looked_at).subquery()
+    fitting = _in_order(select(looked.c.id), looked.c.key, looked.c.facility_id, order, None)
+    found = list(session.scalars(fitting.where(looked.c.fits).limit(limit)))
+    return found if len(found) == limit else []
 
 
 def _searched(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import JSON, ForeignKey, Index, delete, func, or_, select
+from sqlalchemy import JSON, ForeignKey, Index, and_, case, delete, func, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from geosvc.store.base import Base
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # The sequence of a run that was only tried: it never answers for its service.
 TRIAL = 0
+# Orders of gaps: most people first; farthest beyond the limit first, unreachable before all; by area.
+GAP_SORTS = ("people", "worst", "area")
 
 
 class RunRow(Base):
@@ -145,14 +147,52 @@ def _clauses(query: GapQuery) -> list[Any]:
     return clauses
 
 
+def _sort_keys(sort: str) -> list[Any]:
+    """Return what gaps of one threshold are ordered by, ascending; the rank, which is theirs alone, comes last."""
+    row = GapRow
+    if sort == "worst":
+        worst = row.figures["worst"].as_float()
+        return [case((worst.is_(None), 0), else_=1), func.coalesce(-worst, 0.0), row.rank]
+    if sort == "area":
+        return [case((row.area_code.is_(None), 1), else_=0), func.coalesce(row.area_code, ""), row.rank]
+    return [row.rank]
+
+
+def _beyond(keys: list[Any], place: list[Any]) -> Any:
+    """Return a clause for the rows whose keys come after a place, compared key by key."""
+    return or_(*(
+        and_(*(key == at for key, at in zip(keys[:i], place[:i], strict=True)), keys[i] > place[i]) for i in range(len(keys))
+    ))
+
+
+def has_gap_of_rank(session: Session, query: GapQuery, rank: int) -> bool:
+    """Return whether a run has a gap of a rank at the query's threshold, whatever else is asked for."""
+    return _place_of_rank(session, query, rank, _sort_keys("people")) is not None
+
+
+def _place_of_rank(session: Session, query: GapQuery, rank: int, keys: list[Any]) -> list[Any] | None:
+    found = session.execute(
+        # With the entity's own column in front the limit of the session's areas holds here too.
+        select(GapRow.id, *keys).where(GapRow.run_id == query.run_id, GapRow.threshold == query.threshold, GapRow.rank == rank)
+    ).first()
+    return None if found is None else list(found[1:])
+
+
 def select_gaps(
-    session: Session, query: GapQuery, *, after_rank: int = 0, limit: int | None = None
+    session: Session, query: GapQuery, *, sort: str = "people", after_rank: int = 0, limit: int | None = None
 ) -> list[GapRow]:
-    """Return gaps by rank (most people first), those after ``after_rank`` only."""
-    statement = (
-        select(GapRow).where(*_clauses(query), GapRow.rank > after_rank)
-        .order_by(GapRow.rank, GapRow.id)
-    )
+    """Return gaps in one of the orders of ``GAP_SORTS``, those after the gap of rank ``after_rank`` only.
+
+    Any order but that by people is one of a single threshold.
+    """
+    keys = _sort_keys(sort)
+    statement = select(GapRow).where(*_clauses(query)).order_by(*keys, GapRow.id)
+    if sort == "people":
+        statement = statement.where(GapRow.rank > after_rank)
+    elif after_rank:
+        # The place is read by the same expression that orders the rows: it is the same number to the last bit.
+        place = _place_of_rank(session, query, after_rank, keys)
+        statement = statement.where(_beyond(keys, place)) if place is not None else statement
     return list(session.scalars(statement if limit is None else statement.limit(limit)))
 
 

@@ -23,6 +23,7 @@ from geosvc.store.imports import MatchAnswerRow
 from geosvc.store.populations import PopulationRow
 from geosvc.store.proposals import ProposalRow
 from geosvc.store.runs import CoverageRow, GapRow
+from geosvc.store.scenarios import ScenarioRow
 from geosvc.store.study import ImportRow
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ _LAST = "\U0010ffff"
 _OF_AREA = ((FacilityRevisionRow, "area_code"), (PopulationRow, "area_code"), (CoverageRow, "area_code"), (GapRow, "area_code"))
 # Where a session keeps what it is limited to.
 _KEPT = "limited to"
-# Whoever may change facilities imports them too; an account always may make itself a key.
-_ALSO_WRITTEN = (ImportRow, MatchAnswerRow, ApiKeyRow, AccountRow)
+# Whoever may change facilities imports them too; an account always may make itself a key; a scenario changes no facility.
+_ALSO_WRITTEN = (ImportRow, MatchAnswerRow, ApiKeyRow, AccountRow, ScenarioRow)
 
 
 def inside(code: str | None, areas: Sequence[str]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -207,6 +207,14 @@ def checked_index(index: Any, is_open: npt.NDArray[np.bool_]) -> int:
     if not is_open[number]:
         raise InvalidParameter(f"source {number} is closed already; its index is not reused")
     return number
+
+
+def checked_places(places: Mapping[int, tuple[Any, ...] | None], count: int, pace: Floats) -> dict[int, Source | None]:
+    """Return where sources with these indices are to stand, None = closed."""
+    anyone = np.ones(count, np.bool_)
+    return {
+        checked_index(index, anyone): _one_source(place, pace, f"source {index}") for index, place in places.items()
+    }
 
 
 def refuse_one_more(count: int) -> None:

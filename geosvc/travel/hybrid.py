@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -157,8 +157,8 @@ class HybridField(Times):
     """
     Travel time between every cell and its nearest source; made by :func:`solve_hybrid`.
 
-    The edits :meth:`open`, :meth:`close`, :meth:`move`, :meth:`change_roads` and
-    :meth:`change_pace` change the field in place and leave it equal in every bit to a fresh
+    The edits :meth:`open`, :meth:`close`, :meth:`move`, :meth:`rearrange`, :meth:`change_roads`
+    and :meth:`change_pace` change the field in place and leave it equal in every bit to a fresh
     solve. The first one costs a solve on foot and 8 bytes a cell, which are kept for the next.
 
     How an edit stays exact: a label carries the index of its source, and so does every label
@@ -241,6 +241,32 @@ class HybridField(Times):
         place = checks.checked_source(row, col, 0.0, self.walk.ground.pace, f"source {index}")
         self.places[index] = place._replace(delay_microseconds=kept.delay_microseconds)
         self._mend([index])
+
+    def rearrange(self, places: Mapping[int, tuple[Any, ...] | None]) -> None:
+        """
+        Put several sources elsewhere, open or close them, all at once; each keeps its index.
+
+        Unlike :meth:`open` it may open a source again that is closed, with the index it had. What is
+        left is mended once, however many there are.
+
+        Parameters
+        ----------
+        places : mapping
+            For indices of sources, open or closed: (row, col) or (row, col, delay_seconds), None to close.
+
+        Raises
+        ------
+        InvalidParameter
+            If there is no source of an index, a cell is outside the grid, or a delay negative.
+        UnreachableSource
+            If a cell cannot be crossed; nothing is changed.
+        """
+        found = checks.checked_places(places, len(self.places), self.walk.ground.pace)
+        self._on_foot.rearrange(places)
+        spoilt = [index for index in found if self.places[index] is not None]
+        for index, place in found.items():
+            self.places[index] = place
+        self._mend(spoilt)
 
     @contextmanager
     def without(self, index: int) -> Iterator[Self]:
@@ -421,6 +447,12 @@ class HybridField(Times):
         """Rows and columns of the grid."""
         rows, columns = self.walk.shape
         return int(rows), int(columns)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its largest arrays: labels, ground, and the field on foot that edits keep."""
+        own = sum(each.nbytes for each in (self._labels, self.road_labels, self.boarding, *self.walk.ground))
+        return own + (0 if self._foot is None else self._foot.nbytes)
 
     @property
     def sources(self) -> list[tuple[int, int, float] | None]:

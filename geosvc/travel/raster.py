@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from geosvc.errors import GroundError, UnreachableSource
+from geosvc.errors import GroundError, InvalidParameter, UnreachableSource
 from geosvc.measures import MICROSECONDS_PER_SECOND
 from geosvc.travel import checks, labels
 from geosvc.travel.times import Times
@@ -145,7 +145,7 @@ class Field(Times):
     """
     Travel time between every cell and its nearest source; made by :func:`solve`.
 
-    The edits :meth:`open`, :meth:`close`, :meth:`move` and :meth:`change_pace` change
+    The edits :meth:`open`, :meth:`close`, :meth:`move`, :meth:`rearrange` and :meth:`change_pace` change
     the field in place, at the cost of what changes, and leave it equal in every bit to
     a fresh solve of the edited sources and ground.
 
@@ -188,6 +188,11 @@ class Field(Times):
         if self._limit == labels.HORIZON_MICROSECONDS:
             return math.inf
         return self._limit / MICROSECONDS_PER_SECOND
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its largest arrays: labels, ground, queue."""
+        return sum(each.nbytes for each in (self._labels, *self._ground, self._queue.keys, self._queue.heap, self._queue.places))
 
     @property
     def pace(self) -> checks.Floats:
@@ -272,6 +277,39 @@ class Field(Times):
         self._rows[index], self._columns[index] = place.row, place.column
         self._settle_from(0)
 
+    def rearrange(self, places: Mapping[int, tuple[Any, ...] | None]) -> None:
+        """
+        Put several sources elsewhere, open or close them, all at once; each keeps its index.
+
+        Unlike :meth:`open` it may open a source again that is closed, with the index it had.
+
+        Parameters
+        ----------
+        places : mapping
+            For indices of sources, open or closed: (row, col) or (row, col, delay_seconds), None to close.
+
+        Raises
+        ------
+        InvalidParameter
+            If there is no source of an index, a cell is outside the grid, or a delay negative.
+        UnreachableSource
+            If a cell cannot be crossed; nothing is changed.
+        """
+        from geosvc.travel import edits
+
+        found = checks.checked_places(places, self._rows.size, self._ground.pace)
+        wiped = [
+            edits.wipe_catchment(self._labels, index, self._rows[index], self._columns[index], self._queue)
+            for index in found if self._delays[index] != _CLOSED
+        ]
+        for index, place in found.items():
+            self._delays[index] = _CLOSED if place is None else place.delay_microseconds
+            if place is not None:
+                self._rows[index], self._columns[index] = place.row, place.column
+        for tiles in wiped:
+            edits.refill(self._labels, tiles, self._queue)
+        self._settle_from(0)
+
     @contextmanager
     def without(self, index: int) -> Iterator[Self]:
         """
@@ -317,6 +355,27 @@ class Field(Times):
         edits.seed(cells, row, column, delay, 0, limit, queue)
         tiles.settle(cells, np.zeros((0, 0), np.int64), self._ground, self._rules, limit, queue)
         return edits.gather(cells, queue)  # type: ignore[no-any-return]
+
+    def way(self, row: int, col: int) -> npt.NDArray[np.int64]:
+        """
+        Return the cells of one quickest way from a cell to its nearest source, shape (n, 2).
+
+        Found from the labels alone; of several quickest ways, any. There are none where the cell is not reached.
+
+        Raises
+        ------
+        InvalidParameter
+            If the cell lies outside the grid.
+        """
+        from geosvc.travel import graph_kernels
+
+        cell = checks.whole(row, "row"), checks.whole(col, "col")
+        if not (0 <= cell[0] < self.shape[0] and 0 <= cell[1] < self.shape[1]):
+            raise InvalidParameter(f"row {row}, column {col} is outside the grid of {self.shape[0]} by {self.shape[1]}")
+        if self._labels[cell] == labels.UNREACHED:
+            return np.zeros((0, 2), np.int64)
+        found: npt.NDArray[np.int64] = graph_kernels.walk_back(self._labels, self._ground, self._rules, *cell)
+        return found
 
     def change_pace(self, rows: npt.ArrayLike, cols: npt.ArrayLike, new_pace: npt.ArrayLike) -> None:
         """

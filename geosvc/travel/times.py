@@ -45,3 +45,8 @@ class Times:
     def nearest(self) -> npt.NDArray[np.int32]:
         """Index of the nearest source, the smaller one on a tie; -1 where not reached."""
         return labels.nearest_of(self._labels)
+
+    def at(self, *place: int) -> tuple[int, int]:
+        """Return (index of the nearest source, whole microseconds) of one place; -1 and -1 where not reached."""
+        label = self._labels[place]
+        return int(labels.nearest_of(label.reshape(1))[0]), int(labels.microseconds_of(label.reshape(1))[0])

@@ -31,6 +31,7 @@ def compile_kernels() -> None:
         field.change_pace([1], [1], [1.0])
         field.close(1)
         field.alone(0, 1.0)
+        field.way(2, 2)
     _compile_hybrid()
 
 

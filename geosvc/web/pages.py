@@ -1,4 +1,4 @@
-"""The pages: map, gaps, facilities, about."""
+"""The pages: map, facilities, about; and all routers of pages."""
 
 from __future__ import annotations
 
@@ -19,17 +19,20 @@ from geosvc.web import (
     facility_forms,
     facility_list,
     facility_views,
+    gap_pages,
     import_pages,
     locating_pages,
     many_forms,
     proposal_pages,
     review_pages,
+    scenario_pages,
     signing_in,
     views,
     webhook_pages,
 )
+from geosvc.web.planner import planner_data
 from geosvc.web.render import language_of, render, templates
-from geosvc.workflows import publishing
+from geosvc.workflows import publishing, scenarios
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -49,26 +52,35 @@ def add_pages(app: FastAPI) -> None:
     app.mount("/static/maps", StaticFiles(directory=Path(str(files("geosvc.maps"))) / "assets"), name="maps")
     app.mount("/static", StaticFiles(directory=Path(str(files("geosvc.web"))) / "static"), name="static")
     # /facilities/new before /facilities/{id}
-    for each in (facility_forms.router, many_forms.router, router, duplicate_pages.router, import_pages.router, locating_pages.router, proposal_pages.router, review_pages.router, signing_in.router, webhook_pages.router):
+    for each in (facility_forms.router, many_forms.router, router, duplicate_pages.router, gap_pages.router, import_pages.router, locating_pages.router, proposal_pages.router, review_pages.router, scenario_pages.router, signing_in.router, webhook_pages.router):
         app.include_router(each)
 
 
 @router.get("/", response_class=HTMLResponse)
 def map_page(
     request: Request, service: str | None = None, threshold: str | None = None, at: DatetimeParameter = None,
-    recorded: str | None = None, lang: LanguageParameter = None,
+    recorded: str | None = None, limit: str | None = None, scenario: str | None = None, lang: LanguageParameter = None,
 ) -> HTMLResponse:
-    """Show the map of a service with its figures, as things are or as they were on a day."""
+    """Show the map of a service with its figures, as things are or as they were on a day; ``scenario`` is tried on it."""
     del lang  # read by language_of
     store = store_of(request)
     page = views.map_view(
         store, service, threshold or None, language_of(request), settings=request.app.state.settings, at=at, recorded=recorded)
-    map_html = ""
+    map_html, planner = "", None
     if page["run"] is not None:
+        planner = _planner(request, page, scenario, limit)
         shown = None if page["threshold"] is None else page["threshold"]["id"]
         document = _document(store, page["service"]["id"], shown, page["run"]["id"], language_of(request))
         map_html, _script = page_parts(document)
-    return render(request, "map.html", active="map", map_html=map_html, **page)
+    return render(request, "map.html", active="map", map_html=map_html, planner=planner, **page)
+
+
+def _planner(request: Request, page: dict[str, Any], scenario: str | None, limit: str | None) -> dict[str, Any] | None:
+    """Return what the planner's script is told; None where no limit speaks for everybody and none was chosen."""
+    if page["threshold"] is None:
+        return None
+    tried = None if not scenario else scenarios.get_scenario(store_of(request), person_of(request), scenarios.scenario_number(scenario))
+    return planner_data(page, person_of(request), language_of(request), scenario=tried, limit=views.number_or_none(limit))
 
 
 def _document(store: Store, service: str, threshold: str | None, run: str, language: str) -> dict[str, Any]:
@@ -86,21 +98,6 @@ def map_script(run: str) -> Response:
     # The script depends on nothing but the run's id: all else is in the page's block of JSON.
     _html, script = page_parts({"run": run, "title": "", "language": "zh", "bounds": [0.0, 0.0, 0.0, 0.0]})
     return Response(script, media_type="text/javascript; charset=utf-8", headers={"Cache-Control": "no-cache"})
-
-
-@router.get("/gaps", response_class=HTMLResponse)
-def gaps_page(
-    request: Request, service: str | None = None, threshold: str | None = None, area: str | None = None,
-    min_people: str | None = None, cursor: str | None = None, at: DatetimeParameter = None, recorded: str | None = None,
-    lang: LanguageParameter = None,
-) -> HTMLResponse:
-    """List the gaps of a service, as they are or as they were on a day."""
-    del lang
-    page = views.gaps_view(
-        store_of(request), service, threshold or None, language_of(request), area=area or None, min_people=views.number_or_none(min_people),
-        cursor=cursor or None, limit=_PER_PAGE, settings=request.app.state.settings, at=at, recorded=recorded,
-    )
-    return render(request, "gaps.html", active="gaps", **page)
 
 
 @router.get("/facilities", response_class=HTMLResponse)

@@ -11,7 +11,6 @@ from geosvc.geo.crs import name_of
 from geosvc.language import words
 from geosvc.maps import numbers
 from geosvc.registry.moments import AsOf
-from geosvc.store.facilities import FacilityQuery
 from geosvc.web import facility_views
 from geosvc.workflows import as_of, features, publishing, reading, workspace
 
@@ -107,20 +106,21 @@ def number_or_none(text: str | None) -> float | None:
     return value
 
 
-def _frame(store: Store) -> dict[str, Any]:
+def study_frame(store: Store) -> dict[str, Any]:
     """Return what every page of a study shows."""
     held = workspace.overview(store)
     return {"study": held["title"], "held": held, "services": reading.list_services(store)}
 
 
-def _chosen(services: list[dict[str, Any]], service_id: str | None, store: Store) -> dict[str, Any]:
+def service_chosen(services: list[dict[str, Any]], service_id: str | None, store: Store) -> dict[str, Any]:
+    """Return the service that is asked for; the default one unless one is."""
     if service_id is not None:
         reading.service_entry(store, service_id)  # refuses an unknown one with the list of those there are
     wanted = service_id or next((each["id"] for each in services if each["is_default"]), services[0]["id"])
     return next(each for each in services if each["id"] == wanted)
 
 
-def _run_shown(store: Store, settings: Settings, service: dict[str, Any], times: dict[str, Any]) -> dict[str, Any]:
+def run_shown(store: Store, settings: Settings, service: dict[str, Any], times: dict[str, Any]) -> dict[str, Any]:
     """Return the run that a page shows (None: there is none), why not, and the command that makes one."""
     if not times["then"]:
         return {"run": service["run"], "missing": None, "cure": None}
@@ -140,9 +140,9 @@ def map_view(
 ) -> dict[str, Any]:
     """Return what the map page shows; ``threshold`` None where no limit speaks for everybody."""
     times = facility_views.times_of(at, recorded)
-    frame = {**_frame(store), "times": times}
-    service = _chosen(frame["services"], service_id, store)
-    shown_run = _run_shown(store, settings, service, times)
+    frame = {**study_frame(store), "times": times}
+    service = service_chosen(frame["services"], service_id, store)
+    shown_run = run_shown(store, settings, service, times)
     if shown_run["run"] is None:
         return {**frame, **shown_run, "service": service, "threshold": None, "part": None}
     run = reading.run_record(store, shown_run["run"])
@@ -225,49 +225,9 @@ def _answers(service: dict[str, Any], run: dict[str, Any], language: str) -> lis
              "text": numbers.percent(None if share is None else share["of_all_people"], language)}]
 
 
-def gaps_view(
-    store: Store, service_id: str | None, threshold_id: str | None, language: str, *, area: str | None,
-    min_people: float | None, cursor: str | None, limit: int, settings: Settings, at: str | None = None,
-    recorded: str | None = None,
-) -> dict[str, Any]:
-    """Return what the list of gaps shows; no list where no limit speaks for everybody and none was chosen."""
-    times = facility_views.times_of(at, recorded)
-    frame = {**_frame(store), "times": times}
-    service = _chosen(frame["services"], service_id, store)
-    shown_run = _run_shown(store, settings, service, times)
-    empty = {**frame, **shown_run, "service": service, "gaps": [], "matched": 0, "following": None, "threshold": None,
-             "area": area or "", "min_people": min_people, "nearest": {}, "schematic": False, "notes": [],
-             "areas": [], "tiles": [], "verdict": "", "apart": False, "part": None}
-    if shown_run["run"] is None:
-        return empty
-    run = reading.run_record(store, shown_run["run"])
-    measured = service_from(run["parameters"]["service"])
-    apart = numbers.stands_apart(run)
-    told = {
-        **empty, "run": run["id"], "part": run.get("part"), "schematic": reading.is_schematic(run["notes"]), "notes": run["notes"], "apart": apart,
-        "verdict": numbers.verdict_sentence(run, language) if apart else "",
-        "tiles": numbers.side_by_side(run, measured, language) if apart else [],
-    }
-    shown = publishing.chosen_threshold(run, measured, threshold_id)
-    if shown is None:
-        return told
-    table = reading.coverage_table(store, service["id"], run_id=run["id"], threshold_id=shown.id)
-    gaps, matched, following = features.gaps_page(
-        store, service_id=service["id"], run_id=run["id"], threshold_id=shown.id, area_code=area,
-        min_people=min_people, cursor=cursor, limit=limit,
-    )
-    ids = sorted({gap["properties"]["nearest_facility"] for gap in gaps} - {None})
-    found, _count, _next = features.facilities_page(store, FacilityQuery(ids=ids, valid_at=times["valid_at"], recorded_at=times["recorded_at"]), cursor=None, limit=max(len(ids), 1))
-    return {
-        **told, "gaps": gaps, "matched": matched, "following": following, "threshold": table["threshold"],
-        "nearest": {each["id"]: each["properties"]["name"] for each in found},
-        "areas": [row for row in table["rows"] if row["km2"] is not None and row["level"] != "total"],
-    }
-
-
 def about_view(store: Store) -> dict[str, Any]:
     """Return what the page about the data shows."""
-    frame = _frame(store)
+    frame = study_frame(store)
     records = [
         {"service": service, "run": reading.run_record(store, service["run"])}
         for service in frame["services"] if service["run"] is not None

@@ -23,7 +23,7 @@ from geosvc.workflows.workspace import title_of
 if TYPE_CHECKING:
     from geosvc.store.engine import Store
 
-__all__ = ["FORMATS", "export_facilities", "query_of", "write_template"]
+__all__ = ["FORMATS", "export_facilities", "query_of", "write_template", "write_whole"]
 
 FORMATS = {"csv": write_csv, "xlsx": write_workbook, "geojson": write_geojson, "gpkg": write_geopackage}
 
@@ -71,7 +71,7 @@ def export_facilities(
         )
         found = extract(session, query)
         # In the same session: what is written is one state of the registry, though it is read while it is written.
-        _write(path, lambda target: FORMATS[name](target, found, about), suffix=f".{name}")
+        write_whole(path, lambda target: FORMATS[name](target, found, about), suffix=f".{name}")
     return {
         "file": str(path), "facilities": found.facilities, "illustrative": found.illustrative, "to_be_located": found.to_be_located, "registry": about.signature,
         "as_of": about.as_of, "recorded": about.recorded, "datum": about.datum, "contacts": with_contacts,
@@ -100,12 +100,18 @@ def _told(read: Any, text: str | None, what: str) -> str | None:
         raise InvalidParameter(f"{what}: {error}") from None
 
 
-def _write(path: Path, write: Any, *, suffix: str) -> None:
-    """Write beside the place and move into it, so that a half-written file is never there."""
+def write_whole(path: Path, write: Any, *, suffix: str) -> None:
+    """Write beside the place and move into it, so that a half-written file is never there.
+
+    Raises
+    ------
+    StoreError
+        If the place cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
-            made = Path(folder) / f"facilities{suffix}"
+            made = Path(folder) / f"made{suffix}"
             write(made)
             os.replace(made, path)  # noqa: PTH105
     except OSError as error:

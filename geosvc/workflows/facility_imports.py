@@ -25,6 +25,7 @@ from geosvc.registry.name_parts import places_of
 from geosvc.store.areas import AreaQuery
 from geosvc.store.scope import inside
 from geosvc.workflows.batches import begin, end
+from geosvc.workflows.holding import holding_much
 from geosvc.workflows.mapping import remember
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ _DIFFERENCES_SHOWN = 20
 _PLACES_SHOWN = 20_000
 
 
+@holding_much()
 def import_facilities(
     store: Store, path: Path, options: FacilityOptions, settings: Settings, *, refused_to: Path | None = None,
     author: str | None = None, seal: str | None = None,
@@ -93,6 +95,7 @@ def import_facilities(
     return report
 
 
+@holding_much()
 def preview_facilities(
     store: Store, path: Path, options: FacilityOptions, settings: Settings, *, refused_to: Path | None = None
 ) -> ImportReport:

@@ -9,6 +9,8 @@ import numpy as np
 import shapely
 
 from geosvc.coverage import services
+from geosvc.coverage.changes import changes_from
+from geosvc.coverage.gaps import MOST_SETTLEMENTS
 from geosvc.coverage.shapes import catchments, isochrones
 from geosvc.coverage.tree import study_bbox
 from geosvc.errors import FacilityNotFound, GapNotFound, InvalidParameter
@@ -20,16 +22,16 @@ from geosvc.registry.moments import PRESENT, AsOf
 from geosvc.registry.successions import successions
 from geosvc.store.areas import AreaQuery, select_area_names
 from geosvc.store.facilities import FacilityQuery
-from geosvc.store.runs import GapQuery, GapRow, count_gaps, select_gaps
+from geosvc.store.runs import GAP_SORTS, GapQuery, GapRow, count_gaps, has_gap_of_rank, select_gaps
 from geosvc.store.scope import inside
 from geosvc.workflows import finding
-from geosvc.workflows.finding import is_whole, whole
+from geosvc.workflows.finding import is_whole, not_given_out, whole
 from geosvc.workflows.part_of_run import told_of
 from geosvc.workflows.reading import area_names, is_schematic, run_of
 from geosvc.workflows.run_files import facilities_seen, surface_of_run
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from geosvc.geo.crs import BBox
     from geosvc.geo.grid import Surface
@@ -229,12 +231,23 @@ def reader_of(store: Store, session: Session, run: RunRow) -> Reader | None:
     return None if store.areas is None else Reader(store.areas, facilities_seen(session, run))
 
 
-def gap_feature(row: GapRow, names: dict[str, str], unit: str, reader: Reader | None = None) -> Feature:
-    """Return a gap as a GeoJSON feature; ``nearest_elsewhere`` stands for a facility that the reader may not see."""
+def gap_feature(
+    row: GapRow, names: dict[str, str], unit: str, reader: Reader | None = None, *, limit: float | None = None,
+    nearest_names: Mapping[int, str] | None = None,
+) -> Feature:
+    """Return a gap as a GeoJSON feature; ``nearest_elsewhere`` stands for a facility that the reader may not see.
+
+    With the limit of the threshold, in ``unit``, it says by how much the farthest place that can be reached
+    is ``beyond_by``; with names of facilities by id, that of the nearest.
+    """
     settlements, nearest = row.figures["settlements"], row.figures["nearest_facility"]
+    count, worst = _settlements_in_all(row), row.figures["worst"]
     elsewhere = reader is not None and nearest is not None and nearest not in reader.facilities
     if reader is not None:
-        settlements = [each for each in settlements if inside(each["code"], reader.areas)]
+        own = [each for each in settlements if inside(each["code"], reader.areas)]
+        # Of those that are not listed nobody knows whose they are.
+        count = len(own) if count == len(settlements) else None
+        settlements = own
     return {
         "type": "Feature",
         "id": row.id,
@@ -243,19 +256,45 @@ def gap_feature(row: GapRow, names: dict[str, str], unit: str, reader: Reader | 
             "service": row.service_id, "run": row.run_id, "threshold": row.threshold, "rank": row.rank,
             "area_code": row.area_code, "area_name": names.get(row.area_code or ""), "people": row.people,
             "people_unreachable": row.figures["people_unreachable"], "km2": row.km2,
-            "worst": row.figures["worst"], "unit": unit,
-            "nearest_facility": None if elsewhere else nearest, "settlements": settlements,
+            "worst": worst, "unit": unit,
+            **({} if limit is None else {"limit": limit, "beyond_by": None if worst is None else worst - limit}),
+            "nearest_facility": None if elsewhere else nearest,
+            **({} if nearest_names is None else {"nearest_name": None if elsewhere else nearest_names.get(nearest)}),
+            "settlements": settlements, "settlements_count": count,
             **({} if reader is None else {"nearest_elsewhere": elsewhere}),
         },
     }
 
 
+def _settlements_in_all(row: GapRow) -> int | None:
+    """Return how many settlements are in a gap; None where that is not known: of a run that did not count beyond those it names."""
+    listed = row.figures["settlements"]
+    if "settlement_count" in row.figures:
+        found: int | None = row.figures["settlement_count"]
+        return found
+    if row.people is None or len(listed) >= MOST_SETTLEMENTS:
+        return None
+    return len(listed)
+
+
+def _names_of_nearest(session: Session, run: RunRow, rows: Sequence[GapRow]) -> dict[int, str]:
+    """Return the names by id of the facilities nearest to gaps, as they were for their run; those planned by its scenario too."""
+    wanted = {row.figures["nearest_facility"] for row in rows} - {None}
+    revisions = [revision for one, revision in run.inputs["facilities"] if one in wanted]
+    named = {each.id: each.facility.name for each in facilities.at_revisions(session, revisions)}
+    planned = changes_from(run.parameters.get("changes", {})).opened()
+    return named | {each.id: each.facility.name for each in planned if each.id in wanted}
+
+
 def gaps_page(
     store: Store, *, service_id: str | None = None, run_id: str | None = None, threshold_id: str | None = None,
     area_code: str | None = None, min_people: float | None = None,
-    bbox: tuple[float, float, float, float] | None = None, cursor: str | None = None, limit: int,
+    bbox: tuple[float, float, float, float] | None = None, sort: str | None = None, cursor: str | None = None, limit: int,
 ) -> Page:
-    """Return (features, number matched, cursor of the next page or None); most people first.
+    """Return (features, number matched, cursor of the next page or None).
+
+    ``sort`` is ``people`` (the default: most people first), ``worst`` (farthest beyond the limit first, before all
+    what cannot be reached at all) or ``area`` (by the code of the area, most people first in each).
 
     Raises
     ------
@@ -263,19 +302,51 @@ def gaps_page(
     """
     if min_people is not None and not min_people >= 0:
         raise InvalidParameter(f"min_people must be 0 or more, got {min_people:g}")
+    order = gap_order(sort)
     with store.reading() as session:
         run = run_of(session, service_id, run_id)
         service = services.service_from(run.parameters["service"])
+        threshold = service.threshold(threshold_id)
         query = GapQuery(
-            run_id=run.id, threshold=service.threshold(threshold_id).id, area_code=area_code,
+            run_id=run.id, threshold=threshold.id, area_code=area_code,
             min_people=min_people, bbox=bbox,
         )
         matched = count_gaps(session, query)
-        rows = select_gaps(session, query, after_rank=whole(cursor), limit=limit + 1)
-        names = area_names(session, run.id, query.threshold or "")
+        rows = select_gaps(session, query, sort=order, after_rank=_rank_in(session, query, order, cursor), limit=limit + 1)
+        names = area_names(session, run.id, threshold.id)
         reader = reader_of(store, session, run)
-    following = str(rows[limit - 1].rank) if len(rows) > limit else None
-    return [gap_feature(row, names, service.shown_unit, reader) for row in rows[:limit]], matched, following
+        nearest = _names_of_nearest(session, run, rows[:limit])
+    following = _gap_cursor(order, rows[limit - 1].rank) if len(rows) > limit else None
+    found = [
+        gap_feature(row, names, service.shown_unit, reader, limit=threshold.value, nearest_names=nearest) for row in rows[:limit]
+    ]
+    return found, matched, following
+
+
+def gap_order(sort: str | None) -> str:
+    """Return the order of gaps that is asked for; by people unless one is.
+
+    Raises
+    ------
+    InvalidParameter
+    """
+    if sort and sort not in GAP_SORTS:
+        raise InvalidParameter(f"sort must be one of {', '.join(GAP_SORTS)}; got {sort!r}")
+    return sort or GAP_SORTS[0]
+
+
+def _gap_cursor(order: str, rank: int) -> str:
+    """Return the place of a gap in an order as text for a link; the rows of a run never change, so its rank says it."""
+    return str(rank) if order == GAP_SORTS[0] else f"{order}-{rank}"
+
+
+def _rank_in(session: Session, query: GapQuery, order: str, cursor: str | None) -> int:
+    if cursor is None or order == GAP_SORTS[0]:
+        return whole(cursor)
+    told, _, rank = cursor.partition("-")
+    if told != order or not is_whole(rank) or not has_gap_of_rank(session, query, int(rank)):
+        raise not_given_out(cursor)
+    return int(rank)
 
 
 def isochrone_features(store: Store, service_id: str, run_id: str | None, limits: list[float]) -> list[Feature]:
@@ -349,7 +420,9 @@ def gap_item(store: Store, gap_id: str) -> Feature:
         if row is None:
             raise GapNotFound(f"no gap has the id {gap_id!r}")
         run = run_of(session, None, row.run_id)
-        names = area_names(session, run.id, row.threshold)
+        names, service = area_names(session, run.id, row.threshold), services.service_from(run.parameters["service"])
         reader, notes = reader_of(store, session, run), told_of(store, session, run)["notes"]
-    feature = gap_feature(row, names, services.service_from(run.parameters["service"]).shown_unit, reader)
+        nearest = _names_of_nearest(session, run, [row])
+    feature = gap_feature(
+        row, names, service.shown_unit, reader, limit=service.threshold(row.threshold).value, nearest_names=nearest)
     return {**feature, "schematic": is_schematic(notes), "notes": notes}

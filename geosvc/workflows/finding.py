@@ -106,7 +106,7 @@ def whole(cursor: str | None) -> int:
     if cursor is None:
         return 0
     if not is_whole(cursor):
-        raise _not_given_out(cursor)
+        raise not_given_out(cursor)
     return int(cursor)
 
 
@@ -134,10 +134,10 @@ def place_of(order: Order, cursor: str | None) -> Place | None:
         told: Any = json.loads(base64.b64decode(f"{cursor}{'=' * (-len(cursor) % 4)}", altchars=b"-_", validate=True))
         by, key, number = told
     except (ValueError, TypeError, binascii.Error):
-        raise _not_given_out(cursor) from None
+        raise not_given_out(cursor) from None
     ordinary = by == order.by and isinstance(key, str) and isinstance(number, int) and not isinstance(number, bool)
     if not ordinary or not is_whole(str(number)) or not _storable(key):
-        raise _not_given_out(cursor)
+        raise not_given_out(cursor)
     return (key, number)
 
 
@@ -149,5 +149,6 @@ def _storable(text: str) -> bool:
     return True
 
 
-def _not_given_out(cursor: str) -> InvalidParameter:
+def not_given_out(cursor: str) -> InvalidParameter:
+    """Return the refusal of a cursor that does not come from a link."""
     return InvalidParameter(f"cursor {cursor!r} is not one that this collection gave out for this order; follow the next link")

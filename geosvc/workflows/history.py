@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from geosvc.store.engine import Session, Store
 
 _MOST_SHOWN = 200
-_INSIDE_BUSINESS = ("account", "api_key", "proposal", "rule", "webhook")
+_INSIDE_BUSINESS = ("account", "api_key", "proposal", "rule", "scenario", "webhook")
 
 
 def facility_number(text: str) -> int:
@@ -165,7 +165,7 @@ def changes_since(
 ) -> tuple[list[dict[str, Any]], str, bool]:
     """Return (changes after a cursor in their order, the cursor after them, whether there are more).
 
-    Changes of accounts, keys, rules and proposals are not among them: they are nobody's business but the log's. A store
+    Changes of accounts, keys, rules, proposals and scenarios are not among them: they are nobody's business but the log's. A store
     limited to some areas tells of their facilities and areas only; the cursor goes on past the others.
 
     Raises

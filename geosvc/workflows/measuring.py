@@ -15,31 +15,32 @@ import numpy as np
 import shapely
 
 from geosvc import __version__
-from geosvc.coverage import services
 from geosvc.coverage.changes import NO_CHANGES, Changes
+from geosvc.coverage.curves import curves
 from geosvc.coverage.gaps import Gap, find_gaps
 from geosvc.coverage.measure import CoverageFigures, histogram, measure, settlement_verdict
 from geosvc.coverage.people import weights_by_cell
 from geosvc.errors import NoFacility, StoreError
 from geosvc.geo.grid import Surface
 from geosvc.geo.raster import write_geotiff
-from geosvc.maps.picture import write_picture
+from geosvc.maps.picture import step_of, write_picture
 from geosvc.registry.facilities import Registered
 from geosvc.registry.moments import now
 from geosvc.store.runs import TRIAL, CoverageRow, GapRow, RunRow, delete_run, latest_run, next_sequence
 from geosvc.travel.conditions import all_asked
 from geosvc.travel.profiles import travel_profiles
 from geosvc.workflows.conditions import record_of
-from geosvc.workflows.notes import notes_of
+from geosvc.workflows.notes import notes_of, scenario_notes
 from geosvc.workflows.surfaces import (
     NEIGHBOURS,
     RIDES,
+    Held,
     Sources,
     Variation,
-    changes_for,
-    counted_under,
+    all_closed,
+    held_of,
     nobody,
-    onward_inputs,
+    onward_changes,
     profiles_of,
     surface_of,
 )
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from geosvc.workflows.study import Study
 
 Progress = Callable[[float, str], None]
-SURFACE_FILE, PEOPLE_FILE = "surface.tif", "people.tif"
+SURFACE_FILE, PEOPLE_FILE, CURVES_FILE = "surface.tif", "people.tif", "curves.json"
 _ID_LENGTH = 12
 # Raise it with every change that changes a number: an old run must not answer for a new method.
 METHOD = 13
@@ -118,7 +119,7 @@ def measure_service(
         checksum=asked.checksum, **_times(study), marks=study.marks, parameters={
             "service": service.as_dict(), "neighbours": NEIGHBOURS, "rides": RIDES, "conditions": list(service.conditions),
             **({"changes": asked.changes.as_dict()} if asked.changes else {})},
-        inputs=inputs, notes=notes_of(study, service, sources),
+        inputs=inputs, notes=[*scenario_notes(asked.changes, onward_changes(inputs)), *notes_of(study, service, sources)],
         summary=_summary(study, service, surface, sources, tables, gaps, missing),
     )
     _store(study, run, service, surface, sources, tables, gaps, trial=trial)
@@ -153,22 +154,26 @@ class Question:
 
 def question_of(
     study: Study, service_id: str, *, speed_kmh: float | None = None, conditions: Sequence[str] = (),
-    changes: Changes = NO_CHANGES,
+    changes: Changes = NO_CHANGES, held: Held | None = None,
 ) -> Question:
     """Return what :func:`measure_service` would answer, without answering it.
+
+    ``held`` is what the registry holds of the service, where the caller has read it already.
 
     Raises
     ------
     ServiceNotFound, NoFacility, NoStudyArea, InvalidParameter, AreaNotFound, Unsolvable
     """
-    with study.store.reading() as session:
-        declared = services.get(session, service_id)
-        service = declared.at_speed(speed_kmh).under((*conditions, *conditions_for(declared, changes)))
-        here = changes_for(session, service, changes, study.as_of)
-        located, missing = counted_under(session, service, here, study.as_of)
-        after = onward_inputs(session, service, study.as_of, changes)
+    if held is None:
+        with study.store.reading() as session:
+            held = held_of(session, service_id, study.as_of)
+    declared = held.service
+    service = declared.at_speed(speed_kmh).under((*conditions, *conditions_for(declared, changes)))
+    here = held.concerned(changes)
+    located, missing = held.under(here)
+    after = held.onward_inputs(service.conditions, changes)
     if not located:
-        raise NoFacility(nobody(service, missing))
+        raise NoFacility(all_closed(service, held.located) if held.located else nobody(service, missing))
     inputs = _inputs(study, service, located, missing) | ({} if after is None else {"then": after})
     inputs |= {"changes": here.as_dict()} if here else {}
     return Question(
@@ -215,9 +220,9 @@ def _reuse(study: Study, run_id: str, *, trial: bool) -> RunRow | None:
     store = study.store
     with store.writing() as session:
         run = session.get(RunRow, run_id)
-        if run is None or not (store.runs / run_id / SURFACE_FILE).is_file():
+        if run is None or not all((store.runs / run_id / name).is_file() for name in (SURFACE_FILE, CURVES_FILE)):
             if run is not None:
-                delete_run(session, run)  # its files were removed by hand: compute it again
+                delete_run(session, run)  # its files were removed by hand, or are those of an older version: compute it again
             return None
         newest = latest_run(session, run.service_id)
         if not trial and (newest is None or newest.id != run.id):
@@ -318,6 +323,9 @@ def _write_files(
         nodata=float("nan"), tags={"run": run.id},
     )
     write_picture(folder, surface, service, study=study_cells)
+    found = curves(
+        surface, service, step=step_of(service), people=study.people, tree=study.tree, area_of_cell=study.area_of_cell, zones=study.zones)
+    (folder / CURVES_FILE).write_text(json.dumps(found.as_dict(), ensure_ascii=False), encoding="utf-8")
 
 
 def _coverage_row(run: RunRow, threshold: str, position: int, row: CoverageFigures) -> CoverageRow:
@@ -336,6 +344,7 @@ def _gap_row(run: RunRow, threshold: str, rank: int, gap: Gap, sources: Sources)
             "people_unreachable": gap.people_unreachable, "worst": gap.worst,
             "nearest_facility": sources.placed[gap.nearest].id if gap.nearest >= 0 else None,
             "settlements": gap.settlements,
+            "settlement_count": gap.settlement_count,
         },
         geometry=shapely.to_wkb(gap.geometry), west=west, south=south, east=east, north=north,
     )

@@ -17,8 +17,9 @@ from geosvc.travel.profiles import travel_profiles
 from geosvc.workflows.conditions import alongside, closed_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from geosvc.coverage.changes import Changes
     from geosvc.coverage.services import Service
     from geosvc.registry.layers import Layer
     from geosvc.travel.conditions import Condition
@@ -30,6 +31,8 @@ Note = dict[str, str]
 _WORDS_LISTED = 5
 _TRAVELLERS = {"motor": ("机动车", "motor vehicles"), "walk": ("行人", "people on foot"), "cycle": ("自行车", "bicycles")}
 _ROUGH = (PositionMethod.SETTLEMENT_POINT, PositionMethod.AREA_CENTRE)
+# What a scenario does to facilities, in the order in which it is said.
+_CHANGED = {"open": ("新开", "opened"), "close": ("关闭", "closed"), "move": ("迁移", "moved")}
 # The notes that count people or facilities, without the count.
 _UNCOUNTED = {
     "people_moved": ("所在格网不可通行（如水面、阻隔要素）的人口已移至同一区域最近的可通行格网",
@@ -42,6 +45,7 @@ _UNCOUNTED = {
     "off_network": ("部分机构附近没有主路网", "Some facilities do not stand at the main road network"),
     "stranded": ("部分机构附近无可通行地面，未参与计算", "Some facilities are far from ground that can be crossed and were not used"),
     "outside": ("部分机构位于研究范围之外，未参与计算", "Some facilities lie outside the grid and were not used"),
+    "scenario": ("按方案计算，与现状不同，改动未写入登记", "Computed for a scenario, which differs from what is registered"),
     "then": ("全程 = 到达现场 + 现场时间 + 送往最近的机构", "The whole is the way to the place, the time there, and the way on to the nearest facility"),
 }
 
@@ -87,6 +91,27 @@ def notes_for_a_part(notes: list[Note], service: Service, reaches: Callable[[str
         else:
             found.append(note)
     return found
+
+
+def scenario_notes(changes: Changes, then: Changes) -> list[Note]:
+    """Return what a run's scenario does to the facilities of its service (``then``: of the journey that follows)."""
+    both = {name: len({*getattr(changes, name), *getattr(then, name)}) for name in _CHANGED}
+    counted = [(both[name], *said) for name, said in _CHANGED.items() if both[name]]
+    if not counted:
+        return []
+    zh, en = "、".join(f"{zh} {count} 个机构" for count, zh, _en in counted), ", ".join(f"{count} {en}" for count, _zh, en in counted)
+    return [_note("scenario", f"按方案计算：{zh}；改动未写入登记", f"Computed for a scenario: {en}; the registry is unchanged")]
+
+
+def notes_of_scenarios(notes: list[Note], names: Sequence[str]) -> list[Note]:
+    """Return the notes of a run with the names of the scenarios that it answers."""
+    zh, en = "、".join(f"“{name}”" for name in names), ", ".join(f"“{name}”" for name in names)
+    said = next((note for note in notes if note["code"] == "scenario"), None)
+    if said is None:
+        # Roads closed and seasons are notes of their own.
+        return [_note("scenario", f"本结果属于方案{zh}", f"This is a result of the scenario {en}"), *notes]
+    named = {**said, "zh": said["zh"].replace("方案", f"方案{zh}", 1), "en": said["en"].replace("a scenario", f"the scenario {en}", 1)}
+    return [named if note is said else note for note in notes]
 
 
 def _condition_note(condition: Condition, where_zh: str = "", where_en: str = "") -> Note:

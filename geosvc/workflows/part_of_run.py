@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geosvc.coverage import services
+from geosvc.coverage.changes import changes_from
 from geosvc.coverage.measure import histogram, shares, weighted_quantiles
 from geosvc.coverage.people import People
 from geosvc.coverage.states import CoverageState
@@ -26,10 +27,18 @@ from geosvc.registry.areas import ZONE, title_of_names
 from geosvc.registry.successions import successions
 from geosvc.store.areas import AreaQuery
 from geosvc.store.facilities import FacilityQuery
-from geosvc.store.runs import GapQuery, select_coverage, select_gaps
+from geosvc.store.runs import TRIAL, GapQuery, select_coverage, select_gaps
+from geosvc.store.scenarios import select_names_of_run
 from geosvc.store.scope import inside
-from geosvc.workflows.notes import notes_for_a_part
-from geosvc.workflows.run_files import facilities_seen, surface_of_run, times_of
+from geosvc.workflows.notes import notes_for_a_part, notes_of_scenarios
+from geosvc.workflows.run_files import (
+    changes_seen,
+    changes_within,
+    counted_in,
+    facilities_seen,
+    surface_of_run,
+    times_of,
+)
 from geosvc.workflows.surfaces import marks_of
 
 if TYPE_CHECKING:
@@ -37,6 +46,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from geosvc.coverage.changes import Changes
     from geosvc.coverage.services import Service
     from geosvc.geo.grid import Surface
     from geosvc.store.engine import Session, Store
@@ -55,8 +65,14 @@ def told_of(store: Store, session: Session, run: RunRow) -> dict[str, Any]:
     What is given back is shared: copy it before changing it.
     """
     if store.areas is None:
-        return {"inputs": run.inputs, "notes": run.notes, "summary": run.summary}
+        return {"inputs": run.inputs, "notes": _with_scenarios(session, run), "summary": run.summary}
     return store.recall(session, ("part of run", run.id), lambda: _Part(store, session, run).told())
+
+
+def _with_scenarios(session: Session, run: RunRow) -> list[Any]:
+    """Return the notes of a run; those of a trial name the scenarios that it answers, as they are called now."""
+    names = select_names_of_run(session, run.id) if run.sequence == TRIAL else ()
+    return notes_of_scenarios(run.notes, names) if names else run.notes
 
 
 @dataclass
@@ -245,8 +261,14 @@ class _Part:
 
     @cached_property
     def seen_after(self) -> set[int]:
-        then = self.run.inputs.get("then") or {"facilities": []}
-        return {each.id for each in facilities.at_revisions(self.session, [revision for _one, revision in then["facilities"]])}
+        then = self.run.inputs.get("then")
+        if not then:
+            return set()
+        return {each.id for each in counted_in(
+            self.session, services.service_from(then["service"]), then["facilities"], self._within(then.get("changes", {})))}
+
+    def _within(self, changes: dict[str, Any]) -> Changes:
+        return changes_within(self.session, changes_from(changes), times_of(self.run))
 
     def _facilities(self) -> dict[str, Any]:
         told = self.run.summary["facilities"]
@@ -265,8 +287,12 @@ class _Part:
             "facilities": [each for each in inputs["facilities"] if each[0] in self.seen],
             "to_be_located": [one for one in inputs["to_be_located"] if one in self.to_be_located],
         }
+        if "changes" in inputs:
+            found["changes"] = changes_seen(self.session, self.run).as_dict()
         if inputs.get("then"):
-            found["then"] = {**inputs["then"], "facilities": [each for each in inputs["then"]["facilities"] if each[0] in self.seen_after]}
+            then = inputs["then"]
+            told = {"changes": self._within(then["changes"]).as_dict()} if "changes" in then else {}
+            found["then"] = {**then, **told, "facilities": [each for each in then["facilities"] if each[0] in self.seen_after]}
         if "became" in inputs:
             found["became"] = [each for each in inputs["became"] if self._reaches(each[0]) or self._reaches(each[1])]
         return found

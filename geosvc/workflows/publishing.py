@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from geosvc import __version__
 from geosvc.coverage import services
+from geosvc.coverage.changes import changes_from
 from geosvc.errors import StoreError
 from geosvc.geo.vector import read_vector
 from geosvc.maps.document import MapContent, assets_checksum, data_url, map_document
 from geosvc.maps.numbers import stands_apart
-from geosvc.registry import areas, facilities, layers, populations
+from geosvc.registry import areas, layers, populations
 from geosvc.registry.imports.layers import ROADS_FILE
 from geosvc.registry.layers import POPULATION, ROADS
 from geosvc.store.areas import AreaQuery
 from geosvc.store.runs import GapQuery, select_gaps
 from geosvc.store.scope import inside
 from geosvc.workflows import features, reading
-from geosvc.workflows.run_files import picture_of, picture_record_of
+from geosvc.workflows.run_files import counted_in, picture_of, picture_record_of
 from geosvc.workflows.workspace import title_of
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def map_of(
     threshold = chosen_threshold(run, service, threshold_id)
     source = picture_address or data_url(picture_of(store, found)[0])
     with store.reading() as session:
-        used = _facilities(session, run)
+        used = _facilities(session, run, service)
         content = MapContent(
             title=run["summary"]["title"] or title_of(session), service=service, threshold=threshold, run=run,
             areas=_outlines(store, session, run),
@@ -146,10 +147,11 @@ def _data_dates(
     return [*dates, ("registry", newest[:10])] if newest else dates
 
 
-def _facilities(session: Session, run: dict[str, Any]) -> list[Registered]:
-    """Return the facilities of a run as they were then: the map of a run never changes."""
+def _facilities(session: Session, run: dict[str, Any], service: Service) -> list[Registered]:
+    """Return the facilities of a run as they were then, those of its scenario at their new place: the map of a run never changes."""
     used = set(run["summary"]["facilities"]["ids"])
-    return facilities.at_revisions(session, [rev for one, rev in run["inputs"]["facilities"] if one in used])
+    changes = changes_from(run["parameters"].get("changes", {}))
+    return [each for each in counted_in(session, service, run["inputs"]["facilities"], changes) if each.id in used]
 
 
 def _roads(store: Store, run: dict[str, Any]) -> list[tuple[str, BaseGeometry]]:
@@ -222,5 +224,6 @@ def _fingerprint(
         run = reading.run_record(store, reading.run_of(session, service_id, run_id).id)
         outlines = areas.checksum_of(_outlines(store, session, run))
         people = populations.checksum_of(populations.find(session, recorded_at=run["recorded"]))
-    parts = [run["id"], threshold_id or "", language, __version__, str(_DRAWING), assets_checksum(), outlines, people, *(store.areas or ())]
+    named = [note["zh"] for note in run["notes"] if note["code"] == "scenario"]  # a scenario may be called otherwise tomorrow
+    parts = [run["id"], threshold_id or "", language, __version__, str(_DRAWING), assets_checksum(), outlines, people, *named, *(store.areas or ())]
     return hashlib.sha256("|".join(parts).encode()).hexdigest()

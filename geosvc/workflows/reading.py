@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geosvc.coverage import services
+from geosvc.coverage.changes import Changes, changes_from
 from geosvc.coverage.measure import shares
 from geosvc.errors import NoFacility, RunNotFound, Unsolvable
 from geosvc.geo.grid import MICRO, NOT_REACHED, Grid
@@ -21,9 +22,17 @@ from geosvc.store.scope import limit_of
 from geosvc.workflows import workspace
 from geosvc.workflows.measuring import SURFACE_FILE
 from geosvc.workflows.part_of_run import told_of
-from geosvc.workflows.run_files import cells_seen, facilities_seen, file_of, picture_of, times_of
+from geosvc.workflows.run_files import cells_seen, curves_of, facilities_seen, file_of, picture_of, times_of
 from geosvc.workflows.study import figures_of, marks_in_force, tree_of
-from geosvc.workflows.surfaces import count_of, facilities_of, marks_of, nobody, onward_inputs
+from geosvc.workflows.surfaces import (
+    count_of,
+    counted_under,
+    facilities_of,
+    marks_of,
+    nobody,
+    onward_changes,
+    onward_inputs,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +41,8 @@ if TYPE_CHECKING:
 
     from geosvc.coverage.services import Service
     from geosvc.store.engine import Session, Store
+
+_EXACT_IN_32_BITS = 2**24
 
 # -- services and runs -----------------------------------------------------------------------
 
@@ -55,18 +66,28 @@ def changed_since(store: Store, session: Session, run: RunRow) -> list[str]:
     used = services.service_from(run.parameters["service"])
     declared = services.get(session, run.service_id)
     as_of = AsOf(valid_at=run.valid_at, recorded_at=run.known_at)
-    located = [list(each) for each in marks_of(session, declared, located=True, as_of=as_of)]
-    missing = [one for one, _revision in marks_of(session, declared, located=False, as_of=as_of)]
+    located, missing = _marks_under(session, declared, changes_from(run.parameters.get("changes", {})), as_of)
     in_force = {layer.kind: layer.sha256 for layer in layers.find(store, session, recorded_at=as_of.recorded_at)}
     found = {
         "facilities": located != run.inputs["facilities"] or missing != run.inputs["to_be_located"]
-        or onward_inputs(session, used, as_of) != run.inputs.get("then"),
+        or onward_inputs(session, used, as_of, onward_changes(run.inputs)) != run.inputs.get("then"),
         "layers": in_force != run.inputs["layers"],
         **_ground_changed(session, run, as_of),
         # A trial differs from its service on purpose: by its pace, and by conditions on top.
         "service": (declared if run.sequence != TRIAL else declared.at_speed(used.speed_kmh).under(used.conditions)) != used,
     }
     return [name for name, changed in found.items() if changed]
+
+
+def _marks_under(
+    session: Session, service: Service, changes: Changes, as_of: AsOf
+) -> tuple[list[list[int]], list[int]]:
+    """Return (id and revision of the located facilities, ids of those to be located) as a run of these changes keeps them."""
+    if changes:
+        there, lost = counted_under(session, service, changes, as_of)
+        return [[each.id, each.content_revision] for each in there], [each.id for each in lost]
+    return ([list(each) for each in marks_of(session, service, located=True, as_of=as_of)],
+            [one for one, _revision in marks_of(session, service, located=False, as_of=as_of)])
 
 
 def _ground_changed(session: Session, run: RunRow, as_of: AsOf) -> dict[str, bool]:
@@ -164,8 +185,13 @@ def run_record(store: Store, run_id: str) -> dict[str, Any]:
         told = told_of(store, session, run)
     return {
         "id": run.id, "service": run.service_id, "created_at": run.created_at, "version": run.version,
-        "checksum": run.checksum, "parameters": run.parameters, **told, **times_of_run(run),
+        "checksum": run.checksum, "parameters": {**run.parameters, **told_changes(told)}, **told, **times_of_run(run),
     }
+
+
+def told_changes(told: dict[str, Any]) -> dict[str, Any]:
+    """Return the changes of a run's scenario as a store may tell them, for its parameters."""
+    return {"changes": told["inputs"]["changes"]} if "changes" in told["inputs"] else {}
 
 
 def times_of_run(run: RunRow) -> dict[str, str]:
@@ -282,8 +308,22 @@ def picture_of_run(store: Store, service_id: str | None, run_id: str | None = No
     return picture_of(store, run)
 
 
+def curves_of_run(store: Store, service_id: str | None, run_id: str | None = None) -> dict[str, Any]:
+    """Return what every limit would give by a run: people by how far they are for each area, and gaps by limit.
+
+    Raises
+    ------
+    ServiceNotFound, RunNotFound
+    """
+    with store.reading() as session:
+        run = run_of(session, service_id, run_id)
+    return {"service": run.service_id, "run": run.id, **curves_of(store, run)}
+
+
 def surface_geotiff(store: Store, service_id: str | None, run_id: str | None, target: Path) -> str:
     """Write a run's surface for others: band 1 minutes (or km), band 2 the nearest facility's id.
+
+    The bands are of 32 bits; of 64 where a facility of a scenario has an id that 32 bits cannot tell from others.
 
     For a store of some areas both are NaN outside of them, and band 2 also where the nearest facility
     is that of others.
@@ -305,7 +345,8 @@ def surface_geotiff(store: Store, service_id: str | None, run_id: str | None, ta
     service = services.service_from(run.parameters["service"])
     micro, ids = _bands(store, run)
     shown = np.where(micro == NOT_REACHED, np.nan, micro / (MICRO * service.units_per_shown))
-    bands = [(service.shown_unit, shown.astype(np.float32)), ("nearest facility id", ids.astype(np.float32))]
+    number = np.float32 if max(run.summary["facilities"]["ids"], default=0) <= _EXACT_IN_32_BITS else np.float64
+    bands = [(service.shown_unit, shown.astype(number)), ("nearest facility id", ids.astype(number))]
     write_geotiff(target, bands, Grid(**run.inputs["grid"]), nodata=float("nan"),
                   tags={"run": run.id, "service": service.id, "unit": service.shown_unit, **_note_tags(notes)})
     return run.id

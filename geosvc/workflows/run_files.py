@@ -1,4 +1,4 @@
-"""The files that a run left, as a store may show them: outside of its areas there is no data.
+"""What a run counted and the files that it left, as a store may show them: outside of its areas there is no data.
 
 What is masked is drawn when it is asked for; the files of a run stay those of the whole.
 """
@@ -6,11 +6,14 @@ What is masked is drawn when it is asked for; the files of a run stay those of t
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import shapely
 
 from geosvc.coverage import services
+from geosvc.coverage.changes import Changes, changes_from, facilities_under
 from geosvc.coverage.tree import in_metres
 from geosvc.errors import RunNotFound
 from geosvc.geo.grid import NOT_REACHED, Grid, Surface
@@ -19,15 +22,19 @@ from geosvc.maps.picture import PICTURE_FILE, PICTURE_RECORD, picture_within
 from geosvc.registry import areas, facilities
 from geosvc.registry.moments import AsOf, day_of
 from geosvc.store.areas import AreaQuery
-from geosvc.store.scope import inside
-from geosvc.workflows.measuring import PEOPLE_FILE, SURFACE_FILE
+from geosvc.store.facilities import FacilityQuery
+from geosvc.store.scope import inside, limit_of
+from geosvc.workflows.measuring import CURVES_FILE, PEOPLE_FILE, SURFACE_FILE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from geosvc.coverage.services import Service
     from geosvc.registry.areas import Area
+    from geosvc.registry.facilities import Registered
     from geosvc.store.engine import Session, Store
     from geosvc.store.runs import RunRow
 
@@ -55,9 +62,46 @@ def cells_seen(store: Store, run: RunRow) -> NDArray[np.bool_] | None:
 
 
 def facilities_seen(session: Session, run: RunRow) -> dict[int, str]:
-    """Return the names by id of the facilities of a run that a session may see, as they were then."""
-    revisions = [revision for _one, revision in run.inputs["facilities"]]
-    return {each.id: each.facility.name for each in facilities.at_revisions(session, revisions)}
+    """Return the names by id of the facilities of a run that a session may see, as they were then; planned ones as well."""
+    service = services.service_from(run.parameters["service"])
+    return {each.id: each.facility.name for each in counted_in(session, service, run.inputs["facilities"], changes_seen(session, run))}
+
+
+def changes_seen(session: Session, run: RunRow) -> Changes:
+    """Return what the scenario of a run does to the facilities of its service, as far as a session may see it."""
+    return changes_within(session, changes_from(run.parameters.get("changes", {})), times_of(run))
+
+
+def changes_within(session: Session, changes: Changes, as_of: AsOf) -> Changes:
+    """Return changes without those that lie outside of the areas of a session; all of them without a limit."""
+    limit = limit_of(session)
+    if limit is None or not changes:
+        return changes
+    found = areas.find(session, AreaQuery(has_geometry=True, valid_at=as_of.valid_at, recorded_at=as_of.recorded_at))
+    own = shapely.unary_union([each.geometry for each in found if inside(each.code, limit)])
+    ids = [*changes.close, *(each.facility for each in changes.move)]
+    seen = {each.id for each in facilities.find(session, FacilityQuery(ids=ids, valid_at=as_of.valid_at, recorded_at=as_of.recorded_at))} if ids else set()
+    return replace(
+        changes, open=tuple(each for each in changes.open if shapely.intersects_xy(own, each.lon, each.lat)),
+        close=tuple(each for each in changes.close if each in seen), move=tuple(each for each in changes.move if each.facility in seen),
+        close_roads=tuple(each for each in changes.close_roads if shapely.intersects_xy(own, *each)))
+
+
+def counted_in(session: Session, service: Service, marks: Sequence[Sequence[int]], changes: Changes) -> list[Registered]:
+    """Return the facilities that a run counted, as they were then; those of its scenario where this puts them.
+
+    Parameters
+    ----------
+    session : Session
+    service : Service
+    marks : sequence of (id, revision)
+        As the run keeps them; planned ones have no revision.
+    changes : Changes
+        See :func:`changes_seen`.
+    """
+    found = facilities.at_revisions(session, [revision for _one, revision in marks if revision])
+    located, missing = ([each for each in found if each.facility.located is there] for there in (True, False))
+    return facilities_under(changes, service.facility_classes, located, missing)[0]
 
 
 def file_of(store: Store, run: RunRow, name: str) -> Path:
@@ -97,6 +141,24 @@ def picture_record_of(store: Store, run: RunRow) -> dict[str, Any]:
     """
     record: dict[str, Any] = json.loads(file_of(store, run, PICTURE_RECORD).read_text(encoding="utf-8"))
     return {**record, "run": run.id}
+
+
+def curves_of(store: Store, run: RunRow) -> dict[str, Any]:
+    """Return what every limit would give by a run: :class:`geosvc.coverage.curves.Curves` as JSON holds it.
+
+    A store of some areas is told those of its areas; ``gaps`` is None there, for a gap ends at no border of an account.
+
+    Raises
+    ------
+    RunNotFound
+        If the files of the run are gone, or were written before curves were.
+    """
+    found: dict[str, Any] = json.loads(file_of(store, run, CURVES_FILE).read_text(encoding="utf-8"))
+    if store.areas is None:
+        return found
+    with store.reading() as session:
+        seen = {area.code for area in areas_seen(store, session, run)}
+    return {**found, "areas": [each for each in found["areas"] if each["code"] in seen], "gaps": None}
 
 
 def surface_of_run(store: Store, run: RunRow) -> tuple[Surface, NDArray[np.float64] | None, NDArray[np.bool_]]:

@@ -240,6 +240,12 @@ class Study:
             self._networks[key] = network_under(self, network, conditions, rides=rides)
         return self._networks[key]
 
+    def forget_conditions(self, conditions: Sequence[str]) -> None:
+        """Let go of the ground and the roads under some conditions; they are made again when they are asked for."""
+        told = tuple(conditions)
+        self._grounds = {key: ground for key, ground in self._grounds.items() if key[1] != told}
+        self._networks = {key: network for key, network in self._networks.items() if key[1] != told}
+
     def barred(self, profile: TravelProfile) -> NDArray[np.bool_]:
         """Return which of the roads the access rules close to a profile; none where the rules do not bind it."""
         frame, column = self.road_lines, BARRED[_TRAVELLERS[profile.rides]]
@@ -408,6 +414,10 @@ class Study:
 
     def inputs(self) -> dict[str, Any]:
         """Return checksums of all that a surface or a count depends on, but for the facilities."""
+        return dict(self._checksums)
+
+    @cached_property
+    def _checksums(self) -> dict[str, Any]:
         return {
             "grid": self.grid.as_dict(),
             "areas": {"count": len(self.tree.areas), "sha256": areas.checksum_of(self.tree.areas)},

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from geosvc.coverage import services
-from geosvc.coverage.changes import NO_CHANGES, Changes, facilities_under
+from geosvc.coverage.changes import NO_CHANGES, Changes, changes_from, facilities_under
 from geosvc.coverage.straight_line import straight_line_surface
 from geosvc.errors import NoFacility
 from geosvc.geo.grid import NOT_REACHED, Surface
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from geosvc.travel.profiles import TravelProfile
     from geosvc.workflows.study import Study
 
+Start = tuple[int, int, float]
 SNAP_WITHIN_M = 1000.0
 NEIGHBOURS = 16
 # A part of the roads that does not connect is a network of its own from this share of the longest part on.
@@ -90,6 +91,53 @@ def counted_under(
     return facilities_under(changes, service.facility_classes, *found)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """What the registry holds of a service: its definition, its facilities, and the service of the journey that follows.
+
+    ``located`` and ``missing`` (to be located) are in the order of their id.
+    """
+
+    service: Service
+    located: list[Registered]
+    missing: list[Registered]
+    after: Held | None = None
+
+    def concerned(self, changes: Changes) -> Changes:
+        """Return what changes do to the facilities of this service."""
+        known = [each.id for each in (*self.located, *self.missing)]
+        return changes.of_classes(self.service.facility_classes, known) if changes else NO_CHANGES
+
+    def under(self, changes: Changes) -> tuple[list[Registered], list[Registered]]:
+        """Return (located, to be located) as changes make them."""
+        return facilities_under(changes, self.service.facility_classes, self.located, self.missing)
+
+    def onward(self, conditions: Sequence[str]) -> Service | None:
+        """Return the service of the journey that follows, under these conditions and its own; None without one."""
+        return None if self.after is None else self.after.service.under(conditions)
+
+    def onward_inputs(self, conditions: Sequence[str], changes: Changes) -> dict[str, Any] | None:
+        """Return what a run's record keeps of the journey that follows; None without one."""
+        after = self.onward(conditions)
+        if self.after is None or after is None:
+            return None
+        marks = [(each.id, each.content_revision) for each in self.after.located]
+        return _onward_record(after, marks, self.after.concerned(changes))
+
+
+def held_of(session: Session, service_id: str, as_of: AsOf = PRESENT) -> Held:
+    """Return what the registry holds of a service on a day.
+
+    Raises
+    ------
+    ServiceNotFound, DefinitionError
+    """
+    service = services.get(session, service_id)
+    after = services.following(session, service)
+    located, missing = (facilities_of(session, service, located=located, as_of=as_of) for located in (True, False))
+    return Held(service=service, located=located, missing=missing, after=None if after is None else held_of(session, after.id, as_of))
+
+
 def marks_of(session: Session, service: Service, *, located: bool, as_of: AsOf = PRESENT) -> list[tuple[int, int]]:
     """Return (id, revision) of the facilities that a service counts: for comparing and counting many."""
     return facilities.marks(session, _counted(service, located, as_of))
@@ -101,6 +149,11 @@ def changes_for(session: Session, service: Service, changes: Changes, as_of: AsO
         return NO_CHANGES
     known = [number for located in (True, False) for number, _ in marks_of(session, service, located=located, as_of=as_of)]
     return changes.of_classes(service.facility_classes, known)
+
+
+def onward_changes(inputs: Mapping[str, Any]) -> Changes:
+    """Return what the scenario of a run changes in the journey that follows."""
+    return changes_from((inputs.get("then") or {}).get("changes", {}))
 
 
 def count_of(session: Session, service: Service, *, located: bool) -> int:
@@ -129,10 +182,11 @@ def onward_inputs(
     after = services.following(session, service)
     if after is None:
         return None
-    marks = marks_of(session, after, located=True, as_of=as_of)
-    record = {"service": after.as_dict(), **profiles_of(after), "facilities": marks}
-    here = changes_for(session, after, changes, as_of)
-    record |= {"changes": here.as_dict()} if here else {}
+    return _onward_record(after, marks_of(session, after, located=True, as_of=as_of), changes_for(session, after, changes, as_of))
+
+
+def _onward_record(after: Service, marks: list[tuple[int, int]], here: Changes) -> dict[str, Any]:
+    record = {"service": after.as_dict(), **profiles_of(after), "facilities": marks, **({"changes": here.as_dict()} if here else {})}
     kept: dict[str, Any] = json.loads(json.dumps(record))  # as the store gives it back, to be compared with
     return kept
 
@@ -148,6 +202,22 @@ def nobody(service: Service, missing: list[Registered]) -> str:
     return (
         f"service {service.id}: no operating facility of its classes ({classes}) is registered, so it is not "
         "computable; import them with geosvc import facilities FILE"
+    )
+
+
+def all_closed(service: Service, held: list[Registered]) -> str:
+    """Return why a service whose facilities a scenario takes away cannot be computed, and the cure."""
+    return (
+        f"service {service.id}: these changes close every one of its {len(held)} facilities (classes "
+        f"{', '.join(service.facility_classes)}); leave one open, or open another"
+    )
+
+
+def none_usable(service: Service, located: Sequence[Registered]) -> str:
+    """Return why a service cannot be computed whose facilities have positions that nobody can use."""
+    return (
+        f"service {service.id}: every one of its {len(located)} facilities lies outside the study area or "
+        f"farther than {SNAP_WITHIN_M:g} m from ground that can be crossed"
     )
 
 
@@ -220,22 +290,13 @@ def _travel_surface(
 ) -> tuple[Surface, Sources]:
     profile, walk = travels(study, service, varied)
     pace = start_pace(study, service, varied)
-    sources = _sources(study, located, lon, lat, pace)
+    sources = sources_on(study, located, lon, lat, pace)
     if not sources.placed:
-        raise NoFacility(
-            f"service {service.id}: every one of its {len(located)} facilities lies outside the study area or "
-            f"farther than {SNAP_WITHIN_M:g} m from ground that can be crossed"
-        )
+        raise NoFacility(none_usable(service, located))
     if walk is not None and varied.profiles is None:  # of the facilities as registered: a draw of a band needs no report
         network = study.network_of(profile, service.speed_kmh, service.conditions)
         sources.report["off_network"] = _off_network(study, network, sources)
-    delay = seconds_from_minutes(service.delay_minutes)
-    starts = [
-        (row, col, delay + extra)
-        for row, col, extra in zip(sources.rows, sources.cols, sources.extra_seconds, strict=True)
-    ]
-    travel = _go if walk is None else _ride
-    field = travel(study, service, profile, pace, starts, varied.limit)
+    field = field_of(study, service, pace, starts_of(service, sources), varied)
     surface = Surface(
         grid=study.grid, micro=field.microseconds, nearest=field.nearest, unit="s", horizon=varied.limit,
         looked=study.ground_of(walk or profile).has_data(),
@@ -243,9 +304,27 @@ def _travel_surface(
     return surface, sources
 
 
+def starts_of(service: Service, sources: Sources) -> list[Start | None]:
+    """Return where and when journeys begin: (row, col, seconds before anyone leaves), in the order of the facilities."""
+    delay = seconds_from_minutes(service.delay_minutes)
+    return [
+        (row, col, delay + extra)
+        for row, col, extra in zip(sources.rows, sources.cols, sources.extra_seconds, strict=True)
+    ]
+
+
+def field_of(
+    study: Study, service: Service, pace: np.ndarray[Any, Any], starts: list[Start | None], varied: Variation = AS_DECLARED
+) -> Field | HybridField:
+    """Return the settled field of a journey over a ground; None among the starts keeps a place for a facility that is closed."""
+    profile, walk = travels(study, service, varied)
+    travel = _go if walk is None else _ride
+    return travel(study, service, profile, pace, starts, varied.limit)
+
+
 def _go(
     study: Study, service: Service, profile: TravelProfile, pace: np.ndarray[Any, Any],
-    starts: list[tuple[int, int, float]], limit_seconds: float,
+    starts: list[Start | None], limit_seconds: float,
 ) -> Field:
     """Travel over the ground, the roads being part of it."""
     from geosvc.travel import solve  # noqa: PLC0415  brings the compiled kernels
@@ -261,7 +340,7 @@ def _go(
 
 def _ride(
     study: Study, service: Service, profile: TravelProfile, foot_pace: np.ndarray[Any, Any],
-    starts: list[tuple[int, int, float]], limit_seconds: float,
+    starts: list[Start | None], limit_seconds: float,
 ) -> HybridField:
     """Walk to the road, ride once, walk the rest."""
     from geosvc.travel import solve_hybrid  # noqa: PLC0415  brings the compiled kernels
@@ -300,10 +379,11 @@ def _off_network(study: Study, network: Network | None, sources: Sources) -> lis
     return [each.id for each, away in zip(sources.placed, off, strict=True) if away]
 
 
-def _sources(
+def sources_on(
     study: Study, located: list[Registered], lon: np.ndarray[Any, Any], lat: np.ndarray[Any, Any],
     pace: np.ndarray[Any, Any],
 ) -> Sources:
+    """Return what becomes of facilities on a ground; each for itself, whatever the others are."""
     from geosvc.travel import snap_sources  # noqa: PLC0415
 
     row, col = study.grid.cells_of(lon, lat)

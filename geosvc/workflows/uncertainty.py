@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geosvc.coverage import services, uncertainty
+from geosvc.coverage.changes import changes_from
 from geosvc.coverage.states import CoverageState, states_of
 from geosvc.coverage.uncertainty import PERCENTILES, shipped_assumptions
 from geosvc.errors import InvalidParameter, NotAllowed, RunNotFound, StoreError, Unsolvable
@@ -35,7 +36,7 @@ from geosvc.workflows.part_of_run import told_of
 from geosvc.workflows.reading import changed_since, coverage_row, is_schematic, run_of, threshold_entry
 from geosvc.workflows.sources_of_people import SourcesOfPeople, sources_of_people
 from geosvc.workflows.study import Study
-from geosvc.workflows.surfaces import Variation, facilities_of, surface_of
+from geosvc.workflows.surfaces import Variation, counted_under, onward_changes, surface_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -228,10 +229,11 @@ class _Drawing:
         self.study, self.asked, self.tell = study, asked, tell
         tell(0.0, "ground")
         with study.store.reading() as session:
-            self.located = facilities_of(session, asked.service, located=True, as_of=study.as_of)
+            changes = changes_from(asked.run.parameters.get("changes", {}))
+            self.located, _missing = counted_under(session, asked.service, changes, study.as_of)
         self.sources: SourcesOfPeople = sources_of_people(study, asked.assumptions)
         self.rows = Rows(study, asked.rows, [each.people for each in self.sources.used])
-        surface, placed = surface_of(study, asked.service, self.located, Variation(limit=asked.limit))
+        surface, placed = surface_of(study, asked.service, self.located, Variation(limit=asked.limit, changes=onward_changes(asked.run.inputs)))
         states = states_of(surface, asked.limit)
         self.has_data = states != CoverageState.NO_DATA
         self._check_it_is_the_run(states == CoverageState.COVERED)
@@ -275,7 +277,7 @@ class _Drawing:
         lon, lat, kept = self.positions.drawn(number)
         varied = Variation(
             profiles={name: uncertainty.at_factors(each, factors) for name, each in travel_profiles().items()},
-            lon=lon, lat=lat, limit=asked.limit,
+            lon=lon, lat=lat, limit=asked.limit, changes=onward_changes(asked.run.inputs),
         )
         surface, _ = surface_of(self.study, asked.service, self.located, varied)
         covered = states_of(surface, asked.limit) == CoverageState.COVERED

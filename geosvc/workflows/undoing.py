@@ -12,6 +12,7 @@ from geosvc.registry.revisions import CONFIRM
 from geosvc.store.facilities import FacilityQuery
 from geosvc.store.imports import select_answers_of
 from geosvc.store.study import ImportRow
+from geosvc.workflows.holding import holding_much
 
 if TYPE_CHECKING:
     from geosvc.registry.undoing import Later
@@ -40,6 +41,7 @@ class UndoReport:
         return asdict(self)
 
 
+@holding_much()
 def undo_import(
     store: Store, import_id: int, *, author: str, reason: str | None = None, confirmed_too: bool = False, of: str | None = None
 ) -> UndoReport:

@@ -255,7 +255,9 @@ def test_code_6_where_the_map_cannot_be_written(county, tmp_path):
     assert told.code == 6
     assert "maps.html" in told.err
     assert [path.name for path in tmp_path.iterdir() if "partial" in path.name] == []
-    assert county("gaps", "basic-radius", "-o", target).code == 6
+    (tmp_path / "gaps.geojson").mkdir()
+    assert county("gaps", "basic-radius", "-o", tmp_path / "gaps.geojson").code == 6
+    assert county("gaps", "basic-radius", "-o", tmp_path / "gaps.pdf").code == 3
 
 
 @pytest.mark.parametrize(

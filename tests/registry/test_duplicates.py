@@ -15,7 +15,7 @@ from registry.made_files import HEADER, write_csv
 
 from geosvc.application import create_app
 from geosvc.errors import InvalidParameter
-from geosvc.registry import facilities, history
+from geosvc.registry import facilities, history, name_parts
 from geosvc.registry.duplicates import MIN_SCORE, SAME_NAME_M, PairKind, compare, find_pairs
 from geosvc.registry.facilities import Facility
 from geosvc.registry.imports.facilities import FacilityOptions
@@ -205,9 +205,40 @@ def test_any_name_can_be_taken_apart(name):
     assert plain_name(plain_name(name)) == plain_name(plain_name(plain_name(name)))
 
 
+def without_places_slowly(text, places):
+    """The slow obvious twin: the longest name of a place that the text begins with, again and again."""
+    longest = max((each for each in places if text.startswith(each) and len(each) <= min(9, len(text) - 2)), key=len, default=None)
+    if longest is None or text[len(longest)] in "镇乡街村路":
+        return text
+    rest = text[len(longest):]
+    if not name_parts._KINDS.sub("", rest):
+        return (name_parts._SUFFIX.sub("", longest) if len(longest) > 2 else longest) + rest
+    return without_places_slowly(rest, places)
+
+
+@given(
+    st.text(alphabet="靖宇县上海市镇人民医院", min_size=1, max_size=14),
+    st.frozensets(st.text(alphabet="靖宇县上海市", min_size=2, max_size=4), max_size=8))
+def test_places_before_a_name_are_taken_off_as_if_each_were_tried(text, places):
+    """Names that begin with no place are told by two letters; all others are looked through."""
+    assert name_parts._without_places(text, places) == without_places_slowly(text, places)
+
+
+@given(st.text(alphabet="齿牙科有限责任公司股份预防保健口腔诊所第一", max_size=16))
+def test_synonyms_are_put_in_also_where_only_one_of_their_letters_stands(name):
+    """Most names hold no letter that all synonyms have; that they are not looked through changes nothing."""
+    text = name_parts._ORDINAL.sub(lambda found: name_parts._number_of(found[0]), name)
+    for word, instead in name_parts._SAME:
+        text = text.replace(word, instead)
+    assert plain_name(name) == text
+
+
 def test_places_come_from_addresses_and_areas():
     """Provinces, cities and counties before an address; a 小区 is none."""
-    assert places_of(["上海市奉贤区南桥镇", "国和路小区1号"], ["靖宇县"]) == {"上海市", "上海", "奉贤区", "奉贤", "靖宇县", "靖宇"}
+    addresses = ["上海市奉贤区南桥镇", "国和路小区1号"]
+    assert places_of(addresses, ["靖宇县"]) == {"上海市", "上海", "奉贤区", "奉贤", "靖宇县", "靖宇"}
+    # The same set, not one like it: what is remembered of names is found by it without comparing all places.
+    assert places_of(reversed(addresses), ["靖宇县"]) is places_of(addresses, ["靖宇县"])
 
 
 # -- doors -----------------------------------------------------------------------------------

@@ -9,13 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from sqlalchemy import event
 
 from geosvc.errors import InvalidParameter
 from geosvc.registry import facilities, history
 from geosvc.registry.facilities import Facility
 from geosvc.settings import Settings
+from geosvc.store import facilities as stored
+from geosvc.store import facility_lists
 from geosvc.store.engine import DATABASE_NAME
-from geosvc.store.facilities import FacilityQuery
+from geosvc.store.facilities import FacilityQuery, select_values
 from geosvc.store.facility_lists import SORTS
 from geosvc.workflows import features, finding
 from geosvc.workflows.workspace import init_workspace
@@ -126,11 +129,17 @@ def pages(store, query, sort, limit, between=lambda: None):
 @given(
     some=SOME, sort=st.sampled_from(finding.SORT_WORDS), limit=st.integers(1, 5), data=st.data(),
     text=st.none() | st.text(alphabet="甲乙丙aB%_医 ", max_size=3), class_prefix=st.sampled_from([None, "A", "A2", "D600"]),
-    state=st.sampled_from([None, "closed"]), area=st.sampled_from([None, "2206", "220622"]),
+    state=st.sampled_from([None, "closed"]), area=st.sampled_from([None, "2206", "220622"]), first=st.sampled_from([1, 5, 3000]),
 )
-def test_pages_are_what_a_person_would_cut_by_hand(tmp_path_factory, some, sort, limit, data, text, class_prefix, state, area):
-    """Any search, filter, order and page size, after changes and deletions, gives what the slow obvious way gives."""
+def test_pages_are_what_a_person_would_cut_by_hand(tmp_path_factory, some, sort, limit, data, text, class_prefix, state, area, first):
+    """Any search, filter, order and page size, after changes and deletions, gives what the slow obvious way gives.
+
+    Also where a page lies beyond the rows that a search looks at first.
+    """
     store = init_workspace(Settings(workspace=tmp_path_factory.mktemp("list") / "w"))
+    patch = pytest.MonkeyPatch()
+    patch.setattr(facility_lists, "_SOUGHT_FIRST", first)
+    patch.setattr(facility_lists, "_FETCHED_FIRST", first)
     try:
         ids = register(store, *some)
         with store.writing() as session:
@@ -145,6 +154,7 @@ def test_pages_are_what_a_person_would_cut_by_hand(tmp_path_factory, some, sort,
         assert {matched for _, matched in told} == {len(expected)}
         assert all(len(page) == limit for page, _ in told[:-1])
     finally:
+        patch.undo()
         store.close()
 
 
@@ -206,8 +216,6 @@ def test_lists_are_answered_from_indices_alone(three, settings):
              {"bbox": (126.0, 42.0, 128.0, 43.0)}, {"source": "名录"}, {"updated_since": "2026-01-01"}]
     statements = []
     with sqlite3.connect(settings.workspace / DATABASE_NAME) as reader:
-        from sqlalchemy import event
-
         @event.listens_for(three._engine, "before_cursor_execute")
         def _note(_connection, _cursor, statement, parameters, _context, _many):
             statements.append((statement, parameters))
@@ -224,3 +232,34 @@ def test_lists_are_answered_from_indices_alone(three, settings):
         touching = [step for step in plan if "facility_revision" in step]
         assert touching, statement
         assert all("COVERING INDEX" in step for step in touching), (statement, plan)
+
+
+def test_a_word_that_many_names_hold_is_not_looked_for_in_all_of_them(store):
+    """A page that the first rows fill is taken from them; where they do not, all rows are searched, once."""
+    register(store, *(replace(CLINIC, name=f"第{number}卫生室") for number in range(20)), *(replace(STATION, name=f"{number}号急救站") for number in range(20)))
+    statements = []
+
+    @event.listens_for(store._engine, "before_cursor_execute")
+    def _note(_connection, _cursor, statement, _parameters, _context, _many):
+        statements.append(statement)
+
+    with pytest.MonkeyPatch.context() as patch:
+        # Of the first 23 a clinic name fills a page, and three are stations: too few for one.
+        for first, text, searched in ((10, "卫生室", 0), (10, "急救", 1), (23, "急救", 1), (30, "急救", 0)):
+            patch.setattr(facility_lists, "_SOUGHT_FIRST", first)
+            statements.clear()
+            items, matched, _ = features.facilities_page(store, finding.query_of(text=text), cursor=None, limit=5)
+            assert (len(items), matched) == (5, 20)
+            assert sum(each.startswith("WITH") for each in statements) == searched
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 2000])
+def test_groups_read_together_stay_with_their_facilities(three, monkeypatch, at_once):
+    """The JSON of many rows is read in one call: each gets its own groups back, the empty ones too."""
+    full = replace(HOSPITAL, name="丙", beds=[{"kind": "actual", "year": None, "count": 7}], contact={"telephone": "1"})
+    register(three, replace(CLINIC, name="甲", aliases=["a,b", "]["]), CLINIC, full)
+    monkeypatch.setattr(stored, "_READ_AT_ONCE", at_once)
+    names = ("facility_id", "name", "aliases", "beds", "identifiers", "contact")
+    with three.reading() as session:
+        one_by_one = [[each.id, *(getattr(each.facility, name) for name in names[1:])] for each in facilities.find(session, FacilityQuery())]
+        assert [*select_values(session, FacilityQuery(), names)] == one_by_one

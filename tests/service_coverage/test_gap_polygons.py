@@ -159,6 +159,20 @@ def test_the_villages_of_a_gap_are_named_with_their_people_in_it():
     assert gap.settlements == [{"code": "12", "name": "乙村", "people": 6}, {"code": "11", "name": "甲村", "people": 3}]
 
 
+@pytest.mark.parametrize("villages", [0, 1, 20, 21, 57])
+def test_all_villages_of_a_gap_are_counted_though_only_the_largest_are_named(villages):
+    """Of 57 villages 20 are named and 57 counted; where nobody is known the count is unknown, not 0."""
+    grid = grid_of(1, 2)
+    tree = tree_of(
+        Area(code="1", name="县", level="county", geometry=block(grid, 0, 0, 1, 2)),
+        *(Area(code=f"1{i:02}", name=f"村{i}", level="village", parent_code="1") for i in range(villages)))
+    entries = [(0, 0, 1.0 + i, 1 + i) for i in range(villages)]
+    (gap,) = gaps_of([[OUT, IN]], tree=tree, people=people_at([*entries, (0, 1, 99, 0)]))
+    assert (len(gap.settlements), gap.settlement_count) == (min(villages, 20), villages)
+    (unknown,) = gaps_of([[OUT, IN]], tree=tree)
+    assert unknown.settlement_count is None
+
+
 def test_worst_of_a_radius_is_in_kilometres():
     """A straight-line service speaks of kilometres."""
     surface = surface_of([[4000, 12_345]], unit="m")

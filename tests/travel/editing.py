@@ -43,6 +43,17 @@ class Editor:
             self.world.sources[index] = (*cell, self.world.sources[index][2])
             self.field.move(index, *cell)
 
+    def rearrange(self) -> None:
+        """Open, close and move several at once, those that were closed too."""
+        there = len(self.world.sources)
+        if there == 0:
+            return
+        chosen = self.rng.choice(there, size=self.rng.integers(1, there + 1), replace=False)
+        places = {int(i): None if self.rng.random() < 0.3 else (*self.cell(), float(self.rng.choice([0.0, 12.5]))) for i in chosen}
+        for index, place in places.items():
+            self.world.sources[index] = place
+        self.field.rearrange(places)
+
     def change_pace(self) -> None:
         """Change a few cells or many, for the better and the worse, some named twice."""
         shape = self.world.pace.shape

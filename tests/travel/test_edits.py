@@ -12,7 +12,7 @@ from travel.worlds import WALK, World, assert_equal_fields, crossable, random_wo
 from geosvc.errors import GroundError, InvalidParameter, UnreachableSource
 from geosvc.travel import solve
 
-EDITS = st.lists(st.sampled_from(["open", "close", "move", "change_pace"]), min_size=1, max_size=8)
+EDITS = st.lists(st.sampled_from(["open", "close", "move", "rearrange", "change_pace"]), min_size=1, max_size=8)
 
 
 @settings(max_examples=120, deadline=None, derandomize=True)

@@ -70,7 +70,7 @@ class RoadEditor(Editor):
 
 
 @settings(max_examples=250, deadline=None, derandomize=True)
-@given(seeds, st.lists(st.sampled_from(SOURCES + ROADS + GROUND), min_size=1, max_size=7), st.booleans())
+@given(seeds, st.lists(st.sampled_from([*SOURCES, "rearrange", *ROADS, *GROUND]), min_size=1, max_size=7), st.booleans())
 def test_an_edited_hybrid_equals_a_fresh_one(seed: int, edits: list[str], slope: bool):
     """Facilities, roads and ground, in any order, one ride or any, with limits: as if solved afresh."""
     editor = RoadEditor(random_world(seed, slope=slope), np.random.default_rng(seed))

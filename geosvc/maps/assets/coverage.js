@@ -83,20 +83,29 @@
     var canvas = document.createElement('canvas');
     canvas.width = data.width;
     canvas.height = data.height;
-    var context = canvas.getContext('2d', { willReadFrequently: true });
-    context.drawImage(image, 0, 0);
-    var pixels = context.getImageData(0, 0, data.width, data.height);
-    var numbers = new Uint8Array(data.width * data.height);
-    for (var i = 0; i < numbers.length; i += 1) { numbers[i] = pixels.data[4 * i]; }
     this.data = data;
     this.canvas = canvas;
-    this.numbers = numbers;
-    this.context = context;
-    this.pixels = pixels;
+    this.context = canvas.getContext('2d');
+    this.pixels = this.context.createImageData(data.width, data.height);
+    this.words = new Uint32Array(this.pixels.data.buffer);
+    this.numbers = numbersOf(image, data.width, data.height);
   }
 
-  Surface.prototype.paint = function (bands) {
-    var data = this.data;
+  /* The numbers of a picture: an 8-bit PNG, of which the browser makes four equal bytes a pixel. */
+  function numbersOf(image, width, height) {
+    var canvas = document.createElement('canvas');
+    canvas.width = width;
+    canvas.height = height;
+    var context = canvas.getContext('2d', { willReadFrequently: true });
+    context.drawImage(image, 0, 0);
+    var pixels = context.getImageData(0, 0, width, height).data;
+    var numbers = new Uint8Array(width * height);
+    for (var i = 0; i < numbers.length; i += 1) { numbers[i] = pixels[4 * i]; }
+    return numbers;
+  }
+
+  /* The colour of each number, red first in memory as a canvas holds it. */
+  function colourTable(data, bands) {
     var last = bands[bands.length - 1].colour;
     var table = new Uint8ClampedArray(256 * 4);
     for (var n = 0; n < 256; n += 1) {
@@ -112,14 +121,16 @@
       }
       if (colour) { table.set(rgb(colour).concat(n === data.no_data ? 130 : 240), 4 * n); }
     }
-    var out = this.pixels.data;
-    for (var i = 0; i < this.numbers.length; i += 1) {
-      var at = 4 * this.numbers[i];
-      out[4 * i] = table[at];
-      out[4 * i + 1] = table[at + 1];
-      out[4 * i + 2] = table[at + 2];
-      out[4 * i + 3] = table[at + 3];
-    }
+    return new Uint32Array(table.buffer);
+  }
+
+  Surface.prototype.paint = function (bands) { this.fill(colourTable(this.data, bands)); };
+
+  /* Paint each pixel with the colour that a table of 256 has for its number. */
+  Surface.prototype.fill = function (table) {
+    var words = this.words;
+    var numbers = this.numbers;
+    for (var i = 0; i < numbers.length; i += 1) { words[i] = table[numbers[i]]; }
     this.context.putImageData(this.pixels, 0, 0);
   };
 
@@ -214,22 +225,52 @@
     return card;
   }
 
-  function legend(doc) {
+  /* A row of the legend that takes a layer off the map and puts it back. */
+  function switchRow(map, layer, swatch, text, count) {
+    var row = document.createElement('label');
+    row.className = 'gm-row gm-switch';
+    var box = document.createElement('input');
+    box.type = 'checkbox';
+    box.checked = true;
+    box.addEventListener('change', function () {
+      var shown = typeof layer === 'function' ? layer() : layer;
+      if (box.checked) { shown.addTo(map); } else { shown.remove(); }
+    });
+    row.appendChild(swatch);
+    row.appendChild(element('span', '', text));
+    if (count !== undefined && count !== null) { row.appendChild(element('span', 'gm-count', count)); }
+    row.appendChild(box);
+    return row;
+  }
+
+  /* The bands of a limit as rows: a page that moves the limit writes them anew. */
+  function bandRows(bands) {
+    var rows = document.createDocumentFragment();
+    bands.forEach(function (band) {
+      var low = number(band.low, 2);
+      var text = band.high === Infinity ? '> ' + low : (band.low === 0 ? '≤ ' : low + '–') + number(band.high, 2);
+      rows.appendChild(legendRow(colourSwatch(band.colour), text, null));
+    });
+    return rows;
+  }
+
+  function legend(doc, map, layers) {
     var words = doc.words;
     var card = foldable('gm-legend', 'gm-legend', words.legend);
     card.appendChild(element('h3', '', words.surface + words.open_bracket + words.unit + words.close_bracket));
-    bandsOf(doc).forEach(function (band) {
-      var low = number(band.low, 2);
-      var text = band.high === Infinity ? '> ' + low : (band.low === 0 ? '≤ ' : low + '–') + number(band.high, 2);
-      card.appendChild(legendRow(colourSwatch(band.colour), text, null));
-    });
+    var bands = element('div', 'gm-bands');
+    bands.appendChild(bandRows(bandsOf(doc)));
+    card.appendChild(bands);
     var people = doc.people;
     var count = function (state) { return people ? number(people[state]) + ' ' + words.people : words.unknown; };
     card.appendChild(element('h3', '', words.states));
-    if (doc.gap_count !== null) { card.appendChild(legendRow(hatchSwatch(), doc.gap_label, number(doc.gap_count))); }
-    card.appendChild(legendRow(colourSwatch(UNREACHABLE), words.unreachable, count('unreachable')));
-    card.appendChild(legendRow(colourSwatch(NO_DATA), words.no_data, count('no_data')));
-    card.appendChild(element('h3', '', words.facilities));
+    if (doc.gap_count !== null) {
+      card.appendChild(switchRow(map, function () { return layers.gaps; }, hatchSwatch(), doc.gap_label, number(doc.gap_count))).id = 'gm-gap-switch';
+    }
+    [['unreachable', UNREACHABLE], ['no_data', NO_DATA]].forEach(function (pair) {
+      card.appendChild(legendRow(colourSwatch(pair[1]), words[pair[0]], count(pair[0]))).setAttribute('data-state', pair[0]);
+    });
+    card.appendChild(switchRow(map, function () { return layers.facilities; }, element('span', ''), words.facilities)).classList.add('gm-head');
     var groups = {};
     doc.facilities.group.forEach(function (group, i) {
       var key = group + (doc.facilities.illustrative[i] ? '*' : '');
@@ -240,7 +281,12 @@
       var label = (words['group_' + group] || group) + (key.endsWith('*') ? words.illustrative_mark : '');
       card.appendChild(legendRow(dot(GROUPS[group] || GROUPS.other), label, number(groups[key])));
     });
+    ['planned', 'moved'].forEach(function (what) {
+      var count = doc.facilities.change.filter(function (each) { return each === what; }).length;
+      if (count) { card.appendChild(legendRow(dot('transparent'), words['change_' + what], number(count))).firstChild.classList.add('gm-changed'); }
+    });
     card.appendChild(legendRow(dot('#ffffff', true), words.to_be_located, number(doc.to_be_located)));
+    if (layers.roads) { card.appendChild(switchRow(map, layers.roads, element('span', 'gm-swatch gm-line'), words.map_layer_roads)); }
     return card;
   }
 
@@ -319,10 +365,13 @@
     event.stopPropagation();
   }
 
+  function popupOf(part) { return L.popup({ maxWidth: 320 }).setContent(part.content()); }
+
   /* Focus goes into the popup and, when it closes, back to where it came from. */
   function openByKey(map, part) {
-    part.layer.openPopup(part.at);
-    var box = part.layer.getPopup().getElement();
+    var popup = part.content ? popupOf(part).setLatLng(part.at) : part.layer.getPopup();
+    if (part.content) { popup.openOn(map); } else { part.layer.openPopup(part.at); }
+    var box = popup.getElement();
     box.setAttribute('role', 'dialog');
     box.setAttribute('aria-label', part.name);
     if (speaks !== 'zh' && HAN.test(part.name)) { box.setAttribute('lang', 'zh'); }
@@ -360,8 +409,11 @@
       var members = places[key];
       var first = members[0];
       var at = L.latLng(data.lat[first], data.lon[first]);
+      var changed = members.some(function (i) { return data.change[i]; });
       layer.addLayer(L.circleMarker(at, {
-        radius: members.length > 1 ? 9 : 7, weight: 2, color: '#ffffff', fillOpacity: 1, opacity: 1,
+        // A dark rim: a scenario put it there.
+        radius: members.length > 1 ? 9 : 7, weight: changed ? 3 : 2, color: changed ? '#16242e' : '#ffffff',
+        fillOpacity: 1, opacity: 1,
         fillColor: GROUPS[data.group[first]] || GROUPS.other, pane: 'facilities', interactive: false
       }));
       // The dot is small; what is pointed at and tapped is a clear disc of 26 px over it.
@@ -381,6 +433,7 @@
     layer.addTo(map);
     keyboardLayer(map, 'facilities', doc.words.map_layer_facilities, parts);
     map.getPane('counts').setAttribute('aria-hidden', 'true');
+    return layer;
   }
 
   function tooltip(doc, members) {
@@ -407,16 +460,23 @@
       renderer: L.svg({ pane: 'gaps', padding: 0.5 }), pane: 'gaps',
       style: { color: '#8a2d5c', weight: 1, fillColor: 'url(#gm-hatch)', fillOpacity: 1, className: 'gm-gap' },
       onEachFeature: function (feature, part) {
-        part.bindPopup(function () { return gapPopup(doc, feature.properties); }, { maxWidth: 320 });
-        parts.push({ layer: part, gap: feature.properties });
+        var own = { id: feature.id, layer: part, gap: feature.properties, content: function () { return gapPopup(doc, feature.properties); } };
+        part.on('click', function (event) {
+          L.DomEvent.stopPropagation(event);
+          // A page that explains places says more of this one than its gap.
+          if (window.geosvcCoverage.clicked) { window.geosvcCoverage.clicked(event.latlng, own.content); } else { popupOf(own).setLatLng(event.latlng).openOn(map); }
+        });
+        parts.push(own);
       }
     });
     layer.addTo(map);
+    layer.parts = parts;
     parts.forEach(function (each) {
       each.at = each.layer.getCenter();
       each.name = gapTitle(doc, each.gap) + doc.words.colon + peopleOf(doc, each.gap);
     });
     keyboardLayer(map, 'gaps', doc.words.map_layer_gaps, parts);
+    return layer;
   }
 
   function gapTitle(doc, gap) {
@@ -528,14 +588,23 @@
   }
 
   function backdrop(doc, map) {
+    var layers = {};
     if (doc.boundary) {
-      L.geoJSON(doc.boundary, { pane: 'boundary', interactive: false, style: { color: '#16242e', weight: 1.6, fill: false } }).addTo(map);
+      layers.boundary = L.geoJSON(doc.boundary, { pane: 'boundary', interactive: false, style: { color: '#16242e', weight: 1.6, fill: false } }).addTo(map);
     }
     if (doc.roads) {
-      L.geoJSON(doc.roads, { pane: 'roads', interactive: false, style: function (feature) {
+      layers.roads = L.geoJSON(doc.roads, { pane: 'roads', interactive: false, style: function (feature) {
         return { color: '#3c4a52', opacity: 0.5, weight: feature.properties.rank > 1 ? 1.5 : 0.6 };
       } }).addTo(map);
     }
+    return layers;
+  }
+
+  /* Whoever draws more on the map (the planner's page) finds it here, and hears of it when it is ready. */
+  function tell(shown) {
+    window.geosvcCoverage.shown = shown;
+    document.documentElement.setAttribute('data-map', 'ready');
+    document.dispatchEvent(new CustomEvent('geosvc:map'));
   }
 
   function draw(map, id) {
@@ -550,12 +619,12 @@
     L.control.scale({ imperial: false, position: 'bottomleft' }).addTo(map);
     control(map, 'topright', element('div', 'gm-north', doc.words.north));
     hatchDefinition();
-    backdrop(doc, map);
-    gapLayer(doc, map);
-    facilityLayer(doc, map);
+    var layers = backdrop(doc, map);
+    layers.gaps = gapLayer(doc, map);
+    layers.facilities = facilityLayer(doc, map);
     var title = doc.title_block ? titleBlock(doc) : null;
     if (title) { control(map, 'topleft', title); }
-    var key = legend(doc);
+    var key = legend(doc, map, layers);
     control(map, 'bottomright', key);
     unfold(map, title, key);
     fit(map, doc.bounds, title, key);
@@ -564,14 +633,24 @@
     image.onload = function () {
       var surface = new Surface(doc.picture, image);
       surface.paint(bandsOf(doc));
-      var b = doc.picture.bounds;
-      new CanvasOverlay(surface.canvas, [[b[1], b[0]], [b[3], b[2]]], { pane: 'surface' }).addTo(map);
+      layers.surface = overlayOf(surface).addTo(map);
       readout(doc, map, surface);
-      document.documentElement.setAttribute('data-map', 'ready');
+      tell({ map: map, doc: doc, surface: surface, layers: layers, legend: key, gapParts: layers.gaps.parts });
     };
     image.onerror = function () { document.documentElement.setAttribute('data-map', 'failed'); };
     image.src = doc.picture.source;
   }
 
-  window.geosvcCoverage = { draw: draw };
+  function overlayOf(surface) {
+    var b = surface.data.bounds;
+    return new CanvasOverlay(surface.canvas, [[b[1], b[0]], [b[3], b[2]]], { pane: 'surface' });
+  }
+
+  window.geosvcCoverage = {
+    draw: draw, shown: null,
+    tools: {
+      Surface: Surface, numbersOf: numbersOf, overlayOf: overlayOf, bandsFor: bandsFor, bandRows: bandRows, rgb: rgb, element: element,
+      number: number, roundedUp: roundedUp, control: control, groups: GROUPS
+    }
+  };
 }());

@@ -1,0 +1,75 @@
+"""What the planner's script is told: the service, its limits, its words, and what the reader may do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from geosvc.accounts.people import Right
+from geosvc.language import words
+from geosvc.registry.classes import facility_classes
+from geosvc.travel.conditions import conditions
+from geosvc.travel.profiles import travel_profiles
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from geosvc.accounts.people import Person
+
+# The script writes these; each is a key of the words of a language.
+_WORDS = (
+    "area", "asking", "baseline", "best_area", "beyond", "change", "change_close", "change_move", "change_open", "change_road",
+    "click_to_close_road", "click_to_open", "close_bracket", "close_facility", "colon", "covered", "curve", "facility_page",
+    "gap_count", "inhabited", "largest_gap", "lat", "leg_ride", "leg_text", "leg_walk", "lon", "move_back", "move_here", "name",
+    "nearest", "newly_beyond", "newly_covered", "no_change", "no_data", "none", "open_bracket", "outside", "p50", "p90", "people",
+    "people_beyond", "people_beyond_horizon", "people_covered", "people_here", "people_no_data", "people_unreachable", "pin_closed",
+    "pin_moved", "pin_planned", "places_beyond", "planned_name", "points", "quicker", "remove_planned", "reopen_facility",
+    "road_closed_here", "saved", "saving", "scenario", "second_nearest", "share_covered", "slower", "swipe", "take_back",
+    "trial_busy", "trial_failed", "trial_hint", "no_road_here", "nobody_left", "answered_in", "unknown", "unreachable", "within", "worst_area",
+)
+
+
+def planner_data(page: Mapping[str, Any], person: Person, language: str, *, scenario: dict[str, Any] | None, limit: float | None) -> dict[str, Any]:
+    """Return what the script of the map page needs, as JSON can hold it; ``page`` is that of the map view."""
+    text, run, service = words(language), page["run"], page["service"]
+    measured = run["parameters"]["service"]
+    values = [each["value"] for each in measured["thresholds"]]
+    shown = page["threshold"]["value"] if page["threshold"] is not None else values[0]
+    return {
+        "service": service["id"], "run": run["id"], "language": language, "unit": service["unit"],
+        "limit": limit if limit is not None and 0 < limit <= 2 * max(values) else shown,
+        "thresholds": [
+            {"id": each["id"], "value": each["value"], **_figures(run["summary"]["thresholds"][each["id"]])} for each in measured["thresholds"]],
+        "levels": sorted({row["level"] for row in page["rows"]}),
+        "group": _group(measured["facility_classes"]),
+        "conditions": _conditions(measured, language),
+        "closes_roads": _rides(measured),
+        "classes": [{"code": code, "name": getattr(each, language)} for code, each in facility_classes().items()
+                    if code.startswith(tuple(measured["facility_classes"]))],
+        # Of another day, or of a part of the study, nothing is tried: the answer would be of something else.
+        "may_try": not page["times"]["then"] and page["part"] is None,
+        "may_explain": not page["times"]["then"] and page["part"] is None,
+        "may_save": person.may(Right.MEASURE), "csrf": person.csrf_token,
+        "scenario": scenario,
+        "words": {name: text[name] for name in _WORDS} | {"unit": text[service["unit"]]},
+    }
+
+
+def _figures(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: found[name] for name in ("people", "p50", "p90") if name in found}
+
+
+def _group(prefixes: list[str]) -> str:
+    """Return the group whose colour a planned facility of these classes has."""
+    return next((each.group for code, each in facility_classes().items() if code.startswith(tuple(prefixes))), "other")
+
+
+def _rides(service: Mapping[str, Any]) -> bool:
+    return service["profile"] is not None and travel_profiles()[service["profile"]].rides == "motor"
+
+
+def _conditions(service: Mapping[str, Any], language: str) -> list[dict[str, str]]:
+    """Return the conditions that can be tried: those that change speeds for whoever travels, and hold not already."""
+    if service["profile"] is None:
+        return []
+    return [{"id": each.id, "name": getattr(each, language)} for each in conditions().values()
+            if (each.road or each.ground or each.closed) and each.id not in service["conditions"]]

@@ -1,0 +1,62 @@
+/* Asking the server what a scenario would change: one question under way, the newest one waiting, the others forgotten. */
+
+const PARTS = ['figures', 'curve', 'picture'];
+
+export function makeAsker(planner, tools, told) {
+  let underWay = false;
+  let waiting = null;
+
+  async function ask(changes) {
+    if (underWay) { waiting = changes; return; }
+    underWay = true;
+    const began = performance.now();
+    try {
+      const answer = await answerOf(planner, tools, changes);
+      told.answer(answer, changes, performance.now() - began);
+    } catch (error) {
+      told.failed(error);
+    }
+    underWay = false;
+    told.busy(waiting !== null);
+    if (waiting !== null) { const next = waiting; waiting = null; ask(next); }
+  }
+
+  return { ask(changes) { told.busy(true); ask(changes); } };
+}
+
+export async function post(planner, address, body, method) {
+  const headers = { 'Content-Type': 'application/json', Accept: 'application/json' };
+  if (planner.csrf) { headers['X-CSRF-Token'] = planner.csrf; }
+  const answer = await window.fetch(address, { method: method || 'POST', headers, body: JSON.stringify(body), credentials: 'same-origin' });
+  const text = await answer.text();
+  let told = {};
+  try { told = JSON.parse(text); } catch (error) { told = {}; }
+  if (!answer.ok) {
+    const failed = new Error(told.detail || told.title || String(answer.status));
+    failed.status = answer.status;
+    throw failed;
+  }
+  return told;
+}
+
+async function answerOf(planner, tools, changes) {
+  const told = await post(planner, `/api/services/${encodeURIComponent(planner.service)}/what-if`, { changes, parts: PARTS });
+  const picture = told.picture;
+  const image = await loaded(picture.png);
+  return {
+    curves: told.curve,
+    thresholds: planner.thresholds.map((each) => Object.assign({ id: each.id, value: each.value }, told.thresholds[each.id])),
+    numbers: tools.numbersOf(image, picture.width, picture.height),
+    facilities: told.facilities,
+    run: told.run
+  };
+}
+
+function loaded(source) {
+  return new Promise((done, failed) => {
+    const image = new Image();
+    image.onload = () => done(image);
+    image.onerror = () => failed(new Error('picture'));
+    image.src = source;
+  });
+}

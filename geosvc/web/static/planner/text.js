@@ -1,0 +1,59 @@
+/* Numbers and sentences as the page's language writes them; the server writes them alike (maps/numbers.py). */
+
+const HAN = /[\u3400-\u9fff]/;
+let words = {};
+let language = 'zh';
+let unit = 'min';
+
+export function speak(planner) {
+  words = planner.words;
+  language = planner.language;
+  unit = planner.unit;
+}
+
+export function word(name) { return words[name] === undefined ? name : words[name]; }
+
+export function fill(name, values) {
+  return word(name).replace(/\{(\w+)\}/g, (whole, key) => (values[key] === undefined ? whole : String(values[key])));
+}
+
+export function whole(value) { return Math.round(value).toLocaleString('en-US'); }
+
+export function people(value) { return value === null || value === undefined ? word('unknown') : whole(value); }
+
+/* Cut and not rounded: 99.96 % never reads 100 %. */
+export function percent(share) {
+  return share === null || share === undefined ? word('unknown') : `${Math.floor(share * 1000 + 1e-9) / 10} %`;
+}
+
+/* Minutes rounded up to whole ones, kilometres to a tenth: nobody seems nearer than they are. */
+export function amount(value) {
+  const number = unit === 'km' ? (Math.ceil(value * 10 - 1e-9) / 10).toFixed(1) : Math.ceil(value - 1e-9).toLocaleString('en-US');
+  return `${number} ${word('unit')}`;
+}
+
+export function within(value) { return value === null || value === undefined ? word('unreachable') : amount(value) + word('within'); }
+
+/* A difference with its sign; the typographic minus is as wide as the plus. */
+export function signed(value, digits) {
+  const size = Math.abs(value).toLocaleString('en-US', { maximumFractionDigits: digits || 0 });
+  if (Number(size.replace(/,/g, '')) === 0) { return '±0'; }
+  return (value > 0 ? '+' : '−') + size;
+}
+
+export function element(tag, className, text) {
+  const made = document.createElement(tag);
+  if (className) { made.className = className; }
+  if (text !== undefined && text !== null) {
+    made.textContent = String(text);
+    if (language !== 'zh' && HAN.test(made.textContent)) { made.lang = 'zh'; }
+  }
+  return made;
+}
+
+export function button(text, className, pressed) {
+  const made = element('button', className, text);
+  made.type = 'button';
+  made.addEventListener('click', pressed);
+  return made;
+}
