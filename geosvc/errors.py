@@ -34,14 +34,14 @@
     │   ├── NotUndoable                an import or a merge on which later changes depend, or that was undone already
     │   ├── ProposalClosed             a proposal that was decided already
     │   ├── ScenarioClosed             a scenario that was applied already, or waits to be
-    │   └── UnreachableSource          a source on ground that cannot be crossed
+    │   ├── UnreachableSource          a source on ground that cannot be crossed
+    │   └── Busy                       more is asked at once than can be answered in time; HTTP 503
     ├── Conflict (RuntimeError)        somebody else changed it meanwhile; exit code 7, HTTP 412
     ├── NotAllowed (PermissionError)   the account may not do that; exit code 8, HTTP 403
     │   ├── NotSignedIn                nobody has signed in; HTTP 401
     │   ├── ForgedRequest              a page that is old, or another site asks in somebody's name
     │   ├── NeedsApproval              a change that only an administrator can make, since it cannot be proposed
     │   └── TooManyAttempts            too many wrong passwords; HTTP 429
-    ├── Busy (RuntimeError)            more is asked at once than can be answered in time; exit code 9, HTTP 503
     └── StoreError (OSError)           the workspace cannot be read or written; exit code 6, HTTP 503
         ├── WorkspaceNotFound
         └── SchemaMismatch             the workspace was written by another version
@@ -249,6 +249,19 @@ class UnreachableSource(Unsolvable):
     """A source stands on ground that cannot be crossed."""
 
 
+class Busy(Unsolvable):
+    """More is asked at once than can be answered in time; ``retry_after_seconds`` says how long to wait."""
+
+    def __init__(self, message: str, retry_after_seconds: int = 1) -> None:
+        """Keep how long to wait."""
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[type[Busy], tuple[str, int]]:
+        """Survive pickling with the time."""
+        return (type(self), (str(self), self.retry_after_seconds))
+
+
 class Conflict(GeosvcError, RuntimeError):
     """Somebody else changed it meanwhile; ``changed`` says what: field, then (as it was, as it is)."""
 
@@ -287,19 +300,6 @@ class TooManyAttempts(NotAllowed):
         super().__init__(message)
 
     def __reduce__(self) -> tuple[type[TooManyAttempts], tuple[str, int]]:
-        """Survive pickling with the time."""
-        return (type(self), (str(self), self.retry_after_seconds))
-
-
-class Busy(GeosvcError, RuntimeError):
-    """More is asked at once than can be answered in time; ``retry_after_seconds`` says how long to wait."""
-
-    def __init__(self, message: str, retry_after_seconds: int = 1) -> None:
-        """Keep how long to wait."""
-        self.retry_after_seconds = retry_after_seconds
-        super().__init__(message)
-
-    def __reduce__(self) -> tuple[type[Busy], tuple[str, int]]:
         """Survive pickling with the time."""
         return (type(self), (str(self), self.retry_after_seconds))
 

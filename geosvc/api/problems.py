@@ -44,9 +44,9 @@ STATUS: dict[type[GeosvcError], int] = {
     NotAllowed: 403,
     InvalidInput: 422,
     NotFound: 404,
+    Busy: 503,
     Unsolvable: 409,
     Conflict: 412,
-    Busy: 503,
     StoreError: 503,
 }
 _log = logging.getLogger("geosvc")

@@ -46,7 +46,6 @@ from geosvc.cli.scenarios import scenarios
 from geosvc.cli.uncertainty import band
 from geosvc.cli.webhooks import webhooks
 from geosvc.errors import (
-    Busy,
     Conflict,
     GeosvcError,
     InvalidInput,
@@ -61,7 +60,7 @@ from geosvc.errors import (
 )
 from geosvc.settings import Settings
 
-EXIT_CODES: dict[type[GeosvcError], int] = {InvalidInput: 3, NotFound: 4, Unsolvable: 5, StoreError: 6, Conflict: 7, NotAllowed: 8, Busy: 9}
+EXIT_CODES: dict[type[GeosvcError], int] = {InvalidInput: 3, NotFound: 4, Unsolvable: 5, StoreError: 6, Conflict: 7, NotAllowed: 8}
 
 app = typer.Typer(
     name="geosvc", no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False,
@@ -451,7 +450,9 @@ def _print_demo(report: Any, maps: Path) -> None:
 
 @app.command("compile", hidden=True)
 def compile_command() -> None:
-    """Compile the travel-time kernels once, so that the first measure does not wait for it."""
-    from geosvc.travel.warmup import compile_kernels
+    """Compile the kernels of travel time and coverage once, so that the first measure does not wait for it."""
+    from geosvc.coverage import warmup as of_coverage
+    from geosvc.travel import warmup as of_travel
 
-    compile_kernels()
+    of_travel.compile_kernels()
+    of_coverage.compile_kernels()

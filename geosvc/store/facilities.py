@@ -244,12 +244,16 @@ def _lies_within(area: Within) -> Any:
     return found
 
 
+# What stands around and between the texts of a JSON list.
+_JSON_SIGNS = frozenset('[]", \\')
+
+
 def _word_found(word: str) -> Any:
     """Match a word of a search where a facility can be called by it; only what can match is asked."""
     row = FacilityRevisionRow
     places: list[Any] = [holds(row.name, word), holds(row.short_name, word)]
     in_json = json.dumps(word, ensure_ascii=False)[1:-1]
-    if any(letter.isalnum() or not letter.isascii() for letter in word):  # else it is found in the signs of JSON
+    if set(word) - _JSON_SIGNS:  # else it is found between the aliases
         aliases = type_coerce(row.aliases, String)
         places.append(and_(aliases != "[]", holds(aliases, in_json)))
     if any(letter.isdigit() for letter in word):

@@ -216,12 +216,17 @@ def without_places_slowly(text, places):
     return without_places_slowly(rest, places)
 
 
+PLACES_OF_LETTERS = st.text(alphabet="靖宇县市", min_size=2, max_size=4)
+
+
 @given(
-    st.text(alphabet="靖宇县上海市镇人民医院", min_size=1, max_size=14),
-    st.frozensets(st.text(alphabet="靖宇县上海市", min_size=2, max_size=4), max_size=8))
-def test_places_before_a_name_are_taken_off_as_if_each_were_tried(text, places):
+    st.lists(PLACES_OF_LETTERS, max_size=3), st.sampled_from(["", "医院", "镇卫生院", "宇人民医院", "镇", "甲医院"]),
+    st.frozensets(PLACES_OF_LETTERS, max_size=3))
+def test_places_before_a_name_are_taken_off_as_if_each_were_tried(before, rest, more):
     """Names that begin with no place are told by two letters; all others are looked through."""
+    text, places = "".join([*before, rest]), frozenset({*before, *more})
     assert name_parts._without_places(text, places) == without_places_slowly(text, places)
+    assert name_parts._without_places(text, more) == without_places_slowly(text, more)
 
 
 @given(st.text(alphabet="齿牙科有限责任公司股份预防保健口腔诊所第一", max_size=16))

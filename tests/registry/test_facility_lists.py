@@ -66,6 +66,13 @@ def test_a_search_finds_what_a_facility_is_called_by(three, text, names):
     assert found(three, text=text) == names
 
 
+@pytest.mark.parametrize(("text", "found_too"), [("%", True), ("_", True), ("'", True), ("[", False), ("]", False), (",", False), ('"', False)])
+def test_a_sign_is_found_in_an_alias_unless_it_stands_between_aliases_too(three, text, found_too):
+    """Signs are text like any other; those that every list of aliases is written with are looked for in names only."""
+    register(three, replace(CLINIC, name="甲", aliases=["百分之百%_'", "乙"]))
+    assert found(three, text=text) == (["甲"] if found_too else [])
+
+
 @pytest.mark.parametrize(("asked", "names"), [
     ({"class_prefix": "a"}, [HOSPITAL.name]), ({"class_prefix": "X"}, []), ({"state": "closed"}, [CLINIC.name]),
     ({"area": "220622"}, [HOSPITAL.name, CLINIC.name]), ({"area": "2206221002"}, [HOSPITAL.name]),
