@@ -31,7 +31,7 @@ def _one_of_each_group():
             for j in there:
                 if np.abs(_AROUND[i] - _AROUND[j]).max() == 1:
                     group = {one: group[i] if of == group[j] else of for one, of in group.items()}
-        groups = {}
+        groups: dict[int, list[int]] = {}
         for one in there:
             groups.setdefault(group[one], []).append(one)
         for n, members in enumerate(groups.values()):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from geosvc.coverage import live
+from geosvc.coverage import live, live_kernels
 from geosvc.coverage.people import People
 from geosvc.coverage.services import shipped_services
 from geosvc.coverage.tree import AreaTree
@@ -25,3 +25,4 @@ def compile_kernels() -> None:
     for looked in (None, np.ones(grid.shape, bool)):
         found = live.live_figures(layout, replace(surface, looked=looked), service, step=1.0)
     found.gap_curve()
+    live_kernels.of_level(np.zeros(1, np.intp), np.zeros(1, np.uint8), np.uint8(0))

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 _WORDS = (
     "area", "asking", "baseline", "best_area", "beyond", "change", "change_close", "change_move", "change_open", "change_road",
     "click_to_close_road", "click_to_open", "close_bracket", "close_facility", "colon", "covered", "curve", "facility_page",
-    "gap_count", "inhabited", "largest_gap", "lat", "leg_ride", "leg_text", "leg_walk", "lon", "move_back", "move_here", "name",
+    "gap_count", "inhabited", "largest_gap", "lat", "leg_between", "leg_cycle", "leg_delay", "leg_foot",
+    "leg_km", "leg_minutes", "leg_ride", "lon", "move_back", "move_here", "name",
     "nearest", "newly_beyond", "newly_covered", "no_change", "no_data", "none", "open_bracket", "outside", "p50", "p90", "people",
     "people_beyond", "people_beyond_horizon", "people_covered", "people_here", "people_no_data", "people_unreachable", "pin_closed",
-    "pin_moved", "pin_planned", "places_beyond", "planned_name", "points", "quicker", "remove_planned", "reopen_facility",
-    "road_closed_here", "saved", "saving", "scenario", "second_nearest", "share_covered", "slower", "swipe", "take_back",
+    "pin_moved", "pin_planned", "place_no_data", "place_outside", "place_unreachable", "places_beyond", "planned_name", "points", "quicker", "remove_planned", "reopen_facility",
+    "road_closed_here", "saved", "saving", "scenario", "second_nearest", "share_covered", "slower", "swipe", "take_back", "then_nearest",
     "trial_busy", "trial_failed", "trial_hint", "no_road_here", "nobody_left", "answered_in", "unknown", "unreachable", "within", "worst_area",
 )
 
@@ -55,7 +56,7 @@ def planner_data(page: Mapping[str, Any], person: Person, language: str, *, scen
 
 
 def _figures(found: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: found[name] for name in ("people", "p50", "p90") if name in found}
+    return {name: found[name] for name in ("people", "p50", "p90", "gaps", "gaps_with_people", "largest_gap_people") if name in found}
 
 
 def _group(prefixes: list[str]) -> str:

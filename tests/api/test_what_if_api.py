@@ -10,6 +10,7 @@ from people import headers_of
 from workflows.small_county import furnish
 
 from geosvc.application import create_app
+from geosvc.errors import Busy
 from geosvc.settings import Settings
 
 WHAT_IF = "/api/services/hospital-drive/what-if"
@@ -90,3 +91,33 @@ def test_who_may_not_read_may_not_ask(tmp_path):
     with TestClient(create_app(settings), raise_server_exceptions=False) as client:
         assert ask(client, {}).status_code == 401
         assert ask(client, {}, headers=key).status_code == 200
+
+
+def test_a_place_is_explained(county):
+    """The way from a place, leg by leg; a place outside of the study; an account of some areas is refused."""
+    told = county.post("/api/services/hospital-drive/explain", json={"lon": 126.95, "lat": 42.33, "changes": OPENED}).json()
+    assert (told["state"], told["nearest"]["name"]) == ("reached", "新医院")
+    assert {leg["mode"] for leg in told["legs"]} <= {"foot", "ride", "delay"}
+    assert told["legs"][0]["line"][0] == pytest.approx([126.95, 42.33], abs=0.01)
+    assert told["second"]["facility"]["name"] == "县人民医院"
+    outside = county.post("/api/services/hospital-drive/explain", json={"lon": 100, "lat": 30}).json()
+    assert (outside["state"], outside["legs"]) == ("outside", None)
+    assert county.post("/api/services/hospital-drive/explain", json={"lon": 200, "lat": 30}).status_code == 400
+
+
+def test_an_account_of_some_areas_is_refused_with_a_sentence(county):
+    """A what-if is of the whole study; nothing of the others leaks by it."""
+    key = headers_of(county.app.state.store(), "viewer", areas=["990001101"])
+    for path, body in (("what-if", {}), ("explain", {"lon": 126.95, "lat": 42.33})):
+        answer = county.post(f"/api/services/hospital-drive/{path}", json=body, headers=key)
+        assert (answer.status_code, "of the whole study" in answer.json()["detail"]) == (403, True)
+
+
+def test_too_many_are_told_when_to_come_back(county, monkeypatch):
+    """503 with Retry-After; the page asks again."""
+    def busy(*_args):
+        raise Busy("too much is asked at once", 2)
+
+    monkeypatch.setattr(county.app.state.live, "what_if", busy)
+    answer = ask(county, {})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")

@@ -167,3 +167,18 @@ def test_closing_every_facility_is_said(open_page, demo_server: str):
             last = covered(page)
     expect(page.locator("[data-box=status]")).to_contain_text("机构已全部停用")
     assert covered(page) == last
+
+
+def test_a_place_is_explained(open_page, demo_server: str):
+    """A click says how long by which legs to whom, who is the second nearest, and draws the way."""
+    page = ready(open_page(demo_server, HOSPITALS))
+    box = page.locator(".folium-map").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + 0.62 * box["height"])
+    told = page.locator(".explain")
+    expect(told).to_contain_text("最近机构")
+    expect(told).to_contain_text("步行")
+    expect(told).to_contain_text("其次")
+    assert page.locator(".leaflet-boundary-pane path").count() >= 2, "the outline, and the way"
+    page.keyboard.press("Escape")
+    expect(told).to_have_count(0)

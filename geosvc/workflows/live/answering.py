@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from geosvc.coverage.changes import NO_CHANGES, PLANNED_FROM
@@ -21,7 +21,7 @@ from geosvc.workflows.live.states import States
 from geosvc.workflows.measuring import question_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from geosvc.coverage.changes import Changes
     from geosvc.coverage.live import LiveFigures
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from geosvc.workflows.measuring import Question
 
 PARTS = ("figures", "areas", "curve", "gaps", "picture")
-_MOST_WAITING, _WAIT_SECONDS = 32, 5.0
+_MOST_WAITING, _WAIT_SECONDS = 32, 10.0
 _QUICK_COMPRESSION = 1
 
 
@@ -50,7 +50,18 @@ class Live:
         self._states = States(settings, self._forget_others)
 
     def _forget_others(self, prepared: Prepared) -> None:
-        self.fields.keep_only(lambda key: key[0] is prepared)  # type: ignore[index]  # as it is made below
+        self.fields.keep_only(lambda key: key[0] is prepared)  # type: ignore[index]  # as journeys make it
+
+    @contextmanager
+    def _at_work(self, store: Store) -> Iterator[State]:
+        """Wait for a turn, and give the state of the workspace; what was kept of one that is gone meanwhile goes too."""
+        with self._lanes.turn():
+            state = self.state(store)
+            try:
+                yield state
+            finally:
+                if not self._states.is_present(state.prepared):
+                    self.fields.keep_only(lambda key: key[0] is not state.prepared)  # type: ignore[index]
 
     def state(self, store: Store) -> State:
         """Return the workspace as it is now, with all that is made of it once."""
@@ -81,8 +92,7 @@ class Live:
         if unknown:
             raise InvalidParameter(f"parts must be some of {', '.join(PARTS)}; got {', '.join(map(repr, unknown))}")
         _refuse_part(store)
-        with self._lanes.turn():
-            state = self.state(store)
+        with self._at_work(store) as state:
             asked = question_of(state.study, service_id, changes=changes, held=state.held(service_id))
             return self._answer(state, asked, changes, set(parts))
 
@@ -107,8 +117,7 @@ class Live:
             If too much is asked at once.
         """
         _refuse_part(store)
-        with self._lanes.turn():
-            state = self.state(store)
+        with self._at_work(store) as state:
             cell = cell_at(state.study.grid, lon, lat)
             asked = question_of(state.study, service_id, changes=changes, held=state.held(service_id))
             service = asked.service

@@ -194,6 +194,11 @@ class States:
         self._state: tuple[Any, State] | None = None
         self._prepared: tuple[Any, Prepared] | None = None
 
+    def is_present(self, prepared: Prepared) -> bool:
+        """Return whether no other study has taken the place of this one."""
+        known = self._prepared
+        return known is not None and known[1] is prepared
+
     def now(self, store: Store) -> State:
         """Return the state of the workspace."""
         with store.reading() as session:

@@ -1,27 +1,29 @@
 /* Asking the server what a scenario would change: one question under way, the newest one waiting, the others forgotten. */
 
-const PARTS = ['figures', 'curve', 'picture'];
+// The gaps of every limit take as long as all the rest: they are asked for when the hand rests.
+const MOVING = ['figures', 'curve', 'picture'];
+const RESTING = MOVING.concat(['gaps']);
 
 export function makeAsker(planner, tools, told) {
   let underWay = false;
   let waiting = null;
 
-  async function ask(changes) {
-    if (underWay) { waiting = changes; return; }
+  async function ask(changes, live) {
+    if (underWay) { waiting = { changes, live }; return; }
     underWay = true;
     const began = performance.now();
     try {
-      const answer = await answerOf(planner, tools, changes);
+      const answer = await answerOf(planner, tools, changes, live ? MOVING : RESTING);
       told.answer(answer, changes, performance.now() - began);
     } catch (error) {
       told.failed(error);
     }
     underWay = false;
     told.busy(waiting !== null);
-    if (waiting !== null) { const next = waiting; waiting = null; ask(next); }
+    if (waiting !== null) { const next = waiting; waiting = null; ask(next.changes, next.live); }
   }
 
-  return { ask(changes) { told.busy(true); ask(changes); } };
+  return { ask(changes, live) { told.busy(true); ask(changes, live); } };
 }
 
 export async function post(planner, address, body, method) {
@@ -39,8 +41,8 @@ export async function post(planner, address, body, method) {
   return told;
 }
 
-async function answerOf(planner, tools, changes) {
-  const told = await post(planner, `/api/services/${encodeURIComponent(planner.service)}/what-if`, { changes, parts: PARTS });
+async function answerOf(planner, tools, changes, parts) {
+  const told = await post(planner, `/api/services/${encodeURIComponent(planner.service)}/what-if`, { changes, parts });
   const picture = told.picture;
   const image = await loaded(picture.png);
   return {

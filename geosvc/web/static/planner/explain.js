@@ -3,7 +3,7 @@
 import { post } from './answers.js';
 import { amount, element, fill, people, word } from './text.js';
 
-const COLOURS = { walk: '#5b3a8c', ride: '#16242e', road: '#16242e' };
+const COLOURS = { foot: '#5b3a8c', cycle: '#5b3a8c', ride: '#16242e' };
 
 export function explainPlaces(state, shown, planner, changes) {
   const { map } = shown;
@@ -16,19 +16,20 @@ export function explainPlaces(state, shown, planner, changes) {
     asked += 1;
     const mine = asked;
     clear();
-    const box = element('div', 'gm-popup explain', word('asking'));
-    const popup = L.popup({ maxWidth: 320, minWidth: 240 }).setLatLng(at).setContent(box).openOn(map);
+    // What is known of the gap stands there at once; the way there follows.
+    const whole = element('div', 'gm-popup explain');
+    const box = whole.appendChild(element('div', '', word('asking')));
+    if (gap) { whole.appendChild(gap()); }
+    const popup = L.popup({ maxWidth: 320, minWidth: 240 }).setLatLng(at).setContent(whole).openOn(map);
     try {
       const told = await post(planner, `/api/services/${encodeURIComponent(planner.service)}/explain`,
         { lon: Number(at.lng.toFixed(6)), lat: Number(at.lat.toFixed(6)), changes: changes() });
       if (mine !== asked) { return; }
       fillBox(box, told, state.get().limit);
-      legs = drawLegs(map, told.legs || []);
+      legs = drawLegs(map, (told.legs || []).concat((told.then && told.then.legs) || []));
     } catch (error) {
-      if (mine !== asked) { return; }
-      box.textContent = error.message;
+      if (mine === asked) { box.textContent = error.message; }
     }
-    if (gap) { box.appendChild(gap()); }
     popup.update();
   }
   return explain;
@@ -41,28 +42,42 @@ function fillBox(box, told, limit) {
     row.appendChild(element('span', 'gm-soft', label));
     row.appendChild(element('span', '', text));
   };
-  if (told.minutes === null || told.minutes === undefined) {
-    box.appendChild(element('b', '', word(told.state) || told.state));
-    if (told.reason) { box.appendChild(element('p', '', told.reason)); }
+  if (told.value === null || told.value === undefined) {
+    box.appendChild(element('b', '', word(`place_${told.state}`)));
   } else {
-    const value = told.value === undefined ? told.minutes : told.value;
     const head = box.appendChild(element('p', 'explain-head'));
-    head.appendChild(element('b', '', amount(value)));
-    head.appendChild(element('span', value <= limit ? 'tag-near' : 'tag-far', word(value <= limit ? 'covered' : 'beyond')));
-    if (told.nearest) { line(word('nearest'), told.nearest.name); }
+    head.appendChild(element('b', '', amount(told.value)));
+    head.appendChild(element('span', told.value <= limit ? 'tag-near' : 'tag-far', word(told.value <= limit ? 'covered' : 'beyond')));
   }
-  (told.legs || []).forEach((leg) => {
-    line(word(`leg_${leg.kind}`), fill('leg_text', { minutes: leg.minutes.toFixed(1), km: (leg.metres / 1000).toFixed(1) }));
-  });
-  if (told.second) { line(word('second_nearest'), `${told.second.name} · ${amount(told.second.minutes)}`); }
-  if (told.area) { line(word('area'), told.area.name); }
+  journey(line, told, 'nearest');
+  if (told.then) {
+    if (told.between_minutes) { line(word('leg_between'), amount(told.between_minutes)); }
+    journey(line, told.then, 'then_nearest');
+  }
+  if (told.areas && told.areas.length) { line(word('area'), told.areas.map((each) => each.name).reverse().join(' · ')); }
   if (told.people !== undefined) { line(word('people_here'), people(told.people)); }
-  (told.would_change || []).forEach((text) => box.appendChild(element('p', 'gm-soft', text)));
+}
+
+// Planned facilities are numbered from here (coverage/changes.py); one without a name is called in the page's language.
+const PLANNED_FROM = 1000000000;
+
+function nameOf(facility) {
+  const planned = facility.id > PLANNED_FROM && /^＋\d+$/.test(facility.name);
+  return planned ? fill('planned_name', { number: facility.id - PLANNED_FROM }) : facility.name;
+}
+
+function journey(line, told, label) {
+  if (told.nearest) { line(word(label), nameOf(told.nearest)); }
+  (told.legs || []).forEach((leg) => {
+    const minutes = fill('leg_minutes', { minutes: leg.minutes.toFixed(1) });
+    line(word(`leg_${leg.mode}`), leg.metres > 0 ? `${minutes} · ${fill('leg_km', { km: (leg.metres / 1000).toFixed(1) })}` : minutes);
+  });
+  if (told.second) { line(word('second_nearest'), `${nameOf(told.second.facility)} · ${amount(told.second.value)}`); }
 }
 
 function drawLegs(map, legs) {
   const lines = legs.filter((leg) => leg.line && leg.line.length > 1).map((leg) => L.polyline(leg.line.map(([lon, lat]) => [lat, lon]), {
-    color: COLOURS[leg.kind] || COLOURS.road, weight: 3.5, opacity: 0.9, dashArray: leg.kind === 'walk' ? '2 6' : null, interactive: false, pane: 'boundary'
+    color: COLOURS[leg.mode] || COLOURS.ride, weight: 3.5, opacity: 0.9, dashArray: leg.mode === 'foot' ? '2 6' : null, interactive: false, pane: 'boundary'
   }));
   return L.layerGroup(lines).addTo(map);
 }

@@ -34,17 +34,26 @@ export function figuresAt(answer, limit) {
   const stored = answer.thresholds.find((each) => Math.abs(each.value - limit) < 1e-9);
   const first = answer.thresholds[0];
   const states = stored ? stored.people : statesAt(areaOf(answer, TOTAL), k);
-  const gaps = answer.curves.gaps;
+  const gaps = gapsAt(answer, stored, k);
   const everyone = states ? peopleOf(states) : 0;
   return {
     states,
     share: states && everyone > 0 ? states.covered / everyone : null,
     p50: first.p50, p90: first.p90, percentiles: first.p50 !== undefined,
-    gaps: gaps ? gaps.count[Math.min(k, gaps.count.length - 1)] : null,
-    inhabited: gaps && gaps.with_people ? gaps.with_people[Math.min(k, gaps.count.length - 1)] : null,
-    largest: gaps && gaps.largest ? gaps.largest[Math.min(k, gaps.count.length - 1)] : null,
+    gaps: gaps.count, inhabited: gaps.withPeople, largest: gaps.largest,
     rows: rowsAt(answer, k)
   };
+}
+
+/* The gaps of a limit: those stored with it, or read off the curve; null while nobody has counted them. */
+function gapsAt(answer, stored, k) {
+  if (stored && stored.gaps !== undefined) {
+    return { count: stored.gaps, withPeople: stored.gaps_with_people, largest: stored.largest_gap_people };
+  }
+  const curve = answer.curves.gaps;
+  if (!curve) { return { count: null, withPeople: null, largest: null }; }
+  const at = Math.min(k, curve.count.length - 1);
+  return { count: curve.count[at], withPeople: curve.with_people && curve.with_people[at], largest: curve.largest && curve.largest[at] };
 }
 
 /* One row for each area that is shown, with its share. */

@@ -60,11 +60,12 @@ function rowsOf(now, before) {
   }
   if (now.gaps !== null) {
     const inhabited = now.inhabited !== null && now.inhabited !== now.gaps ? ` ${word('inhabited').replace('{count}', whole(now.inhabited))}` : '';
-    add(word('gap_count'), word('places_beyond').replace('{count}', whole(now.gaps)) + inhabited, before ? now.gaps - before.gaps : null);
-    if (now.largest !== null) {
-      add(word('largest_gap'), now.gaps ? `${people(now.largest)} ${word('people')}` : word('none'), before ? now.largest - before.largest : null);
+    add(word('gap_count'), word('places_beyond').replace('{count}', whole(now.gaps)) + inhabited, before && before.gaps !== null ? now.gaps - before.gaps : null);
+    if (now.largest !== null || now.gaps === 0) {
+      add(word('largest_gap'), now.gaps ? `${people(now.largest)} ${word('people')}` : word('none'), before && before.largest !== null ? now.largest - before.largest : null);
     }
   }
+  if (now.gaps === null && before) { add(word('gap_count'), '…', null); }
   const ends = extremes(now.rows);
   if (ends) {
     add(word('best_area'), `${ends.best.name} ${percent(ends.best.share)}`, null);

@@ -21,14 +21,14 @@ export function makeHistory(changed) {
   let future = [];
   let now = {};
   const copy = (changes) => JSON.parse(JSON.stringify(changes));
-  const tell = () => changed(now, { undo: past.length > 0, redo: future.length > 0 });
+  const tell = (live) => changed(now, { undo: past.length > 0, redo: future.length > 0 }, Boolean(live));
   return {
     now: () => copy(now),
     /* `live` is a step of a drag: the drag as a whole is one step. */
     put(changes, live) {
       if (!live) { past.push(now); future = []; }
       now = copy(changes);
-      tell();
+      tell(live);
     },
     settle(before) { past.push(before); future = []; tell(); },
     undo() { if (past.length) { future.push(now); now = past.pop(); tell(); } },

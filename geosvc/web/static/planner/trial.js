@@ -59,7 +59,7 @@ export function makeTrial(state, shown, planner, tools, boxes) {
     busy(busy) { boxes.root.setAttribute('aria-busy', String(busy)); }
   });
 
-  const history = makeHistory((changes, can) => {
+  const history = makeHistory((changes, can, live) => {
     boxes.undo.disabled = !can.undo;
     boxes.redo.disabled = !can.redo;
     boxes.clear.disabled = isEmpty(changes);
@@ -76,7 +76,7 @@ export function makeTrial(state, shown, planner, tools, boxes) {
     } else if (nobodyLeft(changes)) {
       boxes.status.textContent = word('nobody_left');
       boxes.root.classList.add('failed');
-    } else { asker.ask(tidy(changes)); }
+    } else { asker.ask(tidy(changes), live); }
   });
 
   function nobodyLeft(changes) {
