@@ -22,6 +22,7 @@ from geosvc.api import (
     exports,
     gaps,
     imports,
+    jobs,
     landing,
     locating,
     proposals,
@@ -42,6 +43,7 @@ from geosvc.registry.proposals import Proposed
 from geosvc.web.pages import add_pages
 from geosvc.web.render import render_error
 from geosvc.web.signing_in import sign_in_address
+from geosvc.workflows.job_runner import Runner
 from geosvc.workflows.live import Live
 from geosvc.workflows.webhooks import Sender
 from geosvc.workflows.workspace import has_workspace, open_workspace
@@ -69,7 +71,9 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if has_workspace(settings):
             await run_in_threadpool(app.state.sender.start_if_needed)
+            app.state.jobs.wake()
         yield
+        await run_in_threadpool(app.state.jobs.stop)
         await run_in_threadpool(app.state.sender.stop)
         app.state.close_store()
 
@@ -82,12 +86,13 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.provider = Provider(settings) if settings.oidc_issuer else None
     app.state.store, app.state.close_store = _store_once(settings)
     app.state.live = Live(settings)
+    app.state.jobs = Runner(app.state.store, settings)
     app.state.sender = Sender(app.state.store, private=settings.webhook_private)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_TO_COMPRESS)
     app.add_middleware(LimitBody, upload_mb=settings.max_file_mb)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(HeadAsGet)
-    for router in (landing.router, audit.router, blank_spots.router, collections.router, duplicates.router, editing.router, exports.router, gaps.router, imports.router, locating.router, proposals.router, review.router, scenarios.router, services.router, what_if.router):
+    for router in (landing.router, audit.router, blank_spots.router, collections.router, duplicates.router, editing.router, exports.router, gaps.router, imports.router, jobs.router, locating.router, proposals.router, review.router, scenarios.router, services.router, what_if.router):
         app.include_router(router)
     add_openapi(app)
     add_pages(app)

@@ -26,6 +26,7 @@
     │   ├── ImportNotFound
     │   ├── ProposalNotFound
     │   ├── ScenarioNotFound
+    │   ├── JobNotFound
     │   ├── UploadNotFound             a staged file that is not there (any more), or is another person's
     │   └── CollectionNotFound
     ├── Unsolvable (RuntimeError)      the question is well put and has no answer; exit code 5, HTTP 409
@@ -202,6 +203,10 @@ class ProposalNotFound(NotFound):
 
 class ScenarioNotFound(NotFound):
     """No scenario has that number, or it concerns areas that the account does not see."""
+
+
+class JobNotFound(NotFound):
+    """No job has that number, or it is another person's."""
 
 
 class UploadNotFound(NotFound):

@@ -12,7 +12,6 @@ import io
 import json
 import socket
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -207,7 +206,7 @@ def measure(
     """Answer services: travel time to the nearest facility, coverage by area, gaps with their people."""
     from geosvc.workflows import reading
     from geosvc.workflows.as_of import times_asked
-    from geosvc.workflows.measuring import measure_service
+    from geosvc.workflows.measuring import measure_service, part_of
     from geosvc.workflows.study import Study
 
     with opened(workspace) as (store, settings):
@@ -222,7 +221,7 @@ def measure(
             for number, name in enumerate(wanted):
                 try:
                     run = measure_service(
-                        study, name, speed_kmh=speed, conditions=condition or (), progress=_part(tell, number, len(wanted), name))
+                        study, name, speed_kmh=speed, conditions=condition or (), progress=part_of(tell, number, len(wanted), name))
                     answers.append(reading.default_answer(store, name, run_id=run.id))
                 except Unsolvable as error:
                     if service:  # asked for by name: it is the answer
@@ -251,11 +250,6 @@ def _print_circumstances(times: Any, speed: float | None, condition: list[str] |
     tried = [*([f"at {speed:g} km/h"] if speed is not None else []), *([f"under {', '.join(condition)}"] if condition else [])]
     if tried:
         out.print(f"[dim]a trial {' '.join(tried)}: see it with geosvc gaps or geosvc map and --run[/]")
-
-
-def _part(tell: Callable[[float, str], None], number: int, of: int, name: str) -> Callable[[float, str], None]:
-    """Return what shows the progress of one piece of work as a part of the whole."""
-    return lambda share, text: tell((number + share) / of, f"{name}: {text}")
 
 
 def _print_answer(answer: dict[str, Any]) -> None:

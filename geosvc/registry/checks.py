@@ -24,7 +24,7 @@ from geosvc.registry import areas, facilities
 from geosvc.registry.classes import facility_classes
 from geosvc.registry.facilities import PositionMethod
 from geosvc.registry.imports.codes import has_check_character
-from geosvc.registry.moments import opening_day
+from geosvc.registry.moments import now, opening_day
 from geosvc.store.areas import AreaQuery
 from geosvc.store.facilities import FacilityQuery
 
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 MOVED_M = 2000.0
 NEAR_M = 50.0
+# What opens later than this is more likely a slip of the pen than a plan: five-year plans look two periods ahead.
+PLANNED_YEARS = 10
 _METRES_OF_A_DEGREE = 111_000.0
 _BRACKETS = re.compile(r"[(（\[【][^)）\]】]*[)）\]】]")
 # Many facilities share such a point: to lie on one says nothing.
@@ -75,7 +77,7 @@ def check(session: Session, facility: Facility, *, old: Facility | None = None, 
     """
     found = [
         *_where(session, facility, old), *_beside(session, facility, facility_id), *_class_of_name(facility),
-        *_identifiers(facility), *_dates(facility),
+        *_identifiers(facility), *_dates(facility), *_relations(session, facility),
     ]
     return sorted(found, key=lambda each: each.severity != Severity.WARNING)
 
@@ -168,5 +170,16 @@ def _dates(one: Facility) -> Iterator[Finding]:
         if told and opening_day(told) is None:
             yield Finding(code="no_day", severity=Severity.NOTE, field=name, values={"text": told})
     opened, closed = opening_day(one.opened_on), opening_day(one.closed_on)
+    if opened and int(opened[:4]) > int(now()[:4]) + PLANNED_YEARS:
+        yield Finding(code="opens_far_away", severity=Severity.WARNING, field="opened_on", values={"opened": opened, "years": PLANNED_YEARS})
     if opened and closed and closed < opened:
         yield Finding(code="closed_before_opened", severity=Severity.WARNING, field="closed_on", values={"opened": opened, "closed": closed})
+
+
+def _relations(session: Session, one: Facility) -> Iterator[Finding]:
+    """Tell a relation to a facility that is not registered; one outside of the account's areas looks the same."""
+    named = sorted({told for each in one.relations if isinstance(told := each.get("facility_id"), int)})
+    known = {number for number, _ in facilities.marks(session, FacilityQuery(ids=named))} if named else set()
+    for number in named:
+        if number not in known:
+            yield Finding(code="relation_unknown", severity=Severity.WARNING, field="relations", values={"id": number})

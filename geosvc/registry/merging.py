@@ -421,6 +421,13 @@ def last_known(session: Session, facility_id: int) -> Facility | None:
     return Facility(**content_of(_standing(rows))) if rows else None
 
 
+def concerns_unseen(session: Session, origin: str) -> bool:
+    """Return whether the origin of a revision is a merge with a facility that this session may not read."""
+    kind, _, number = origin.partition(":")
+    row = merge_numbered(session, int(number)) if kind == "merge" and number.isdigit() else None
+    return row is not None and any(last_known(session, each) is None for each in (row.kept_id, *row.others))
+
+
 def merge_of(row: MergeRow) -> Merge:
     """Return a stored merge."""
     return _told(row)

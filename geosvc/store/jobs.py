@@ -83,13 +83,13 @@ def add_job(session: Session, row: JobRow) -> int:
     return row.id
 
 
-def add_asker(session: Session, number: int, name: str, at: str) -> None:
-    """Note that somebody wants a job, perhaps again."""
+def note_asker(session: Session, number: int, name: str, at: str, *, withdrawn: bool = False) -> None:
+    """Note that somebody wants a job, perhaps again, or does not any more."""
     asker = session.get(JobAskerRow, (number, name))
     if asker is None:
-        session.add(JobAskerRow(job_id=number, name=name, asked_at=at))
+        session.add(JobAskerRow(job_id=number, name=name, asked_at=at, withdrawn=withdrawn))
     else:
-        asker.withdrawn = False
+        asker.withdrawn = withdrawn
 
 
 def job_numbered(session: Session, number: int) -> JobRow | None:

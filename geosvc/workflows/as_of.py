@@ -118,7 +118,7 @@ def compared(
     runs = [answering(store, settings, service_id, None, day)[0] for day in days]
     tables = [reading.coverage_table(store, service_id, run_id=run, threshold_id=threshold_id) for run in runs]
     tree = Study(store.everywhere(), settings, days[1]).tree
-    before = _in_codes_of(tables[0]["rows"], tree, days[0].day)
+    before = in_codes_of(tables[0]["rows"], tree, days[0].day)
     rows = [_difference(row, before.get(row["area_code"])) for row in tables[1]["rows"]
             if level is None or row["level"] == level]
     told = ("service", "threshold", "unit")
@@ -130,7 +130,7 @@ def compared(
     }
 
 
-def _in_codes_of(rows: list[dict[str, Any]], tree: Any, day: str) -> dict[str, dict[str, float] | None]:
+def in_codes_of(rows: list[dict[str, Any]], tree: Any, day: str) -> dict[str, dict[str, float] | None]:
     """Return the people of each area by state, told in the codes of a later day; None where they are unknown."""
     by_code = {row["area_code"]: row["people"] for row in rows}
     codes = {code for code in by_code if code.startswith("*")} | set(tree.index)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geosvc.errors import InvalidInput, InvalidParameter
+from geosvc.errors import FacilityNotFound, InvalidInput, InvalidParameter, NotFound
 from geosvc.registry import answers, areas, facilities, history, merging
 from geosvc.registry.answers import NOT_DUPLICATE
 from geosvc.registry.classes import facility_classes
@@ -221,10 +221,10 @@ def _merges(store: Store, area: str | None, before: int | None, limit: int) -> _
 
 def _merge_entry(session: Session, one: Merge) -> dict[str, Any]:
     kept = _known(session, {one.kept_id}).get(one.kept_id)
-    return {
-        **one.as_dict(), "kept": None if kept is None else _brief(one.kept_id, kept),
-        "others": [_brief(number, facility) for number in one.others if (facility := merging.last_known(session, number)) is not None],
-    }
+    others = [_brief(number, facility) for number in one.others if (facility := merging.last_known(session, number)) is not None]
+    told = {**one.as_dict(), "kept": None if kept is None else _brief(one.kept_id, kept), "others": others}
+    # Of one that concerns a facility that may not be seen, the words of those who decided may tell of it.
+    return told if len(others) == len(one.others) else told | {"reason": None, "undone_reason": None}
 
 
 def count_open(store: Store, *, min_score: float = MIN_SCORE, area: str | None = None) -> int:
@@ -353,7 +353,10 @@ def unmerge_facilities(
     """
     with store.reading() as session:
         told = merging.get(session, merge_id)
-    _refuse_unseen(store, [told.kept_id, *told.others])
+    try:
+        _refuse_unseen(store, [told.kept_id, *told.others])
+    except FacilityNotFound:  # what may not be seen is not there: the sentence is that of a merge that never was
+        raise NotFound(f"there is no merge {merge_id}") from None
     with store.writing() as session:
         done = merging.unmerge(session, merge_id, author=author, reason=reason, keep_edits=keep_edits)
     return {"merge": done.merge.as_dict(), "restored": list(done.restored), "left": list(done.left), "edits_kept": list(done.edits_kept)}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from geosvc.errors import FacilityNotFound, InvalidParameter
-from geosvc.registry import audit, facilities, history
+from geosvc.registry import audit, facilities, history, merging
 from geosvc.registry.moments import day_of, known_at
 from geosvc.registry.proposals import ORIGIN as PROPOSAL
 from geosvc.registry.revisions import END
@@ -78,10 +79,18 @@ def versions_page(
     """
     number = facility_number(facility_id)
     with store.reading() as session:
-        found = history.versions(session, number, before=_before(cursor), limit=limit + 1)
+        found = _told_within(store, session, history.versions(session, number, before=_before(cursor), limit=limit + 1))
         publishers = _publishers(session, found) if with_authors else {}
     following = str(found[limit - 1].revision) if len(found) > limit else None
     return [version_as_dict(each, with_author=with_authors, publishers=publishers) for each in found[:limit]], following
+
+
+def _told_within(store: Store, session: Session, found: Sequence[Version]) -> list[Version]:
+    """Return revisions without the words of a merge that concerns a facility outside of the areas of a store."""
+    if store.areas is None:
+        return list(found)
+    elsewhere = {origin for origin in {each.origin for each in found} if merging.concerns_unseen(session, origin)}
+    return [replace(each, reason=None) if each.origin in elsewhere else each for each in found]
 
 
 def _publishers(session: Session, found: Sequence[Version]) -> dict[str, str]:
@@ -114,7 +123,7 @@ def changes_of(store: Store, facility_id: int, *, with_authors: bool = True) -> 
     Rows that only follow from another change (valid time that ended) are left out.
     """
     with store.reading() as session:
-        found = history.versions(session, facility_id, limit=_MOST_SHOWN + 1)
+        found = _told_within(store, session, history.versions(session, facility_id, limit=_MOST_SHOWN + 1))
         publishers = _publishers(session, found) if with_authors else {}
     standing = {each.content_revision for each in found if each.superseded_at is None and not each.deleted}
     shown, seen = [], set()

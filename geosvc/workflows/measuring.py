@@ -47,7 +47,7 @@ from geosvc.workflows.surfaces import (
 
 if TYPE_CHECKING:
     from geosvc.coverage.services import Service
-    from geosvc.store.engine import Session
+    from geosvc.store.engine import Session, Store
     from geosvc.workflows.study import Study
 
 Progress = Callable[[float, str], None]
@@ -125,6 +125,11 @@ def measure_service(
     _store(study, run, service, surface, sources, tables, gaps, trial=trial)
     tell(1.0, "done")
     return run
+
+
+def part_of(tell: Progress, place: int, of: int, name: str = "") -> Progress:
+    """Return what tells the progress of one of several pieces of work as a part of the whole; ``name`` stands before its steps."""
+    return lambda share, step: tell((place + share) / of, f"{name}: {step}" if name else step)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,12 +220,22 @@ def _inputs(study: Study, service: Service, located: list[Registered], missing: 
     }
 
 
+def is_stored(store: Store, run_id: str) -> bool:
+    """Return whether a run is there with its files."""
+    with store.reading() as session:
+        return session.get(RunRow, run_id) is not None and _has_files(store, run_id)
+
+
+def _has_files(store: Store, run_id: str) -> bool:
+    return all((store.runs / run_id / name).is_file() for name in (SURFACE_FILE, CURVES_FILE))
+
+
 def _reuse(study: Study, run_id: str, *, trial: bool) -> RunRow | None:
     """Return a run that is stored already, as the newest of its service unless it is a trial or of another day."""
     store = study.store
     with store.writing() as session:
         run = session.get(RunRow, run_id)
-        if run is None or not all((store.runs / run_id / name).is_file() for name in (SURFACE_FILE, CURVES_FILE)):
+        if run is None or not _has_files(store, run_id):
             if run is not None:
                 delete_run(session, run)  # its files were removed by hand, or are those of an older version: compute it again
             return None

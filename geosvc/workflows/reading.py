@@ -5,12 +5,14 @@ Pages and scripts read the same functions, so they cannot disagree.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from geosvc.coverage import services
 from geosvc.coverage.changes import Changes, changes_from
+from geosvc.coverage.equity import equity_by_level, gini_of_curve
 from geosvc.coverage.measure import shares
 from geosvc.errors import NoFacility, RunNotFound, Unsolvable
 from geosvc.geo.grid import MICRO, NOT_REACHED, Grid
@@ -211,6 +213,8 @@ def coverage_table(
 ) -> dict[str, Any]:
     """Return the coverage of a service by area, with the run that says so.
 
+    ``equity`` is of all levels, whichever ``level`` is asked for.
+
     Raises
     ------
     ServiceNotFound, RunNotFound
@@ -221,13 +225,28 @@ def coverage_table(
         threshold = service.threshold(threshold_id)
         rows = select_coverage(session, run.id, threshold.id)
         changed = changed_since(store, session, run)
-        notes = told_of(store, session, run)["notes"]
-    wanted = [row for row in rows if level is None or row.level == level]
+        told = told_of(store, session, run)
+    notes, entries = told["notes"], [coverage_row(row) for row in rows]
     return {
         "service": service.id, "run": run.id, "created_at": run.created_at, **times_of_run(run), "unit": service.shown_unit,
         "threshold": threshold_entry(service, threshold.id), "people_years": run.summary.get("people_years", []), "notes": notes,
-        "schematic": is_schematic(notes), "changed_since": changed, "rows": [coverage_row(row) for row in wanted],
+        "schematic": is_schematic(notes), "changed_since": changed, "equity": _equity(store, told["summary"], entries),
+        "rows": [row for row in entries if level is None or row["level"] == level],
     }
+
+
+def _equity(store: Store, summary: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return how evenly a run covers areas, by level, and how evenly far people are.
+
+    A store of some areas is told a level where its areas of that level are all that it holds: else the
+    figure would be of neither its part nor the whole.
+    """
+    levels = equity_by_level(rows)
+    if store.areas is not None:
+        whole = summary["people_total"]
+        levels = {level: each for level, each in levels.items()
+                  if whole is not None and math.isclose(each["people"] + each["people_no_data"], whole, rel_tol=1e-9)}
+    return {"levels": levels, "travel": gini_of_curve(summary["curve"]["people"], summary["curve"]["step"])}
 
 
 def area_names(session: Session, run_id: str, threshold_id: str) -> dict[str, str]:

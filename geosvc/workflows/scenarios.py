@@ -50,7 +50,7 @@ from geosvc.store.scenarios import (
 from geosvc.travel.conditions import all_asked
 from geosvc.workflows import reading, workspace
 from geosvc.workflows.finding import is_whole
-from geosvc.workflows.measuring import conditions_for, measure_service
+from geosvc.workflows.measuring import conditions_for, measure_service, part_of
 from geosvc.workflows.run_files import changes_within
 from geosvc.workflows.study import Study
 from geosvc.workflows.surfaces import changes_for
@@ -478,7 +478,7 @@ def measure(
         for place, name in enumerate(wanted):
             tell(place / len(wanted), name)
             try:
-                measured.append(_measured_now(study, number, name, changes))
+                measured.append(_measured_now(study, number, name, changes, part_of(tell, place, len(wanted), name)))
             except Unsolvable as error:
                 if service_ids:  # asked for by name: it is the answer
                     raise
@@ -486,9 +486,9 @@ def measure(
     return {"scenario": number, "measured": measured, "not_computable": failed}
 
 
-def _measured_now(study: Study, number: int, service_id: str, changes: Changes) -> dict[str, Any]:
-    baseline = measure_service(study, service_id).id
-    run = measure_service(study, service_id, changes=changes).id
+def _measured_now(study: Study, number: int, service_id: str, changes: Changes, tell: Progress) -> dict[str, Any]:
+    baseline = measure_service(study, service_id, progress=part_of(tell, 0, 2)).id
+    run = measure_service(study, service_id, changes=changes, progress=part_of(tell, 1, 2)).id
     with study.store.writing() as session:
         row = scenario_numbered(session, number)
         if row is not None and changes_from(row.changes) == changes:  # else somebody changed it while it was measured

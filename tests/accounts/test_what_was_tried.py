@@ -14,7 +14,7 @@ from geosvc.errors import AccountRefused, NotSignedIn, NotUndoable, TooManyAttem
 from geosvc.registry import areas, facilities, history
 from geosvc.registry.facilities import Facility
 from geosvc.settings import Settings
-from geosvc.workflows import locating, people
+from geosvc.workflows import duplicates, locating, people
 
 ITEMS = "/api/collections/facilities/items"
 EAST, WEST = "990001100", "990001200"
@@ -65,6 +65,21 @@ def test_a_refused_change_does_not_name_what_lies_elsewhere(county):
     answer = client.post("/api/duplicates/merge", headers=mine, json={"keep": own, "others": [secret], "reason": "x", "revisions": {str(own): revision, str(secret): 1}})
     assert answer.status_code in (400, 403, 404, 422)
     assert "机密" not in answer.text
+
+
+def test_why_a_merge_was_made_is_not_told_where_one_of_it_lies_elsewhere(county):
+    """The administrator's words name the other facility; and a merge that may not be seen is one that never was."""
+    client, store, mine, _admin = county
+    own, secret = _save(store, "东卫生院", EAST), _save(store, "机密卫生院", WEST)
+    merge = duplicates.merge_facilities(store, own, [secret], author="王", reason="与机密卫生院是一家")
+    for address in ("/api/duplicates?queue=merged", f"/api/collections/facilities/items/{own}/versions", f"/facilities/{own}"):
+        answer = client.get(address, headers=mine)
+        assert answer.status_code == 200, answer.text
+        assert "是一家" not in answer.text, address  # the name itself stands among the aliases of the kept one
+    refused = [client.post("/api/duplicates/unmerge", headers=mine, json={"merge": number, "reason": "x"}) for number in (merge["id"], 999)]
+    assert [each.status_code for each in refused] == [404, 404]
+    assert refused[0].json()["detail"] == f"there is no merge {merge['id']}"
+    assert refused[1].json()["detail"] == "there is no merge 999"
 
 
 def test_taking_a_placing_back_does_not_name_what_lies_elsewhere(county):

@@ -227,6 +227,8 @@ def test_of_geometry_and_raw_position_the_changed_one_counts(editor):
     ({"identifiers": [{"scheme": "uscc", "value": "91350100M000100Y43"}]}, set()),
     ({"opened_on": "建国初期"}, {"no_day"}),
     ({"opened_on": "2020-01-01", "closed_on": "2019-01-01"}, {"closed_before_opened"}),
+    ({"opened_on": "2120-01-01"}, {"opens_far_away"}),
+    ({"relations": [{"kind": "hosted_by", "facility_id": 987654}]}, {"relation_unknown"}),
 ])
 def test_what_looks_wrong_is_said_and_does_not_stop(editor, changes, expected):
     """Each finding names its field and how much it matters; the facility is saved as it was sent."""

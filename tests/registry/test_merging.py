@@ -408,7 +408,7 @@ def test_an_editor_of_one_area_decides_about_its_facilities_only(store):
     elsewhere = duplicates.merge_facilities(store, outside, [twin], **BY)
     assert duplicates.queue_page(limited, state="not_duplicate", limit=9)[1] == 0
     assert duplicates.queue_page(limited, state="merged", limit=9)[1] == 0
-    with pytest.raises(FacilityNotFound):
+    with pytest.raises(NotFound, match="there is no merge"):
         duplicates.unmerge_facilities(limited, elsewhere["id"], author="周")
     duplicates.unmerge_facilities(store, elsewhere["id"], author="管")
     assert duplicates.merge_facilities(limited, inside, [twin], **BY)["kept_id"] == inside
