@@ -110,7 +110,7 @@ def curves(
 
 
 def levels_of(surface: Surface, step: float) -> NDArray[np.uint8]:
-    """Return for each cell how many whole steps it needs, rounded up; or one of :data:`FARTHER`, …
+    """Return for each cell how many whole steps it needs, rounded up; what is farther, unreachable or unknown has a level of its own.
 
     ``step`` is in the surface's own unit, s or m.
     """

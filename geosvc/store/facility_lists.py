@@ -36,9 +36,9 @@ SORTS: Mapping[str, Any] = {
 # The index that stands in the order: where nothing narrows a list, it gives a page at once.
 _WALKS = {"id": "current", "name": "names", "class": "class", "updated": "updated"}
 _MANY = 2000
-# A word that many names hold fills a page from the first rows of the order. So many are looked at first: a thirtieth of what a search
+# A word that many names hold fills a page from the first rows of the order. So many are looked at first: a sixtieth of what a search
 # through all takes; fewer where the index in that order does not know the names, and each row must be fetched.
-_SOUGHT_FIRST, _FETCHED_FIRST = 3_000, 1_000
+_SOUGHT_FIRST, _FETCHED_FIRST = 1_500, 1_000
 
 Place = tuple[str | int, int]
 

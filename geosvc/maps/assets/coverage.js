@@ -447,7 +447,12 @@
     var data = doc.facilities;
     var node = element('div', 'gm-popup');
     members.forEach(function (i) {
-      node.appendChild(element('b', '', data.name[i]));
+      var name = element('b', '');
+      // A sheet that lies on a stick has no pages; of a planned one there is none.
+      var linked = !doc.title_block && !(data.change && data.change[i] === 'planned');
+      var text = name.appendChild(element(linked ? 'a' : 'span', '', data.name[i]));
+      if (linked) { text.href = '/facilities/' + data.id[i]; }
+      node.appendChild(name);
       node.appendChild(element('div', '', data['class'][i] + (data.illustrative[i] ? doc.words.illustrative_mark : '')));
       node.appendChild(element('div', '', data.method[i]));
     });
