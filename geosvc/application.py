@@ -6,7 +6,7 @@ import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import RedirectResponse
@@ -14,9 +14,11 @@ from starlette.responses import RedirectResponse
 from geosvc import __version__
 from geosvc.accounts.provider import Provider
 from geosvc.api import (
+    areas,
     audit,
     blank_spots,
     collections,
+    cross_table,
     duplicates,
     editing,
     exports,
@@ -34,7 +36,7 @@ from geosvc.api import (
 from geosvc.api.openapi import add_openapi
 from geosvc.api.problems import answer_error, handled
 from geosvc.api.proposals import answer_proposed
-from geosvc.errors import NotSignedIn
+from geosvc.errors import NotSignedIn, TooLarge
 from geosvc.gate.forgery import refuse_forged
 from geosvc.gate.head import HeadAsGet
 from geosvc.gate.headers import SECURITY_HEADERS, SecurityHeaders
@@ -51,8 +53,8 @@ from geosvc.workflows.workspace import has_workspace, open_workspace
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from fastapi import Request
     from starlette.responses import Response
+    from starlette.types import Scope
 
     from geosvc.settings import Settings
     from geosvc.store.engine import Store
@@ -89,10 +91,10 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.jobs = Runner(app.state.store, settings)
     app.state.sender = Sender(app.state.store, private=settings.webhook_private)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_TO_COMPRESS)
-    app.add_middleware(LimitBody, upload_mb=settings.max_file_mb)
+    app.add_middleware(LimitBody, upload_mb=settings.max_file_mb, refuse=_refuse_size)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(HeadAsGet)
-    for router in (landing.router, audit.router, blank_spots.router, collections.router, duplicates.router, editing.router, exports.router, gaps.router, imports.router, jobs.router, locating.router, proposals.router, review.router, scenarios.router, services.router, what_if.router):
+    for router in (landing.router, areas.router, areas.reforms, audit.router, blank_spots.router, collections.router, cross_table.router, duplicates.router, editing.router, exports.router, gaps.router, imports.router, jobs.router, locating.router, proposals.router, review.router, scenarios.router, services.router, what_if.router):
         app.include_router(router)
     add_openapi(app)
     add_pages(app)
@@ -126,6 +128,11 @@ async def _answer(request: Request, error: Exception) -> Response:
     for name, value in SECURITY_HEADERS.items():
         answer.headers.setdefault(name, value)
     return answer
+
+
+async def _refuse_size(scope: Scope, error: TooLarge) -> Response:
+    """Answer a request that is refused before any route sees it."""
+    return await _answer(Request(scope), error)
 
 
 def _store_once(settings: Settings) -> tuple[Callable[[], Store], Callable[[], None]]:

@@ -41,7 +41,7 @@ from geosvc.registry.facilities import State
 from geosvc.registry.moments import AsOf, now
 from geosvc.store.areas import AreaQuery
 from geosvc.store.facilities import FacilityQuery
-from geosvc.workflows import divisions, duplicates, features, finding, history
+from geosvc.workflows import area_editing, divisions, duplicates, features, finding, history
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["features"])
 GEOJSON = "application/geo+json"
@@ -252,10 +252,18 @@ def areas(
 def area(
     code: str, request: Request, crs: CrsParameter = None, at: DatetimeParameter = None, recorded: RecordedParameter = None
 ) -> Response:
-    """Return one area as it was on a day; of a code that ended the answer is 404 and says what it became."""
+    """Return one area as it was on a day; of a code that ended the answer is 404 and says what it became.
+
+    Its ETag is the revision, which a change of it names.
+    """
     check_crs84(crs)
     times = AsOf(valid_at=history.day_asked(at), recorded_at=history.known_asked(recorded))
-    return item_of(request, "areas", features.area_item(store_of(request), code, times))
+    feature, revision = area_editing.area_with_revision(store_of(request), code, times)
+    answer = item_of(request, "areas", feature)
+    answer.headers["ETag"] = etag_of(revision)
+    # With another right the same address may say something else.
+    answer.headers["Vary"] = "Authorization, Cookie"
+    return answer
 
 
 @router.get("/collections/areas/items/{code}/versions", summary="The history of one area")

@@ -13,7 +13,7 @@ from geosvc.api.problems import PROBLEM_TYPE
 OPENAPI_TYPE = "application/vnd.oai.openapi+json;version=3.1"
 # Addresses that answer GeoJSON.
 _FEATURES = ("/items", "/isochrones", "/catchments")
-_NO_FEATURES = ("/versions", "/check")
+_NO_FEATURES = ("/versions", "/check", "/populations")
 # Addresses at which facilities are changed, and those under them at which nothing is.
 _EDITED, _NO_EDITS = ("/api/collections/facilities/items", "/api/locating/place", "/api/review/confirm"), ("/check",)
 _GEOJSON = "application/geo+json"

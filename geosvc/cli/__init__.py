@@ -40,6 +40,7 @@ from geosvc.cli.duplicates import duplicates, merge, not_duplicate, unmerge
 from geosvc.cli.exports import exporter
 from geosvc.cli.import_records import list_imports, undo_import
 from geosvc.cli.imports import importer
+from geosvc.cli.jobs import jobs
 from geosvc.cli.review import review
 from geosvc.cli.scenarios import scenarios
 from geosvc.cli.uncertainty import band
@@ -75,6 +76,7 @@ app.add_typer(exporter, name="export")
 app.add_typer(divisions, name="divisions")
 app.add_typer(accounts, name="accounts")
 app.add_typer(scenarios, name="scenarios")
+app.add_typer(jobs, name="jobs")
 app.add_typer(webhooks, name="webhooks")
 
 

@@ -78,6 +78,13 @@ def opened(workspace: Path | None) -> Iterator[tuple[Any, Settings]]:
         store.close()
 
 
+def administrator(settings: Settings) -> Any:
+    """Return who works at the command line: an administrator."""
+    from geosvc.accounts.people import Person, Role, rights_of
+
+    return Person(name=settings.author, rights=rights_of(Role.ADMIN), role=Role.ADMIN)
+
+
 def print_report(report: Any, as_json: bool) -> None:
     """Say what an import did."""
     told = report.as_dict()

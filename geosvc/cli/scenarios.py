@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from geosvc.cli.common import ROWS_SHOWN, JsonOption, WorkspaceOption, opened, out, print_json, progress_bar
+from geosvc.cli.common import (
+    ROWS_SHOWN,
+    JsonOption,
+    WorkspaceOption,
+    administrator,
+    opened,
+    out,
+    print_json,
+    progress_bar,
+)
 from geosvc.errors import UnreadableFile
-
-if TYPE_CHECKING:
-    from geosvc.accounts.people import Person
-    from geosvc.settings import Settings
 
 scenarios = typer.Typer(help="Scenarios: named changes on top of what is registered. They change nothing until one is applied.", no_args_is_help=True)
 _ORIGIN = "cli"
 _KINDS = ("open", "move", "close", "close_roads", "conditions")
 NumberArgument = Annotated[int, typer.Argument(help="Number of the scenario; geosvc scenarios list shows them.")]
-
-
-def _who(settings: Settings) -> Person:
-    """Return who works at the command line: an administrator."""
-    from geosvc.accounts.people import Person, Role, rights_of
-
-    return Person(name=settings.author, rights=rights_of(Role.ADMIN), role=Role.ADMIN)
 
 
 @scenarios.command("list")
@@ -40,7 +38,7 @@ def list_scenarios(
     from geosvc.workflows import scenarios as workflow
 
     with opened(workspace) as (store, settings):
-        found = workflow.list_scenarios(store, _who(settings), state=state)
+        found = workflow.list_scenarios(store, administrator(settings), state=state)
     if as_json:
         print_json(found)
         return
@@ -61,7 +59,7 @@ def show(number: NumberArgument, workspace: WorkspaceOption = None, as_json: Jso
     from geosvc.workflows import scenarios as workflow
 
     with opened(workspace) as (store, settings):
-        told = workflow.get_scenario(store, _who(settings), number)
+        told = workflow.get_scenario(store, administrator(settings), number)
     if as_json:
         print_json(told)
         return
@@ -101,7 +99,7 @@ def import_scenario(
     except (OSError, ValueError) as error:
         raise UnreadableFile(f"{file} is no JSON that can be read: {error}") from None
     with opened(workspace) as (store, settings):
-        told = workflow.create(store, _who(settings), document, origin=_ORIGIN)
+        told = workflow.create(store, administrator(settings), document, origin=_ORIGIN)
     print_json(told) if as_json else out.print(f"scenario {told['id']}: {escape(told['name'])} ({_counts(told['changes'])})")
 
 
@@ -114,7 +112,7 @@ def export(
     from geosvc.workflows import scenarios as workflow
 
     with opened(workspace) as (store, settings):
-        told = workflow.get_scenario(store, _who(settings), number)
+        told = workflow.get_scenario(store, administrator(settings), number)
     document = {name: told[name] for name in ("name", "notes", "changes")}
     if output is None:
         print_json(document)
@@ -136,7 +134,7 @@ def measure(
     from geosvc.workflows import scenarios as workflow
 
     with opened(workspace) as (store, settings), progress_bar(quiet=as_json) as tell:
-        outcome = workflow.measure(store, settings, _who(settings), number, service_ids=service or (), progress=tell)
+        outcome = workflow.measure(store, settings, administrator(settings), number, service_ids=service or (), progress=tell)
     if as_json:
         print_json(outcome)
         return
@@ -161,7 +159,7 @@ def compare(
     from geosvc.workflows.comparing import compare as compared
 
     with opened(workspace) as (store, settings):
-        table = compared(store, _who(settings), first, second, service_id=service, threshold_id=threshold)
+        table = compared(store, administrator(settings), first, second, service_id=service, threshold_id=threshold)
     if as_json:
         print_json(table)
         return
@@ -205,7 +203,7 @@ def apply_scenario(
 
     names = _names(name or [])
     with opened(workspace) as (store, settings):
-        who = _who(settings)
+        who = administrator(settings)
         if not yes:
             told = applying.preview(store, who, number, names=names, valid_from=valid_from, language="en")
         else:

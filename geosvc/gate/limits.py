@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
+
+from geosvc.errors import TooLarge
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _MB = 1024 * 1024
@@ -15,15 +19,19 @@ _USUAL_MB = 4
 # Addresses that take files.
 _UPLOADS = ("/imports", "/api/imports")
 _SLACK_MB = 1  # what stands around a file in a form
+# A browser reads no answer before it has sent everything: so much, in times of the limit, is received and
+# thrown away for it. Whoever sends still more sees the connection end.
+_THROWN_AWAY = 8
 
 
 class LimitBody:
     """Answers 413 to a request that is larger than its address takes."""
 
-    def __init__(self, app: ASGIApp, *, upload_mb: int) -> None:
-        """Wrap an application."""
+    def __init__(self, app: ASGIApp, *, upload_mb: int, refuse: Callable[[Scope, TooLarge], Awaitable[Response]]) -> None:
+        """Wrap an application; ``refuse`` makes the answer that the sender can read."""
         self._app = app
         self._upload_mb = upload_mb
+        self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -35,7 +43,7 @@ class LimitBody:
         most_mb = self._upload_mb + _SLACK_MB if upload else _USUAL_MB
         told = Headers(scope=scope).get("content-length", "")
         if told.isdigit() and int(told) > most_mb * _MB:
-            await _refuse(most_mb)(scope, receive, send)
+            await self._answer(scope, receive, send, most_mb=most_mb, upload=upload)
             return
         read, started, refused = 0, False, False
 
@@ -61,11 +69,22 @@ class LimitBody:
             if not refused or started:
                 raise
         if refused and not started:
-            await _refuse(most_mb)(scope, receive, send)
+            await self._answer(scope, receive, send, most_mb=most_mb, upload=upload)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, *, most_mb: int, upload: bool) -> None:
+        if "text/html" in Headers(scope=scope).get("accept", ""):
+            await _throw_away(receive, most_mb * _MB * _THROWN_AWAY)
+        cure = "split the file, or ask for GEOSVC_MAX_FILE_MB to be raised" if upload else "send less at once"
+        answer = await self._refuse(scope, TooLarge(f"a request here brings at most {most_mb} MB; {cure}"))
+        answer.headers["Connection"] = "close"
+        await answer(scope, receive, send)
 
 
-def _refuse(most_mb: int) -> JSONResponse:
-    detail = f"a request here brings at most {most_mb} MB; split the file, or ask for GEOSVC_MAX_FILE_MB to be raised"
-    return JSONResponse(
-        {"type": "about:blank", "title": "TooLarge", "status": 413, "detail": detail}, status_code=413,
-        media_type="application/problem+json", headers={"Connection": "close"})
+async def _throw_away(receive: Receive, most: int) -> None:
+    """Receive what is still sent, at most so many bytes, and keep nothing of it."""
+    read = 0
+    while read <= most:
+        message = await receive()
+        read += len(message.get("body", b""))
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            return

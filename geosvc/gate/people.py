@@ -96,8 +96,12 @@ def editor_of(request: Request) -> tuple[Person, Store]:
     person = person_of(request)
     person.must(Right.EDIT)
     store = seen_by(request, person)
-    waits = not person.may(Right.ADMINISTER) and rules_of(store).approval
-    return person, store.proposing() if waits else store
+    return person, store.proposing() if needs_administrator(person, store) else store
+
+
+def needs_administrator(person: Person, store: Store) -> bool:
+    """Return whether changes of this person wait for approval; what cannot be proposed (an import, a merge …) only an administrator does then."""
+    return not person.may(Right.ADMINISTER) and rules_of(store).approval
 
 
 def administrator_of(request: Request) -> tuple[Person, Store]:

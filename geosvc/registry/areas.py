@@ -163,6 +163,19 @@ def get(session: Session, code: str, as_of: AsOf = PRESENT) -> Area:
     )
 
 
+def revision_of(session: Session, code: str, as_of: AsOf = PRESENT) -> int:
+    """Return the number of the revision of an area that is true on a day.
+
+    Raises
+    ------
+    AreaNotFound
+    """
+    rows = select_areas(session, AreaQuery(codes=[code], valid_at=as_of.valid_at, recorded_at=as_of.recorded_at))
+    if not rows:
+        raise AreaNotFound(f"no area has the code {code!r} on {as_of.day}")
+    return rows[0].id
+
+
 def versions(session: Session, code: str) -> list[AreaVersion]:
     """Return the revisions of an area, newest first.
 

@@ -80,7 +80,7 @@ def facility_of(document: Any, *, old: Facility | None = None) -> Facility:
     if not values["name"]:
         raise InvalidInput("a facility needs a name")
     values["class_code"] = class_of(values["class_code"] or "").code
-    values.update(_place(document.get("geometry"), {name: _text(name, told.get(name)) for name in ("raw_x", "raw_y", "raw_datum")}, old))
+    values.update(_place(document.get("geometry"), {name: text_of(name, told.get(name)) for name in ("raw_x", "raw_y", "raw_datum")}, old))
     if values["lon"] is None:
         values["position_method"] = PositionMethod.NONE.value if "position_method" not in told or old is not None else values["position_method"]
     elif values["position_method"] == PositionMethod.NONE:
@@ -132,11 +132,18 @@ def _read(name: str, value: Any) -> Any:
         if not isinstance(value, bool):
             raise InvalidInput(f"illustrative must be true or false, got {value!r}")
         return value
-    text = _text(name, value)
+    text = text_of(name, value)
     return _DEFAULTS[name] if text is None else text
 
 
-def _text(name: str, value: Any) -> str | None:
+def text_of(name: str, value: Any) -> str | None:
+    """Return what a document says in words, without the blanks around it; None where it says nothing.
+
+    Raises
+    ------
+    InvalidInput
+        If it is no text, or too long.
+    """
     if value is None:
         return None
     if not isinstance(value, str):
@@ -155,7 +162,7 @@ def _list(name: str, value: Any) -> list[Any]:
 
 
 def _listed(name: str, value: Any) -> str:
-    text = _text(name, value)
+    text = text_of(name, value)
     if text is None:
         raise InvalidInput(f"an entry of {name} is empty")
     return text
@@ -175,7 +182,7 @@ def _entry(name: str, value: Any) -> dict[str, Any]:
         raise InvalidInput(f"value in capabilities must be {', '.join(_ANSWERS)}; got {value['value']!r}")
     if name == "beds":
         value = {"year": None, **value}
-    return {part: _text(f"{part} in {name}", inner) if isinstance(inner, str) else inner for part, inner in value.items()}
+    return {part: text_of(f"{part} in {name}", inner) if isinstance(inner, str) else inner for part, inner in value.items()}
 
 
 def _kind(kind: type | tuple[type, ...]) -> str:
@@ -186,7 +193,7 @@ def _kind(kind: type | tuple[type, ...]) -> str:
 def _contact(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict) or len(value) > _MOST_ENTRIES:
         raise InvalidInput(f"contact must be an object of texts (telephone, opening_hours, officer), got {value!r}")
-    return {str(key): text for key, each in value.items() if (text := _text(f"contact {key}", each)) is not None}
+    return {str(key): text for key, each in value.items() if (text := text_of(f"contact {key}", each)) is not None}
 
 
 def _place(geometry: Any, raw: dict[str, str | None], old: Facility | None) -> dict[str, Any]:

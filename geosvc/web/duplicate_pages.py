@@ -17,7 +17,7 @@ from starlette.datastructures import FormData
 
 from geosvc.accounts.people import Right
 from geosvc.errors import Conflict, FacilityNotFound, InvalidInput, InvalidParameter, MissingPrecondition, NotUndoable
-from geosvc.gate.people import editor_of, person_of, store_of
+from geosvc.gate.people import editor_of, needs_administrator, person_of, store_of
 from geosvc.language import words
 from geosvc.registry.duplicates import PairKind
 from geosvc.web.facility_views import clock, value
@@ -34,6 +34,7 @@ from geosvc.workflows.workspace import study_title
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from geosvc.accounts.people import Person
     from geosvc.store.engine import Store
 
 router = APIRouter(include_in_schema=False)
@@ -82,7 +83,7 @@ def queue_page(request: Request) -> HTMLResponse:
     return render(
         request, "duplicates.html", active="facilities", study=study_title(store), asked=asked, state=state, page=page,
         tabs=_tabs(store, asked), kinds=list(PairKind), scores=list(SCORES), areas=features.areas_to_choose(store), deciding=person.may(Right.EDIT),
-        done=done if done in _DONE else "", done_count=told.get("count", "")[:9], here=_address(asked, told.get("cursor")),
+        needs_administrator=_refused(person, store), done=done if done in _DONE else "", done_count=told.get("count", "")[:9], here=_address(asked, told.get("cursor")),
         next=_address(asked, page["following"]), first=_address(asked), cursor=told.get("cursor"),
     )
 
@@ -311,7 +312,14 @@ def _merge_page(request: Request, store: Store, wanted: Wanted, *, problem: str 
     view = merge_view(store, wanted, language_of(request))
     if len(view["columns"]) < 2:  # the others were merged or deleted meanwhile
         return _back("/duplicates", "gone")
-    return render(request, "duplicate_merge.html", status=status, active="facilities", study=study_title(store), problem=problem, **view)
+    return render(
+        request, "duplicate_merge.html", status=status, active="facilities", study=study_title(store), problem=problem,
+        needs_administrator=_refused(person_of(request), store), **view)
+
+
+def _refused(person: Person, store: Store) -> bool:
+    """Return whether an editor looks whose merges would be refused: they cannot be proposed."""
+    return person.may(Right.EDIT) and needs_administrator(person, store)
 
 
 # -- taking a merge back ---------------------------------------------------------------------

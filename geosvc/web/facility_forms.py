@@ -33,6 +33,7 @@ from geosvc.registry.moments import day_of, today
 from geosvc.web import facility_fields, refusals
 from geosvc.web.conflicts import Choice, chosen_document, conflict_view, left_open
 from geosvc.web.facility_fields import Draft, Problem, pins, read_form, rows_of, values_of, word_of
+from geosvc.web.facility_page import too_late
 from geosvc.web.render import language_of, render
 from geosvc.workflows import backgrounds, editing, features
 from geosvc.workflows.editing import Intent
@@ -318,7 +319,10 @@ def _offers(store: Store | None, language: str) -> dict[str, Any]:
 def confirm(request: Request, facility_id: str, told: Told) -> Response:
     """Say that somebody looked and it is still so."""
     person, store = editor_of(request)
-    editing.confirm(store, facility_number(facility_id), _intent(person, told), expected=_whole(told.get("revision")))
+    try:
+        editing.confirm(store, facility_number(facility_id), _intent(person, told), expected=_whole(told.get("revision")))
+    except Conflict as error:
+        return too_late(request, facility_id, "confirm", told, error)
     return RedirectResponse(f"/facilities/{facility_id}?done=confirmed", status_code=SEE_OTHER)
 
 
@@ -329,7 +333,10 @@ def delete(request: Request, facility_id: str, told: Told) -> Response:
     number = facility_number(facility_id)
     if not told.get("reason", "").strip():
         return RedirectResponse(f"/facilities/{number}?done=reason_needed#delete", status_code=SEE_OTHER)
-    editing.delete(store, number, _intent(person, told), expected=_whole(told.get("revision")))
+    try:
+        editing.delete(store, number, _intent(person, told), expected=_whole(told.get("revision")))
+    except Conflict as error:
+        return too_late(request, facility_id, "delete", told, error)
     return RedirectResponse(f"/facilities/{number}?done=deleted", status_code=SEE_OTHER)
 
 
@@ -348,6 +355,9 @@ def believe(request: Request, facility_id: str, told: Told) -> Response:
     version = _whole(told.get("version"))
     if version is None:
         raise InvalidInput(f"expected the number of a version, got {told.get('version', '')[:40]!r}")
-    edited = editing.believe_again(
-        store, facility_number(facility_id), version, _intent(person, told), expected=_whole(told.get("revision")))
+    try:
+        edited = editing.believe_again(
+            store, facility_number(facility_id), version, _intent(person, told), expected=_whole(told.get("revision")))
+    except Conflict as error:
+        return too_late(request, facility_id, "believe", told, error)
     return RedirectResponse(f"/facilities/{facility_id}?done={'believed' if edited.changed else 'unchanged'}", status_code=SEE_OTHER)

@@ -14,7 +14,7 @@ from geosvc.coverage.services import service_from
 from geosvc.gate.people import store_of
 from geosvc.maps import numbers
 from geosvc.store.runs import GAP_SORTS
-from geosvc.web import facility_views, views
+from geosvc.web import facility_views, job_pages, views
 from geosvc.web.render import language_of, render
 from geosvc.workflows import as_of, blank_spots, features, publishing, reading
 
@@ -49,7 +49,8 @@ def gaps_page(
         store_of(request), service or None, threshold or None, language_of(request), asked=asked, run_id=run or None,
         cursor=cursor or None, limit=_PER_PAGE, settings=request.app.state.settings, at=at, recorded=recorded,
     )
-    return render(request, "gaps.html", active="gaps", **page)
+    measuring = None if page["apart_run"] else job_pages.measuring_of(request, page["service"], page["times"])
+    return render(request, "gaps.html", active="gaps", measuring=measuring, **page)
 
 
 def gaps_view(

@@ -14,7 +14,7 @@ from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Resp
 
 from geosvc.accounts.people import Person, Right
 from geosvc.errors import Conflict, InvalidInput, NotFound, NotUndoable, TooLarge, UploadNotFound
-from geosvc.gate.people import editor_of, person_of, store_of
+from geosvc.gate.people import editor_of, needs_administrator, person_of, store_of
 from geosvc.gate.uploads import SentFile
 from geosvc.registry.classes import facility_classes
 from geosvc.registry.imports.facilities import FacilityOptions
@@ -35,7 +35,6 @@ from geosvc.web.render import language_of, render
 from geosvc.workflows import staging
 from geosvc.workflows.import_records import import_record, imports_page
 from geosvc.workflows.outlines import outlines
-from geosvc.workflows.rules import rules_of
 from geosvc.workflows.undoing import undo_import
 from geosvc.workflows.workspace import study_title
 
@@ -75,11 +74,6 @@ def _done(request: Request, known: tuple[str, ...]) -> str:
     return told if told in known else ""
 
 
-def _needs_administrator(person: Person, store: Store) -> bool:
-    """Return whether here only an administrator may carry an import out."""
-    return not person.may(Right.ADMINISTER) and rules_of(store).approval
-
-
 def _say(sentence: str, language: str) -> str:
     return (in_chinese(sentence) or sentence) if language == "zh" else sentence
 
@@ -103,7 +97,8 @@ def list_page(request: Request) -> HTMLResponse:
     waiting = [_waiting(each) for each in staging.waiting(store, author=person.name)] if person.may(Right.EDIT) else []
     return _page(
         request, "imports.html", imports=[_entry(each, person) for each in found], matched=matched, following=following, cursor=cursor,
-        waiting=waiting, editing=person.may(Right.EDIT), done=_done(request, _LISTED), own_only=of is not None)
+        waiting=waiting, editing=person.may(Right.EDIT), done=_done(request, _LISTED), own_only=of is not None,
+        needs_administrator=person.may(Right.EDIT) and needs_administrator(person, store))
 
 
 def _waiting(one: staging.Staged) -> dict[str, Any]:
@@ -126,7 +121,7 @@ def _record(request: Request, import_id: int, *, problem: str = "", detail: str 
     told, language = import_record(store, import_id, of=of), language_of(request)
     report = told["report"]
     return _page(
-        request, "import_record.html", one=_entry(told, person), done=_done(request, _RECORD), problem=problem, detail=detail, reason=reason, status=status,
+        request, "import_record.html", one=_entry(told, person), needs_administrator=needs_administrator(person, store), done=_done(request, _RECORD), problem=problem, detail=detail, reason=reason, status=status,
         refused=_refused(report, language), notes=[_say(each, language) for each in report.get("notes", [])], located=report.get("to_be_located", 0),
         waited=report.get("waiting", [])[:_ROWS_SHOWN], waited_count=len(report.get("waiting", [])), later=[_later(each) for each in told["later"]],
         later_count=told["later_changes"], workbook=_workbook(request, store, person))
@@ -178,7 +173,7 @@ def _file_page(request: Request, *, problem: str = "", detail: str = "", file_na
     return _page(
         request, "import_file.html", problem=problem, detail=detail, file_name=file_name, status=status, most_mb=request.app.state.settings.max_file_mb,
         most_rows=staging.MOST_ROWS, hours=staging.KEPT_HOURS, waiting=[_waiting(each) for each in staging.waiting(store, author=person.name)],
-        suffixes=sorted(staging.SUFFIXES), needs_administrator=_needs_administrator(person, store))
+        suffixes=sorted(staging.SUFFIXES), needs_administrator=needs_administrator(person, store))
 
 
 @router.post("/imports/new", response_class=HTMLResponse)
@@ -311,7 +306,7 @@ def _check_page(request: Request, upload_id: str, *, problems: dict[str, str] | 
         left_out=[{**each, "text": _say(each["reason"], language)} for each in report.get("left_out", [])[:_ROWS_SHOWN]],
         notes=[_say(each, language) for each in report["notes"] if "--" not in each], going_in=report["new"] + report["changed"],
         staying=len({each["row"] for each in [*report["refused"], *waiting]}), done=_done(request, _LOOK),
-        needs_administrator=_needs_administrator(person, store))
+        needs_administrator=needs_administrator(person, store))
 
 
 def _question(each: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:

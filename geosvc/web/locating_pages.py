@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from geosvc.accounts.people import Right
 from geosvc.errors import Conflict, FacilityNotFound, GeosvcError, InvalidInput, NotFound, NotUndoable
-from geosvc.gate.people import editor_of, person_of, store_of
+from geosvc.gate.people import editor_of, needs_administrator, person_of, store_of
 from geosvc.geo.datums import DATUMS
 from geosvc.registry.imports.positions import number_of
 from geosvc.registry.locating import Rule
@@ -67,7 +67,7 @@ def _page(
     return render(
         request, "locating.html", status=status, active="facilities", study=study_title(store), asked=asked, entries=found, matched=matched,
         counts=counts, following=following, placing_list=placings[:_PLACINGS_SHOWN], placings_more=max(len(placings) - _PLACINGS_SHOWN, 0),
-        deciding=person.may(Right.EDIT), areas=features.areas_to_choose(store), rules=list(Rule), methods=workflow.METHODS, datums=DATUMS,
+        deciding=person.may(Right.EDIT), needs_administrator=person.may(Right.EDIT) and needs_administrator(person, store), areas=features.areas_to_choose(store), rules=list(Rule), methods=workflow.METHODS, datums=DATUMS,
         preview=_preview(store, asked, where), typed=typed or {}, problems=problems or {}, findings=findings or [],
         accepted=_accepted(findings or []), problem=problem, done=done if done in _DONE else "", just=_just(store, told, placings) if done else None,
         here=_address(asked), first=_address({**asked, "cursor": ""}), next=_address({**asked, "cursor": following or ""}), address=_address,

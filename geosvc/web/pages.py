@@ -15,12 +15,13 @@ from geosvc.errors import NotFound
 from geosvc.gate.people import person_of, store_of
 from geosvc.maps.figure import page_parts
 from geosvc.web import (
+    coverage_pages,
     duplicate_pages,
     facility_forms,
     facility_list,
-    facility_views,
     gap_pages,
     import_pages,
+    job_pages,
     locating_pages,
     many_forms,
     proposal_pages,
@@ -30,6 +31,7 @@ from geosvc.web import (
     views,
     webhook_pages,
 )
+from geosvc.web.facility_page import facility_page as facility_page_of
 from geosvc.web.planner import planner_data
 from geosvc.web.render import language_of, render, templates
 from geosvc.workflows import publishing, scenarios
@@ -52,7 +54,7 @@ def add_pages(app: FastAPI) -> None:
     app.mount("/static/maps", StaticFiles(directory=Path(str(files("geosvc.maps"))) / "assets"), name="maps")
     app.mount("/static", StaticFiles(directory=Path(str(files("geosvc.web"))) / "static"), name="static")
     # /facilities/new before /facilities/{id}
-    for each in (facility_forms.router, many_forms.router, router, duplicate_pages.router, gap_pages.router, import_pages.router, locating_pages.router, proposal_pages.router, review_pages.router, scenario_pages.router, signing_in.router, webhook_pages.router):
+    for each in (facility_forms.router, many_forms.router, router, duplicate_pages.router, gap_pages.router, coverage_pages.router, import_pages.router, job_pages.router, locating_pages.router, proposal_pages.router, review_pages.router, scenario_pages.router, signing_in.router, webhook_pages.router):
         app.include_router(each)
 
 
@@ -72,7 +74,8 @@ def map_page(
         shown = None if page["threshold"] is None else page["threshold"]["id"]
         document = _document(store, page["service"]["id"], shown, page["run"]["id"], language_of(request))
         map_html, _script = page_parts(document)
-    return render(request, "map.html", active="map", map_html=map_html, planner=planner, **page)
+    return render(
+        request, "map.html", active="map", map_html=map_html, planner=planner, measuring=job_pages.measuring_of(request, page["service"], page["times"]), **page)
 
 
 def _planner(request: Request, page: dict[str, Any], scenario: str | None, limit: str | None) -> dict[str, Any] | None:
@@ -116,15 +119,10 @@ def facility_page(
 ) -> Response:
     """Show one facility and how it came to be so; one that was merged leads to the one that was kept."""
     del lang
-    person, store = person_of(request), store_of(request)
-    merged = duplicate_pages.merges_view(store, facility_id, request.query_params, with_authors=person.signed_in)
+    merged = duplicate_pages.merges_view(store_of(request), facility_id, request.query_params, with_authors=person_of(request).signed_in)
     if merged["went_into"] and not (at or recorded or request.query_params.get("itself")):
         return RedirectResponse(f"/facilities/{merged['went_into']}?came_from={facility_id}", status_code=303)
-    page = facility_views.facility_view(
-        store, facility_id, language_of(request), at=at, recorded=recorded, with_authors=person.signed_in,
-        with_contact=person.may(Right.SEE_CONTACTS))
-    done = request.query_params.get("done", "")
-    return render(request, "facility.html", active="facilities", done=done if done in facility_views.DONE else "", **merged, **page)
+    return facility_page_of(request, facility_id, merged, at=at, recorded=recorded)
 
 
 @router.get("/about", response_class=HTMLResponse)

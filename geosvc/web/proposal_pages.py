@@ -97,8 +97,8 @@ def decide(request: Request, sent: Sent) -> Response:
         outcomes = proposing.decide_many(store, person, numbers, verb, reason=reason)
     except InvalidInput:
         return _again(request, person, store, one, problem="proposal_reason_needed", status=UNUSABLE)
-    failed = [each for each in outcomes if not each["done"]]
-    if failed:
+    if not all(each["done"] for each in outcomes):
+        outcomes = [_outcome(each, language_of(request)) for each in outcomes]
         return _again(request, person, store, one, outcomes=outcomes, reason=reason, status=FIRST_COME)
     return RedirectResponse(f"{back}?done={verb}&count={len(outcomes)}", status_code=SEE_OTHER)
 
@@ -108,6 +108,11 @@ def _again(request: Request, person: Person, store: Store, one: int | None, **mo
 
 
 # -- as a reader sees it ---------------------------------------------------------------------
+
+
+def _outcome(told: dict[str, Any], language: str) -> dict[str, Any]:
+    """Return what became of a proposal, with the names of the fields that stood in its way."""
+    return {**told, "fields": words(language)["list_comma"].join(label(name, language) for name in told["changed"])}
 
 
 def _entry(told: dict[str, Any], person: Person, language: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from geosvc.coverage import services as declared_services
 from geosvc.coverage.measure import TOTAL_CODE, shares
 from geosvc.coverage.states import CoverageState
 from geosvc.errors import InvalidParameter, RunNotFound, Unsolvable
-from geosvc.language import words
+from geosvc.language import LANGUAGES, join, words
 from geosvc.maps import numbers
 from geosvc.registry.areas import LEVELS
 from geosvc.workflows import as_of, reading
@@ -34,6 +34,7 @@ DEFAULT_LEVEL = "township"
 FORMATS = ("csv", "xlsx")
 NOT_MEASURED, NOT_COMPUTABLE = "not_measured", "not_computable"
 _MEASURED, _KNOWN = "measured", "known"
+_MOST_NAMED = 3
 _CODE_WIDTH, _NAME_WIDTH, _CELL_WIDTH = 16, 18, 14
 _PEOPLE_FORMAT, _SHARE_FORMAT = "#,##0", "0.00%"
 
@@ -224,9 +225,24 @@ class _Earlier:
 
 
 def _notes(columns: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """Return the notes of all runs, each once."""
-    found = {tuple(sorted(note.items())): note for column in columns for note in column["notes"]}
-    return list(found.values())
+    """Return the notes of all runs, each once; one that is not of every service says of which it is."""
+    services = {column["service"]: column for column in columns if column["run"] is not None}
+    told: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for service, column in services.items():
+        for note in column["notes"]:
+            told.setdefault(tuple(sorted(note.items())), []).append(service)
+    return [_note_of(dict(note), [services[each] for each in whose], of_all=len(whose) == len(services)) for note, whose in told.items()]
+
+
+def _note_of(note: dict[str, str], whose: list[dict[str, Any]], *, of_all: bool) -> dict[str, str]:
+    if of_all:
+        return note
+    return {**note, **{
+        language: f"{_named([each[language] for each in whose], language)}{words(language)['colon']}{note[language]}" for language in LANGUAGES}}
+
+
+def _named(names: list[str], language: str) -> str:
+    return join(names, language) if len(names) <= _MOST_NAMED else words(language)["cross_services"].format(count=len(names))
 
 
 # -- files -----------------------------------------------------------------------------------

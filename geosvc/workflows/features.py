@@ -165,17 +165,6 @@ def areas_page(store: Store, query: AreaQuery, *, cursor: str | None, limit: int
     return [area_feature(each) for each in found[:limit]], matched, following
 
 
-def area_item(store: Store, code: str, as_of: AsOf = PRESENT) -> Feature:
-    """Return one area.
-
-    Raises
-    ------
-    AreaNotFound
-    """
-    with store.reading() as session:
-        return area_feature(areas.get(session, code, as_of))
-
-
 def outlines(store: Store) -> list[dict[str, Any]]:
     """Return the areas that have a polygon, without the polygons."""
     with store.reading() as session:

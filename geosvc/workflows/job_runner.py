@@ -50,6 +50,7 @@ _INTERRUPTED = {
 }
 _STOP_SECONDS = 10.0
 _AGAIN_SECONDS = 1.0
+_SHORTEST_SECONDS = 0.05
 _log = logging.getLogger(__name__)
 
 
@@ -158,7 +159,10 @@ class _Work:
     ) -> None:
         self._store, self._settings, self._number, self._owner, self._stop = store, settings, number, owner, stop
         self._lease, self._write_every = lease_seconds, write_every
+        # What is to be told of the progress, and when it was last told.
+        self._news: dict[str, Any] = {}
         self._written = 0.0
+        self._lock = threading.Lock()
 
     def do(self) -> None:
         """Do the job and write down what became of it."""
@@ -185,14 +189,17 @@ class _Work:
             return {}
         except _Cancelled:
             return {"state": CANCELLED, "result": outcome if outcome.get("measured") else None}
-        except GeosvcError as error:
-            return {"state": FAILED, "error": {"title": type(error).__name__, "detail": str(error)}, "result": outcome if outcome.get("measured") else None}
-        except Exception:  # noqa: BLE001  whatever it is, somebody waits for an answer
-            fault = uuid.uuid4().hex[:12]
-            _log.exception("job %s failed: %s", self._number, fault)
-            return {"state": FAILED, "error": {
-                "title": "Internal error", "detail": f"this is our fault; the server's log knows more under {fault}", "instance": f"urn:geosvc:{fault}"}}
+        except Exception as error:  # noqa: BLE001  whatever it is, somebody waits for an answer
+            return {"state": FAILED, "error": self._told_of(error), "result": outcome if outcome.get("measured") else None}
         return {"state": DONE, "progress": 1.0, "step": "", "result": outcome}
+
+    def _told_of(self, error: Exception) -> dict[str, str]:
+        """Return what is told of an error: of ours its sentence, of any other a number, under which the log knows more."""
+        if isinstance(error, GeosvcError):
+            return {"title": type(error).__name__, "detail": str(error)}
+        fault = uuid.uuid4().hex[:12]
+        _log.error("job %s failed: %s", self._number, fault, exc_info=error)
+        return {"title": "Internal error", "detail": f"this is our fault; the server's log knows more under {fault}", "instance": f"urn:geosvc:{fault}"}
 
     def _tell(self, share: float, step: str) -> None:
         """Write down how far it is, and end where it is not wanted any more."""
@@ -204,20 +211,28 @@ class _Work:
             raise _Lost
         if row.cancelling and share < 1:  # what is whole is kept
             raise _Cancelled
+        with self._lock:
+            self._news = {"progress": min(max(share, 0.0), 1.0), "step": step[:200]}
         if time.monotonic() - self._written >= self._write_every:
+            self._write_news()
+
+    def _write_news(self) -> None:
+        with self._lock:
+            values, self._news = self._news, {}
             self._written = time.monotonic()
-            self._try({"progress": min(max(share, 0.0), 1.0), "step": step[:200], "lease_until": _later(self._lease)})
+        self._try({**values, "lease_until": _later(self._lease)})
 
     @contextmanager
     def _sign_of_life(self) -> Iterator[None]:
-        """Renew the lease while the work goes on: one step may take minutes."""
+        """Renew the lease while the work goes on, and write what was too soon to be written: one step may take minutes."""
         over = threading.Event()
 
-        def renew() -> None:
-            while not over.wait(self._lease / 4):
-                self._try({"lease_until": _later(self._lease)})
+        def look() -> None:
+            while not over.wait(max(self._write_every, _SHORTEST_SECONDS)):
+                if self._news or time.monotonic() - self._written >= self._lease / 4:
+                    self._write_news()
 
-        beat = threading.Thread(target=renew, name="jobs-lease", daemon=True)
+        beat = threading.Thread(target=look, name="jobs-lease", daemon=True)
         beat.start()
         try:
             yield

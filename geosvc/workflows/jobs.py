@@ -183,13 +183,15 @@ def _told(session: Session, person: Person, rows: list[JobRow]) -> list[dict[str
 
 def _one(row: JobRow, person: Person, askers: dict[str, bool], order: list[int]) -> dict[str, Any]:
     note = _NOTES.get(row.note or "")
+    others = sum(not gone for name, gone in askers.items() if name != person.name)
+    goes_on = row.state in OPEN and not row.cancelling
     return {
         "id": row.id, "kind": row.kind, "parameters": row.parameters, "state": row.state, "progress": row.progress, "step": row.step,
         "before": order.index(row.id) if row.state == WAITING and row.id in order else None,
         "author": row.author, "created_at": row.created_at, "started_at": row.started_at, "finished_at": row.finished_at,
         "attempts": row.attempts, "note": None if note is None else {"code": row.note, "zh": note[0], "en": note[1]},
-        "cancelling": row.cancelling and row.state in OPEN, "withdrawn": askers.get(person.name, False),
-        "others": sum(not gone for name, gone in askers.items() if name != person.name), "result": row.result, "error": row.error,
+        "cancelling": row.cancelling and row.state in OPEN, "withdrawn": goes_on and askers.get(person.name, False),
+        "others": others, "result": row.result, "error": row.error,
     }
 
 

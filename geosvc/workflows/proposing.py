@@ -6,7 +6,16 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from geosvc.accounts.people import Right
-from geosvc.errors import Conflict, GeosvcError, InvalidInput, InvalidParameter, NotAllowed, ProposalNotFound
+from geosvc.errors import (
+    Conflict,
+    FacilityNotFound,
+    GeosvcError,
+    InvalidInput,
+    InvalidParameter,
+    NotAllowed,
+    ProposalClosed,
+    ProposalNotFound,
+)
 from geosvc.registry import checks, proposals
 from geosvc.registry.moments import today
 from geosvc.registry.proposals import ORIGIN, What, as_dict, decide, expect_open, steps_of
@@ -37,6 +46,7 @@ if TYPE_CHECKING:
 
 MOST_AT_ONCE = 200
 _MOST_CHECKED = 20
+_PROBLEMS = ((ProposalClosed, "closed"), (Conflict, "conflict"), (ProposalNotFound, "missing"), (FacilityNotFound, "gone"))
 
 
 # -- reading -----------------------------------------------------------------------------------
@@ -275,7 +285,8 @@ def decide_many(store: Store, person: Person, numbers: Sequence[int], verb: str,
     Returns
     -------
     outcomes : list of dict
-        ``id``, ``done``; where not, ``problem`` (``conflict``, or ``other``) and ``detail``.
+        ``id``, ``done``; where not, ``problem`` (``conflict``, ``closed``, ``gone``, ``missing`` or ``other``),
+        ``detail`` in English, and ``changed``: the fields that somebody else changed.
 
     Raises
     ------
@@ -295,8 +306,14 @@ def _outcome(store: Store, person: Person, number: int, do: Callable[..., dict[s
     except GeosvcError as error:
         if isinstance(error, NotAllowed):
             raise
-        return {"id": number, "done": False, "problem": "conflict" if isinstance(error, Conflict) else "other", "detail": str(error)}
-    return {"id": number, "done": True, "problem": None, "detail": None}
+        changed = list(error.changed) if isinstance(error, Conflict) else []
+        return {"id": number, "done": False, "problem": _problem_of(error), "detail": str(error), "changed": changed}
+    return {"id": number, "done": True, "problem": None, "detail": None, "changed": []}
+
+
+def _problem_of(error: GeosvcError) -> str:
+    """Return why a proposal was not decided on, as a word for which pages have sentences."""
+    return next((word for family, word in _PROBLEMS if isinstance(error, family)), "other")
 
 
 def _reason(text: str | None) -> str | None:

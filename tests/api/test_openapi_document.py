@@ -109,7 +109,7 @@ def test_every_path_is_described(document: dict[str, Any]):
         "/api", "/api/conformance", "/api/collections", "/api/collections/{collection_id}",
         "/api/collections/facilities/items", "/api/collections/areas/items", "/api/collections/gaps/items", "/api/collections/gaps/export", "/api/blank-spots",
         "/api/collections/facilities/items/{facility_id}/versions", "/api/audit", "/api/audit/export", "/api/changes",
-        "/api/services", "/api/services/{service_id}/coverage", "/api/services/{service_id}/surface",
+        "/api/services", "/api/services/{service_id}/coverage", "/api/coverage", "/api/services/{service_id}/surface",
     ):
         assert document["paths"][path]["get"]["summary"]
     assert not [path for path in document["paths"] if not path.startswith("/api")]
@@ -123,8 +123,8 @@ def test_the_described_filters_are_those_that_work(demo_client: TestClient, demo
               "limits": "15,30", "crs": CRS84_URI, "bbox-crs": CRS84_URI, "class_code": "A", "area": "22", "parent": "220622",
               "draws": "20", "seed": "2", "subject": "facility:1", "action": "create", "author": "local",
               "sort": "-updated", "source": "公报", "updated_since": "2020-01-01", "min_score": "0.9", "queue": "not_duplicate", "kind": "branch", "datum": "GCJ02", "empty": "true", "compared_with": "2026-01-01",
-              "first": "baseline", "second": "baseline", "scenario": "baseline", "rule": "village-clinic"}
-    own = {("/api/proposals", "state"): "open", ("/api/scenarios", "state"): "draft", ("/api/blank-spots", "state"): "blank",
+              "first": "baseline", "second": "baseline", "scenario": "baseline", "rule": "village-clinic", "before": "10", "services": "hospital-drive,blood-drive"}
+    own = {("/api/proposals", "state"): "open", ("/api/jobs", "state"): "open", ("/api/scenarios", "state"): "draft", ("/api/blank-spots", "state"): "blank",
            ("/api/collections/gaps/items", "sort"): "worst", ("/api/collections/gaps/export", "sort"): "area"}  # the same name, of another thing
     tried = 0
     for path, method, operation in operations(document):

@@ -54,7 +54,7 @@ def test_a_folded_legend_opens(open_page, demo_server: str):
     expect(page.locator("#gm-legend .gm-row").first).to_be_visible()
 
 
-@pytest.mark.parametrize("path", ["/", "/?service=basic-radius", "/gaps", "/facilities", "/about"])
+@pytest.mark.parametrize("path", ["/", "/?service=basic-radius", "/coverage", "/gaps", "/facilities", "/about"])
 def test_what_can_be_hit_is_large_enough(open_page, demo_server: str, path: str):
     """Links, buttons, fields and facilities are at least 24 by 24 px (WCAG 2.5.8)."""
     page = open_page(demo_server, path)
@@ -148,7 +148,7 @@ def test_no_limit_is_hatched_until_one_is_chosen(open_page, demo_server: str):
     expect(page.locator(".big")).to_have_count(0)
 
 
-@pytest.mark.parametrize("path", ["/", "/gaps", "/facilities", "/about"])
+@pytest.mark.parametrize("path", ["/", "/coverage", "/gaps", "/facilities", "/about"])
 def test_chinese_on_an_english_page_is_marked(open_page, demo_server: str, path: str):
     """Names and sources that are only known in Chinese carry their language, so that they are read aloud rightly."""
     page = open_page(demo_server, f"{path}?lang=en")

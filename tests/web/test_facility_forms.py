@@ -641,8 +641,35 @@ def test_a_page_that_stood_open_does_not_delete_what_others_made_of_it(editor, w
     number = registered(world[1])
     told = dict(fields_of(editor.get(f"/facilities/{number}").text, f"/facilities/{number}/delete"))
     someone_else(world[1], number, name="她的名字")
-    assert editor.post(f"/facilities/{number}/delete", data={**told, "reason": "x"}).status_code == 412
+    late = editor.post(f"/facilities/{number}/delete", data={**told, "reason": "重复<登记>"})
+    assert late.status_code == 412
     assert current(world[1], number).facility.name == "她的名字"
+    assert words("zh")["late_delete"] in late.text
+    assert "<ins>她的名字</ins>" in late.text
+    again = dict(fields_of(late.text, f"/facilities/{number}/delete"))
+    assert again["reason"] == "重复<登记>"  # nothing typed is lost
+    assert re.search(r'<details id="delete" open>', late.text)
+    assert editor.post(f"/facilities/{number}/delete", data=again).headers["location"].endswith("done=deleted")
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_other_buttons_that_came_too_late_say_what_changed(editor, world, language):
+    """Confirming says it again on what stands now; going back to a version keeps the typed reason beside that version."""
+    number = registered(world[1])
+    someone_else(world[1], number, name="旧名")
+    someone_else(world[1], number, name="新名")
+    page = editor.get(f"/facilities/{number}?lang={language}").text
+    confirmed, believed = (dict(fields_of(page, f"/facilities/{number}/{verb}")) for verb in ("confirm", "believe"))
+    someone_else(world[1], number, name="她的名字")
+    late = editor.post(f"/facilities/{number}/confirm", data=confirmed)
+    assert (late.status_code, words(language)["late_confirm"] in late.text) == (412, True)
+    assert editor.post(f"/facilities/{number}/confirm", data=dict(fields_of(late.text, f"/facilities/{number}/confirm"))).status_code == 303
+    late = editor.post(f"/facilities/{number}/believe", data={**believed, "reason": "改错了"})
+    assert (late.status_code, words(language)["late_believe"] in late.text) == (412, True)
+    assert len(re.findall(r'<details class="believe" open>', late.text)) == 1
+    form = re.search(rf'name="version" value="{believed["version"]}".*?</form>', late.text, re.DOTALL)
+    assert form is not None
+    assert 'value="改错了"' in form[0]
 
 
 # --- many at once
