@@ -193,10 +193,14 @@ def condition_of(word: str) -> Condition | None:
 
 
 @cache
-def condition_words() -> dict[str, str]:
-    """Return the id of each word for a condition: its id, its names, and what else people call it."""
+def condition_words(*, of_barriers: bool = False) -> dict[str, str]:
+    """Return the id of each word for a condition: its id, its names, and what else people call it.
+
+    ``of_barriers`` leaves out those that are asked for at places: no barrier can be marked with them.
+    """
     return {
-        plain_word(word): one.id for one in conditions().values() for word in (one.id, one.zh, one.en, *one.words)
+        plain_word(word): one.id for one in conditions().values() if not (of_barriers and one.at_points)
+        for word in (one.id, one.zh, one.en, *one.words)
     }
 
 

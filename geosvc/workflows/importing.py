@@ -101,7 +101,7 @@ def import_barriers(
 ) -> ImportReport:
     """Put barriers in force: what stops people on foot and by bicycle."""
     prepared = prepare_barriers(
-        path, max_mb=settings.max_file_mb, study_bbox=_study_bbox(store), conditions=condition_words(), layer=layer,
+        path, max_mb=settings.max_file_mb, study_bbox=_study_bbox(store), conditions=condition_words(of_barriers=True), layer=layer,
         crs=crs, without=without,
     )
     return _store_layer(store, prepared, [path], settings)

@@ -51,7 +51,7 @@ def test_a_river_a_flood_and_a_winter_by_hand(geosvc, tmp_path):
     code, out, _ = geosvc("import", "barriers", barriers, "--json")
     assert (code, json.loads(out)["classes"]) == (0, {"flood_area": 1, "river": 1})
     code, out, _ = geosvc("conditions", "--json")
-    assert (code, {each["id"]: each["barriers"] for each in json.loads(out)}) == (0, {"winter": 0, "night": 0, "rain": 0, "flood": 1})
+    assert (code, {each["id"]: each["barriers"] for each in json.loads(out)}) == (0, {"winter": 0, "night": 0, "rain": 0, "flood": 1, "road-closed": 0})
     assert "winter" in geosvc("conditions")[1]
     usual = covered(geosvc("measure", "hospital-drive", "--json")[1])
     winter = covered(geosvc("measure", "hospital-drive", "--condition", "winter", "--json")[1])

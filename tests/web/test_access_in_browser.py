@@ -105,7 +105,7 @@ def test_a_gap_opened_by_keyboard_counts_what_it_does_not_list(open_page, demo_s
     page.keyboard.press("Enter")
     popup = page.locator(".leaflet-popup")
     expect(popup.locator("li")).to_have_count(8)
-    expect(popup).to_contain_text(re.compile(r"等至少 20 个，未列出的共 [\d,]+ 人"))
+    expect(popup).to_contain_text(re.compile(r"等 81 个，未列出的共 [\d,]+ 人"))
 
 
 def test_the_buttons_of_the_map_speak_chinese(open_page, demo_server: str):

@@ -18,7 +18,7 @@ def upgrade() -> None:
     sa.Column('state', sa.String(), nullable=False),
     sa.Column('author', sa.String(), nullable=False),
     sa.Column('created_at', sa.String(), nullable=False),
-    sa.Column('progress', sa.Float(), nullable=False),
+    sa.Column('progress', sa.Double(), nullable=False),
     sa.Column('step', sa.String(), nullable=False),
     sa.Column('attempts', sa.Integer(), nullable=False),
     sa.Column('note', sa.String(), nullable=True),
