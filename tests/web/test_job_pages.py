@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import pytest
 import uvicorn
-from api.test_guards import naked
 from fastapi.testclient import TestClient
 from people import BY, GOOD_PASSWORD, headers_of
 from playwright.sync_api import expect
 from workflows.small_county import furnish
 
+from geosvc.accounts.people import Person, Role, rights_of
 from geosvc.application import create_app
 from geosvc.language import words
 from geosvc.registry import facilities
@@ -74,8 +74,6 @@ def do_all(world):
 
 
 def states_of(store):
-    from geosvc.accounts.people import Person, Role, rights_of
-
     return [each["state"] for each in jobs.list_jobs(store, Person(name="t", rights=rights_of(Role.ADMIN)))[0]]
 
 
@@ -98,7 +96,7 @@ def test_a_missing_answer_is_measured_by_a_plain_form(pages, world, address):
     waiting = pages.get(target, headers=pages.key)
     assert 'http-equiv="refresh"' in waiting.text
     assert ZH["job_waiting"] in waiting.text
-    assert f'href="{target.split("?")[0]}'.replace("/jobs/", "/jobs/") in pages.get(address, headers=pages.key).text, "whoever comes back finds it under way"
+    assert f'href="{target.split("?")[0]}' in pages.get(address, headers=pages.key).text, "whoever comes back finds it under way"
     do_all(world)
     done = pages.get(target, headers=pages.key).text
     assert "http-equiv" not in done.split("<body")[0].replace("charset", "")
@@ -159,9 +157,9 @@ def test_the_list_and_cancelling(pages, world):
     assert ZH["job_cancelled"] in listed.text
     assert listed.headers["cache-control"] == "no-store"
     assert "/jobs" in pages.get("/account", headers=pages.key).text
-    for language in ("zh", "en"):
-        for address in ("/jobs", target):
-            assert ZH["job_cancel"] in pages.get(address, params={"lang": "zh"}, headers=pages.key).text or language
+    english = pages.get("/jobs", params={"lang": "en"}, headers=pages.key).text
+    assert "Every service" in english
+    assert "Waiting" in english
     assert pages.get("/jobs?before=2", headers=pages.key).text.count('<td class="num">') == 1
     for address in ("/jobs/99", "/jobs/x", "/jobs?before=x"):
         assert pages.get(address, headers=pages.key).status_code == 404
@@ -307,4 +305,3 @@ def test_by_keyboard_and_without_script(open_page, server, gate, world):
     gate.open.set()
     expect(page.locator("a.button").first).to_have_text(ZH["job_back"])
     expect(page.locator(".job-box")).to_contain_text(ZH["job_done"])
-    assert naked is not None

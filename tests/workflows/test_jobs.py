@@ -148,12 +148,22 @@ def test_a_job_waits_runs_and_names_its_run(county, settings, gate):
     assert done["finished_at"] >= done["started_at"]
 
 
-def test_the_last_word_before_a_long_step_is_told(county, settings, gate):
+def test_the_last_word_before_a_long_step_is_told(county, settings, monkeypatch):
     """Told too soon after the one before, it is written a little later: a page must not say 0 % for minutes."""
-    with working(county, settings, write_every_seconds=0.3):
+    over_now = threading.Event()
+
+    def slow(_store, _settings, _wanted, _author, tell, outcome):
+        tell(0.0, "first")
+        tell(0.1, "second")
+        assert over_now.wait(20)
+        outcome.update({"measured": [], "not_computable": {}})
+
+    monkeypatch.setattr(job_runner.job_kinds, "do", slow)
+    with working(county, settings, write_every_seconds=0.3, lease_seconds=60.0):
         number = ask(county, settings)["id"]
-        assert gate.reached.wait(20)
-        until(lambda: jobs.get_job(county, FIRST, number)["progress"] == 0.1, 2)
+        until(lambda: jobs.get_job(county, FIRST, number)["step"] == "second", 5)
+        over_now.set()
+        over(county, number)
 
 
 def test_progress_is_written_a_few_times_a_second_at_most(county, settings, monkeypatch):
@@ -539,6 +549,7 @@ def test_who_was_given_up_for_dead_writes_nothing_any_more(county, settings, gat
         assert other["state"] == "done"
     told = jobs.get_job(county, FIRST, number)
     assert (told["state"], told["progress"]) == ("running", 0.1)
+    assert runs(county) == {other["result"]["measured"][0]["run"]}, "it did not go on with what is another's"
 
 
 def test_a_long_step_keeps_its_lease(county, settings, gate):
