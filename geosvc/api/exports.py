@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
+from geosvc.accounts.people import Right
 from geosvc.api.collections import GEOJSON
 from geosvc.api.parameters import (
     AreaParameter,
@@ -23,7 +24,7 @@ from geosvc.api.parameters import (
     TextParameter,
     UpdatedSinceParameter,
 )
-from geosvc.gate.people import store_of
+from geosvc.gate.people import person_of, store_of
 from geosvc.registry.facilities import State
 from geosvc.workflows import exporting
 
@@ -54,15 +55,18 @@ def export(
     illustrative: IllustrativeParameter = None,
     source: SourceParameter = None,
     updated_since: UpdatedSinceParameter = None,
+    contacts: Annotated[bool, Query(description="true: with contacts, which are personal data; for editors.")] = False,
 ) -> FileResponse:
-    """Return facilities as a file that can be imported again with 0 changes; contacts are never in it."""
+    """Return facilities as a file that can be imported again with 0 changes; contacts are in it only where they are asked for."""
+    if contacts:
+        person_of(request).must(Right.SEE_CONTACTS)
     query = exporting.query_of(
         text=q, class_prefix=class_code, area=area, state=state, located=located, illustrative=illustrative, source=source,
         updated_since=updated_since,
     )
     return _download(lambda target: exporting.export_facilities(
         store_of(request), target, query, date=None if at == ".." else at, recorded=None if recorded == ".." else recorded,
-        datum=datum, most=MOST_FACILITIES), f)
+        datum=datum, with_contacts=contacts, most=MOST_FACILITIES), f)
 
 
 @router.get("/collections/facilities/template", summary="Workbook to fill in", response_class=FileResponse, responses=FILES)

@@ -45,39 +45,48 @@ class LimitBody:
         if told.isdigit() and int(told) > most_mb * _MB:
             await self._answer(scope, receive, send, most_mb=most_mb, upload=upload)
             return
-        read, started, refused = 0, False, False
-
-        async def counted() -> Message:
-            nonlocal read, refused
-            message = await receive()
-            read += len(message.get("body", b""))
-            if read > most_mb * _MB:
-                refused = True
-                return {"type": "http.disconnect"}
-            return message
-
-        async def sent(message: Message) -> None:
-            nonlocal started
-            if refused and not started:
-                return
-            started = True
-            await send(message)
-
+        body = _Counted(receive, send, most_mb * _MB)
         try:
-            await self._app(scope, counted, sent)
+            await self._app(scope, body.receive, body.send)
         except Exception:
-            if not refused or started:
+            if not body.refused or body.started:
                 raise
-        if refused and not started:
-            await self._answer(scope, receive, send, most_mb=most_mb, upload=upload)
+        if body.refused and not body.started:
+            await self._answer(scope, receive, send, most_mb=most_mb, upload=upload, more=body.more)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, *, most_mb: int, upload: bool) -> None:
-        if "text/html" in Headers(scope=scope).get("accept", ""):
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, *, most_mb: int, upload: bool, more: bool = True) -> None:
+        if more and "text/html" in Headers(scope=scope).get("accept", ""):
             await _throw_away(receive, most_mb * _MB * _THROWN_AWAY)
         cure = "split the file, or ask for GEOSVC_MAX_FILE_MB to be raised" if upload else "send less at once"
         answer = await self._refuse(scope, TooLarge(f"a request here brings at most {most_mb} MB; {cure}"))
         answer.headers["Connection"] = "close"
         await answer(scope, receive, send)
+
+
+class _Counted:
+    """What one request brings, counted as it comes: whoever reads on after the limit finds the sender gone."""
+
+    def __init__(self, receive: Receive, send: Send, most: int) -> None:
+        self._receive, self._send, self._most = receive, send, most
+        self._read = 0
+        self.started, self.refused, self.more = False, False, True
+
+    async def receive(self) -> Message:
+        """Give the next part of the body."""
+        if self.refused:
+            return {"type": "http.disconnect"}
+        message = await self._receive()
+        self._read += len(message.get("body", b""))
+        self.more = message.get("more_body", False)
+        self.refused = self._read > self._most
+        return {"type": "http.disconnect"} if self.refused else message
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the answer, unless the request is refused before any of it."""
+        if self.refused and not self.started:
+            return
+        self.started = True
+        await self._send(message)
 
 
 async def _throw_away(receive: Receive, most: int) -> None:

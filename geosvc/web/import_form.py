@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SAMPLES, _LONGEST = 3, 40
+_LONGEST_SOURCE = 100
 _PLACE = frozenset({"longitude", "latitude"})
 NEW, LATER = "new", ""
 
@@ -33,17 +34,18 @@ class ColumnsForm:
     crs: str = ""
     default_class: str = ""
     without_positions: bool = False
+    source: str = ""
     problems: dict[str, str] = field(default_factory=dict)
 
 
 def shown_columns(told: Mapping[str, Any], options: Mapping[str, Any] | None) -> ColumnsForm:
-    """Return the form as it is shown first: of what was remembered all but the datum, which is asked each time."""
+    """Return the form as it is shown first: of what was remembered all but the datum and the source, which are asked each time."""
     known = options or (told["remembered"] or {}).get("options", {})
     mapping = (options or {}).get("mapping", {})
     return ColumnsForm(
         fields=[mapping.get(each["header"], each["field"]) for each in told["headers"]], datum=(options or {}).get("datum") or "",
         layer=told["layer"] or "", crs=known.get("crs") or "", default_class=class_text(known.get("default_class")),
-        without_positions=bool(known.get("without_positions")))
+        without_positions=bool(known.get("without_positions")), source=(options or {}).get("source") or "")
 
 
 def typed_columns(told: Mapping[str, Any], sent: Mapping[str, str]) -> ColumnsForm:
@@ -53,7 +55,8 @@ def typed_columns(told: Mapping[str, Any], sent: Mapping[str, str]) -> ColumnsFo
     datum = sent.get("datum", "")
     return ColumnsForm(
         fields=[each if each in FACILITY_FIELDS else "" for each in fields], datum=datum if datum in DATUMS else "", layer=told["layer"] or "",
-        crs=sent.get("crs", ""), default_class=sent.get("default_class", "").strip(), without_positions="without_positions" in sent)
+        crs=sent.get("crs", ""), default_class=sent.get("default_class", "").strip(), without_positions="without_positions" in sent,
+        source=sent.get("source", "").strip()[:_LONGEST_SOURCE])
 
 
 def check_columns(form: ColumnsForm, told: Mapping[str, Any]) -> None:
@@ -93,7 +96,7 @@ def options_of(form: ColumnsForm, told: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "mapping": {each["header"]: name for each, name in zip(told["headers"], form.fields, strict=True)}, "datum": form.datum or None,
         "layer": form.layer or None, "crs": form.crs.strip() or None, "default_class": class_of(code_in(form.default_class)).code if form.default_class else None,
-        "without_positions": form.without_positions,
+        "without_positions": form.without_positions, "source": form.source,
     }
 
 

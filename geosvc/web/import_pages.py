@@ -209,7 +209,8 @@ def columns_page(request: Request, upload_id: str) -> HTMLResponse:
     person, store = editor_of(request)
     last = staging.last_preview(store, upload_id, author=person.name)
     options = None if last is None else last[0]
-    told = _described(request, store, upload_id, person, layer=options and options["layer"], crs=options and options["crs"])
+    told = _described(request, store, upload_id, person, layer=options and options["layer"], crs=options and options["crs"],
+                      source=(options or {}).get("source", ""))
     return _columns_page(request, upload_id, told, shown_columns(told, options), again=options is not None)
 
 
@@ -239,7 +240,7 @@ def columns(request: Request, upload_id: str, sent: Sent) -> Response:
     person, store = editor_of(request)
     layer, crs = sent.get("layer") or None, sent.get("crs", "").strip() or None
     try:
-        told = _described(request, store, upload_id, person, layer=layer, crs=crs)
+        told = _described(request, store, upload_id, person, layer=layer, crs=crs, source=sent.get("source", "").strip())
     except InvalidInput as error:
         told = _described(request, store, upload_id, person)
         return _columns_page(request, upload_id, told, typed_columns(told, sent), detail=str(error), status=UNUSABLE)

@@ -213,7 +213,10 @@ def _read(path: Path, options: FacilityOptions, refused_to: Path | None) -> tupl
     """Read all rows, the refused ones listed."""
     if refused_to is not None:
         check_target(refused_to, path)
-    return read_facilities(path, replace(options, skip_bad=True))
+    found, report = read_facilities(path, replace(options, skip_bad=True))
+    if options.source:
+        report.figures["source"] = options.source
+    return found, report
 
 
 def rows_not_taken(report: ImportReport) -> list[Refusal]:

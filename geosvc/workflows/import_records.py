@@ -58,6 +58,7 @@ def _brief(session: Session, row: ImportRow) -> dict[str, Any]:
     why_not = why_not_undoable(session, row)
     return {
         "id": row.id, "kind": row.kind, "file_name": row.file_name, "sha256": row.sha256, "at": row.at, "author": row.author,
+        "source": row.report.get("source"),
         **{name: row.report.get(name, 0) for name in _COUNTS}, "refused": len(row.report.get("refused", [])),
         "undone_at": row.undone_at, "undone_by": row.undone_by, "undone_reason": row.undone_reason,
         "undoable": why_not is None, "not_undoable": why_not,

@@ -2,9 +2,16 @@
 
 import io
 import json
+from dataclasses import replace
 
 import openpyxl
 import pytest
+from fastapi.testclient import TestClient
+from people import BY, headers_of
+
+from geosvc.application import create_app
+from geosvc.registry import facilities
+from geosvc.registry.facilities import Facility
 
 ADDRESS = "/api/collections/facilities/export"
 
@@ -40,7 +47,7 @@ def test_the_template_is_a_workbook(demo_client):
         book.close()
 
 
-@pytest.mark.parametrize("query", ["f=pdf", "datum=XIAN80", "datetime=gestern", "recorded=x", "state=open", "colour=red", "contacts=true"])
+@pytest.mark.parametrize("query", ["f=pdf", "datum=XIAN80", "datetime=gestern", "recorded=x", "state=open", "colour=red", "contacts=maybe"])
 def test_what_is_not_understood_is_refused(demo_client, query):
     """A format, datum, time or state that is none, or a parameter that nobody declares: 4xx with a reason."""
     answer = demo_client.get(f"{ADDRESS}?{query}")
@@ -63,3 +70,19 @@ def test_the_page_offers_the_files(demo_client):
     page = demo_client.get("/facilities").text
     for kind in ("csv", "xlsx", "geojson"):
         assert f"{ADDRESS}?f={kind}" in page
+
+
+def test_contacts_are_for_those_who_may_see_them(settings, store):
+    """Nobody gets them unasked; a viewer who asks is refused, a stranger too; an editor's list offers the file."""
+    with store.writing() as session:
+        facilities.save(session, Facility(name="东卫生院", class_code="C220", contact={"telephone": "0439-7221234"}), facility_id=None, **BY)
+    with TestClient(create_app(replace(settings, public_read=True)), raise_server_exceptions=False) as client:
+        editor, viewer = (headers_of(store, role) for role in ("editor", "viewer"))
+        for kind in ("csv", "geojson"):
+            asked = client.get(ADDRESS, params={"f": kind, "contacts": "true"}, headers=editor)
+            assert asked.status_code == 200
+            assert b"0439-7221234" in asked.content
+            assert b"0439-7221234" not in client.get(ADDRESS, params={"f": kind}, headers=editor).content
+            assert [client.get(ADDRESS, params={"f": kind, "contacts": "true"}, headers=each).status_code for each in (viewer, {})] == [403, 401]
+        pages = [client.get("/facilities", headers={"accept": "text/html", **each}).text for each in (editor, viewer, {})]
+        assert ["contacts=true" in page for page in pages] == [True, False, False]

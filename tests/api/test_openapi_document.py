@@ -122,7 +122,7 @@ def test_the_described_filters_are_those_that_work(demo_client: TestClient, demo
               "min_people": "1", "service": "hospital-drive", "threshold": "30min", "f": "csv", "language": "en",
               "limits": "15,30", "crs": CRS84_URI, "bbox-crs": CRS84_URI, "class_code": "A", "area": "22", "parent": "220622",
               "draws": "20", "seed": "2", "subject": "facility:1", "action": "create", "author": "local",
-              "sort": "-updated", "source": "公报", "updated_since": "2020-01-01", "min_score": "0.9", "queue": "not_duplicate", "kind": "branch", "datum": "GCJ02", "empty": "true", "compared_with": "2026-01-01",
+              "sort": "-updated", "source": "公报", "updated_since": "2020-01-01", "min_score": "0.9", "queue": "not_duplicate", "kind": "branch", "datum": "GCJ02", "empty": "true", "contacts": "true", "compared_with": "2026-01-01",
               "first": "baseline", "second": "baseline", "scenario": "baseline", "rule": "village-clinic", "before": "10", "services": "hospital-drive,blood-drive"}
     own = {("/api/proposals", "state"): "open", ("/api/jobs", "state"): "open", ("/api/scenarios", "state"): "draft", ("/api/blank-spots", "state"): "blank",
            ("/api/collections/gaps/items", "sort"): "worst", ("/api/collections/gaps/export", "sort"): "area"}  # the same name, of another thing

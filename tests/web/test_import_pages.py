@@ -180,6 +180,22 @@ def test_the_whole_way_without_a_script(clerk):
     assert "试试" in clerk.go("/imports").text
 
 
+def test_whose_list_it_is_stands_with_the_import(clerk):
+    """The source that was given is kept in the list and on the import's page, as text; without one nothing is said."""
+    upload = clerk.tried([HEADERS, GOOD], source=" 县卫健局<b> ")
+    assert forms_of(clerk.go(upload))[upload]["source"] == "县卫健局<b>"
+    clerk.submit(upload, step="try")
+    clerk.submit(f"{upload}/check", step="commit")
+    for page in (clerk.page, clerk.go("/imports")):
+        assert "来源：县卫健局&lt;b&gt;" in page.text
+        assert "县卫健局<b>" not in page.text
+    upload = clerk.tried([HEADERS, ["乙卫生室", *GOOD[1:]]])
+    assert forms_of(clerk.go(upload))[upload]["source"] == ""
+    clerk.submit(upload, step="try")
+    clerk.submit(f"{upload}/check", step="commit")
+    assert clerk.go("/imports").text.count("来源：") == 1
+
+
 def test_the_datum_is_asked_and_nothing_typed_is_lost(clerk):
     """Without a datum: it stands there what is missing, with all that was chosen; next time the choice before is said, not made."""
     clerk.send(text_of([["医疗点", "性质", "东", "北", "编制床位"], GOOD]))
