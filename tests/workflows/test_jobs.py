@@ -607,6 +607,7 @@ def serve(store):
     return subprocess.Popen([sys.executable, "-c", SERVER, str(store.folder)], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_in_the_middle_loses_nothing(settings, tmp_path):
     """Kill -9 while a surface of a million cells is computed: after a restart the job is done, with one whole run."""
     store = furnish(settings, tmp_path, cell_size_m=13.0)
