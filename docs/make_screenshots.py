@@ -1,24 +1,41 @@
-"""Pictures of the demo for README and docs: ``make screenshots``.
+"""Pictures of the demo for README and docs: ``make screenshots``, or this file with the names of some.
 
 Starts the demo in a temporary folder, serves it on a free port of this machine, and takes
-pictures in headless Chromium with everything but that server blocked.
+pictures in headless Chromium with everything but that server blocked. The pages of the registry are
+taken as an administrator sees them, with a second person at work beside.
 """
 
 from __future__ import annotations
 
+import csv
+import math
+import secrets
 import shutil
 import socket
+import sys
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvicorn
-from playwright.sync_api import Browser, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
 
 from geosvc.application import create_app
+from geosvc.gate.people import COOKIE
+from geosvc.registry import facilities
 from geosvc.settings import Settings
+from geosvc.store.facilities import FacilityQuery
+from geosvc.workflows import editing, people, webhooks
 from geosvc.workflows.demo import run_demo
+from geosvc.workflows.editing import Intent
+from geosvc.workflows.workspace import open_workspace
+
+if TYPE_CHECKING:
+    from geosvc.registry.facilities import Registered
+    from geosvc.store.engine import Store
 
 IMAGES = Path(__file__).parent / "img"
 PAGES = {
@@ -30,11 +47,24 @@ PAGES = {
     "facilities-zh": "/facilities",
     "about-zh": "/about",
 }
+# Pages of the registry, as an administrator sees them; {number} is the facility that is worked on.
+REGISTRY = {
+    "facility-form-zh": "/facilities/{number}/edit",
+    "history-zh": "/facilities/{number}",
+    "duplicates-zh": "/duplicates",
+    "locating-zh": "/locating",
+    "imports-zh": "/imports",
+    "webhooks-zh": "/webhooks",
+}
+CONFLICT, CHECK = "conflict-zh", "import-check-zh"
+_BY = {"author": "王丽", "origin": "form"}
+_ADMIN = "赵敏"
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 
 def main() -> None:
-    """Take all pictures."""
+    """Take all pictures, or those that were named."""
+    wanted = set(sys.argv[1:]) or {*PAGES, *REGISTRY, CONFLICT, CHECK, "single-file-zh"}
     IMAGES.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="geosvc-screenshots-"))
     settings = Settings(workspace=folder / "workspace", port=_free_port(), public_read=True)
@@ -48,8 +78,12 @@ def main() -> None:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=_FLAGS)
             for name, address in PAGES.items():
-                take(browser, f"http://127.0.0.1:{settings.port}{address}", name, settings.port)
-            take(browser, report.maps[0].resolve().as_uri(), "single-file-zh", settings.port)
+                if name in wanted:
+                    take(browser, f"http://127.0.0.1:{settings.port}{address}", name, settings.port)
+            if "single-file-zh" in wanted:
+                take(browser, report.maps[0].resolve().as_uri(), "single-file-zh", settings.port)
+            if wanted & {*REGISTRY, CONFLICT, CHECK}:
+                take_registry(browser, settings, folder, wanted)
             browser.close()
     finally:
         server.should_exit = True
@@ -60,17 +94,102 @@ def main() -> None:
 def take(browser: Browser, address: str, name: str, port: int) -> None:
     """Take one picture; a map is waited for."""
     page = browser.new_page(viewport={"width": 1440, "height": 900})
-
-    def local_only(route: Route) -> None:
-        local = route.request.url.startswith((f"http://127.0.0.1:{port}/", "file:", "data:", "blob:"))
-        route.continue_() if local else route.abort()
-
-    page.route("**/*", local_only)
+    _stay_local(page, port)
     page.goto(address)
     if page.locator(".leaflet-container").count():
         page.locator("html[data-map=ready]").wait_for()
     page.screenshot(path=IMAGES / f"{name}.png")
     page.close()
+
+
+def _stay_local(page: Page | BrowserContext, port: int) -> None:
+    def local_only(route: Route) -> None:
+        local = route.request.url.startswith((f"http://127.0.0.1:{port}/", "file:", "data:", "blob:"))
+        route.continue_() if local else route.abort()
+
+    page.route("**/*", local_only)
+
+
+# -- the registry -----------------------------------------------------------------------------
+
+
+def take_registry(browser: Browser, settings: Settings, folder: Path, wanted: set[str]) -> None:
+    """Take the pictures of the registry's pages, with something to see on each."""
+    store = open_workspace(settings)
+    one = _work_beside(store)
+    account, link = people.create_account(store, _ADMIN, role="admin", areas=None, **_BY)
+    # A password that nobody needs to know: the folder is gone in a minute.
+    signed_in = people.use_link(store, link.rsplit("/", 1)[-1], secrets.token_urlsafe(18), name=account.name, hours=1)
+    address = f"http://127.0.0.1:{settings.port}"
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="zh-CN")
+    context.add_cookies([{"name": COOKIE, "value": signed_in.token, "url": address}])
+    _stay_local(context, settings.port)
+    page = context.new_page()
+    if CHECK in wanted:
+        _import_check(page, address, folder, one)
+    for name, path in REGISTRY.items():
+        if name in wanted:
+            page.goto(address + path.format(number=one.id))
+            page.screenshot(path=IMAGES / f"{name}.png")
+    if CONFLICT in wanted:
+        _conflict(page, address, store, one)
+    context.close()
+    store.close()
+
+
+def _work_beside(store: Store) -> Registered:
+    """Let a second person work: a clinic twice, one without a place, a correction, an address that is told of changes."""
+    with store.reading() as session:
+        one = next(each for each in facilities.find(session, FacilityQuery(class_prefixes=["C2"])) if each.facility.located)
+    like = replace(one.facility, identifiers=[], aliases=[])
+    lon, lat = like.lon or 0.0, like.lat or 0.0
+    with store.writing() as session:
+        facilities.save(session, replace(like, name=like.name.removeprefix("靖宇县"), lon=lon + 0.0006, lat=lat, level=None), facility_id=None, **_BY)
+        facilities.save(session, replace(
+            like, name=f"{like.name}第二卫生室", class_code="D600", lon=None, lat=None, position_method="none", raw_x=f"{lat:.4f}", raw_y=f"{lon:.4f}", raw_datum="GCJ02"),
+            facility_id=None, **_BY)
+    _patch(store, one.id, {"address": "靖宇大街 18 号", "note": "2026 年现场核实"}, "现场核实")
+    webhooks.add_webhook(store, "https://zhyl.example.gov.cn/hooks/geosvc", private=False, **_BY)
+    webhooks.add_webhook(store, "https://data.example.gov.cn/receive", private=False, **_BY)
+    return editing.seen(store, one.id)
+
+
+def _patch(store: Store, number: int, properties: dict[str, str], reason: str) -> None:
+    editing.patch(store, number, {"properties": properties}, Intent(**_BY, reason=reason), expected=editing.seen(store, number).revision)
+
+
+def _import_check(page: Page, address: str, folder: Path, one: Registered) -> None:
+    """Send a list as clerks have them, up to what the import would do."""
+    lon, lat = one.facility.lon or 0.0, one.facility.lat or 0.0
+    rows = [
+        ["单位名称", "类型", "经度", "纬度", "编制床位"], [one.facility.name, "乡卫生院", f"{lon:.5f}", f"{lat:.5f}", "24"],
+        *([f"示例第{number}村卫生室", "村卫生室", f"{lon + 0.13 * math.cos(number):.5f}", f"{lat + 0.1 * math.sin(number):.5f}", ""] for number in range(1, 7)),
+        ["缺纬度诊所", "诊所", f"{lon:.5f}", "", ""], ["床位写成汉字的诊所", "诊所", f"{lon + 0.02:.5f}", f"{lat:.5f}", "三张"],
+    ]
+    path = folder / "卫生机构名单.csv"
+    with path.open("w", encoding="gb18030", newline="") as stream:
+        csv.writer(stream).writerows(rows)
+    page.goto(f"{address}/imports/new")
+    page.set_input_files("input[type=file]", path)
+    page.locator("form:has(input[type=file]) button[type=submit]").last.click()
+    page.locator("input[name=datum][value=WGS84]").check()
+    page.locator("input[name=source]").fill("县卫生健康局")
+    page.locator("button[name=step][value=try]").last.click()
+    page.wait_for_url("**/check*")
+    # As high as the page: what sticks to the window's end must not cover the middle of it.
+    page.set_viewport_size({"width": 1440, "height": page.evaluate("document.documentElement.scrollHeight")})
+    page.screenshot(path=IMAGES / f"{CHECK}.png")
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+
+def _conflict(page: Page, address: str, store: Store, one: Registered) -> None:
+    """Open the form, let the second person save first, then save."""
+    page.goto(f"{address}/facilities/{one.id}/edit")
+    _patch(store, one.id, {"address": "靖宇大街 20 号", "ownership": "公立"}, "门牌更换")
+    page.locator("input[name=address]").fill("靖宇大街 22 号")
+    page.locator("button[name=step][value=save]").last.click()
+    page.wait_for_load_state()
+    page.screenshot(path=IMAGES / f"{CONFLICT}.png")
 
 
 def _free_port() -> int:
