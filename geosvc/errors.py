@@ -36,6 +36,7 @@
     │   ├── ProposalClosed             a proposal that was decided already
     │   ├── ScenarioClosed             a scenario that was applied already, or waits to be
     │   ├── UnreachableSource          a source on ground that cannot be crossed
+    │   ├── FontMissing                a sheet of paper, and no font that has its characters
     │   └── Busy                       more is asked at once than can be answered in time; HTTP 503
     ├── Conflict (RuntimeError)        somebody else changed it meanwhile; exit code 7, HTTP 412
     ├── NotAllowed (PermissionError)   the account may not do that; exit code 8, HTTP 403
@@ -252,6 +253,10 @@ class ScenarioClosed(Unsolvable):
 
 class UnreachableSource(Unsolvable):
     """A source stands on ground that cannot be crossed."""
+
+
+class FontMissing(Unsolvable):
+    """A sheet is to be drawn and no font of the machine has its characters."""
 
 
 class Busy(Unsolvable):

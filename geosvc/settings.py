@@ -39,6 +39,10 @@ class Settings:
         The memory that the live what-if keeps between questions, in mebibytes.
     webhook_private : bool
         Whether webhooks may lie in private networks or on this machine.
+    maps : Path
+        Folder of the maps to hand over that the gallery lists.
+    font : str
+        A TrueType font with Chinese for sheets of paper; empty: one that the machine has.
     oidc_issuer, oidc_client_id, oidc_client_secret : str
         The identity provider of the house (OpenID Connect), if there is one.
     oidc_claim : str
@@ -56,6 +60,8 @@ class Settings:
     session_hours: int = 12
     what_if_mb: int = 512
     webhook_private: bool = False
+    maps: Path = Path("maps")
+    font: str = ""
     oidc_issuer: str = ""
     oidc_client_id: str = ""
     oidc_client_secret: str = field(default="", repr=False)

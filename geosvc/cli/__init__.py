@@ -38,6 +38,7 @@ from geosvc.cli.common import (
 from geosvc.cli.divisions import divisions
 from geosvc.cli.duplicates import duplicates, merge, not_duplicate, unmerge
 from geosvc.cli.exports import exporter
+from geosvc.cli.handing_over import map_command, summary_command
 from geosvc.cli.import_records import list_imports, undo_import
 from geosvc.cli.imports import importer
 from geosvc.cli.jobs import jobs
@@ -335,28 +336,8 @@ def gaps(
     out.print(("1 gap" if matched == 1 else f"{matched} gaps") + (f", the first {limit} shown" if matched > limit else ""))
 
 
-@app.command("map")
-def map_command(
-    service: Annotated[str, typer.Argument(help="The service.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")],
-    workspace: WorkspaceOption = None,
-    threshold: Annotated[Optional[str], typer.Option(help="Limit, such as 30min; the first unless set.")] = None,
-    run: Annotated[Optional[str], typer.Option(help="A run by its id, in place of the service's newest.")] = None,
-    language: Annotated[str, typer.Option(help="zh or en.")] = "zh",
-    as_json: JsonOption = False,
-) -> None:
-    """Write the map of a measured service as one file that needs no server and no internet."""
-    from geosvc.workflows.publishing import write_map
-
-    settings = settings_of(workspace, language=language)
-    with opened(workspace) as (store, _):
-        written = write_map(
-            store, service, output, threshold_id=threshold, run_id=run, language=settings.language
-        )
-    if as_json:
-        print_json({"map": str(written), "bytes": written.stat().st_size})
-        return
-    out.print(f"{written} ({written.stat().st_size / 1024:,.0f} KiB)")
+app.command("map")(map_command)
+app.command("summary")(summary_command)
 
 
 @app.command()

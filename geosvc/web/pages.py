@@ -19,6 +19,7 @@ from geosvc.web import (
     duplicate_pages,
     facility_forms,
     facility_list,
+    gallery_pages,
     gap_pages,
     import_pages,
     job_pages,
@@ -54,7 +55,7 @@ def add_pages(app: FastAPI) -> None:
     app.mount("/static/maps", StaticFiles(directory=Path(str(files("geosvc.maps"))) / "assets"), name="maps")
     app.mount("/static", StaticFiles(directory=Path(str(files("geosvc.web"))) / "static"), name="static")
     # /facilities/new before /facilities/{id}
-    for each in (facility_forms.router, many_forms.router, router, duplicate_pages.router, gap_pages.router, coverage_pages.router, import_pages.router, job_pages.router, locating_pages.router, proposal_pages.router, review_pages.router, scenario_pages.router, signing_in.router, webhook_pages.router):
+    for each in (facility_forms.router, many_forms.router, router, duplicate_pages.router, gallery_pages.router, gap_pages.router, coverage_pages.router, import_pages.router, job_pages.router, locating_pages.router, proposal_pages.router, review_pages.router, scenario_pages.router, signing_in.router, webhook_pages.router):
         app.include_router(each)
 
 

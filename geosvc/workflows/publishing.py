@@ -58,6 +58,20 @@ def map_of(
     ------
     ServiceNotFound, RunNotFound
     """
+    content = content_of(store, service_id, threshold_id=threshold_id, run_id=run_id, picture_address=picture_address)
+    return map_document(content, language=language, title_block=title_block)
+
+
+def content_of(
+    store: Store, service_id: str | None, *, threshold_id: str | None = None, run_id: str | None = None,
+    picture_address: str | None = None,
+) -> MapContent:
+    """Return everything that a map draws, whoever draws it: the browser (:func:`map_of`) or a sheet of paper.
+
+    Raises
+    ------
+    ServiceNotFound, RunNotFound
+    """
     with store.reading() as session:
         found = reading.run_of(session, service_id, run_id)
     record = picture_record_of(store, found)
@@ -67,7 +81,7 @@ def map_of(
     source = picture_address or data_url(picture_of(store, found)[0])
     with store.reading() as session:
         used = _facilities(session, run, service)
-        content = MapContent(
+        return MapContent(
             title=run["summary"]["title"] or title_of(session), service=service, threshold=threshold, run=run,
             areas=_outlines(store, session, run),
             roads=_roads(store, run),
@@ -78,7 +92,6 @@ def map_of(
             sources=_sources(store, session), schematic=reading.is_schematic(run["notes"]),
             people_source=_people_source(store, session, run), data_dates=_data_dates(store, session, run, used),
         )
-    return map_document(content, language=language, title_block=title_block)
 
 
 def chosen_threshold(run: dict[str, Any], service: Service, threshold_id: str | None) -> Threshold | None:

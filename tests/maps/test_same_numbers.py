@@ -179,3 +179,52 @@ def test_the_spreadsheet_has_the_numbers_of_the_map(demo_client: TestClient, dem
     answer = demo_client.get("/api/services/hospital-drive/coverage", params={"f": "csv"})
     first = next(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
     assert {state: float(first[f"people_{state}"]) for state in STATES} == demo_document["people"]
+
+
+def test_sheet_and_summary_have_the_numbers_of_the_api(
+    demo_client: TestClient, demo_store: Store, measured: list[tuple[dict[str, Any], dict[str, Any]]]
+):
+    """Share, people beyond, P90, gaps, legend and places on paper are those of the tables, for every service and limit."""
+    from geosvc.language import words
+    from geosvc.workflows import handing_over
+
+    text = words("zh")
+    for service, limit in measured:
+        told = handing_over.sheet_of(demo_store, service["id"], threshold_id=limit["id"])
+        table = demo_client.get(f"/api/services/{service['id']}/coverage", params={"threshold": limit["id"]}).json()
+        total, rows = table["rows"][0], {row["name"]: row for row in table["rows"] if row["level"] == "township"}
+        assert told.run == table["run"]
+        if not told.verdict:
+            share, beyond, far = told.numbers
+            assert share.text == numbers.percent(total["share"]["of_all_people"], "zh")
+            assert share.beside == text["paper_within"].format(
+                people=f"{total['people']['covered']:,.0f}", limit=numbers.limit_label(limit["value"], service["unit"], "any", "zh"))
+            assert beyond.text == f"{total['people']['beyond']:,.0f}"
+            assert far.text == f"{numbers.amount(total['p90'], service['unit'], 'zh')}以内"
+        counts = {row.text: row.count for row in told.legend}
+        for state in ("unreachable", "no_data"):
+            assert counts[text[state]] == f"{total['people'][state]:,.0f} 人"
+        gaps = demo_client.get("/api/collections/gaps/items", params={"service": service["id"], "threshold": limit["id"], "limit": 1}).json()
+        assert next(row.count for row in told.legend if row.kind == "hatch") == f"{gaps['numberMatched']:,}"
+        for name, beyond, *_middle, share, far in told.worst.rows:
+            row = rows[name]
+            assert (beyond, share) == (f"{row['people']['beyond']:,.0f}", numbers.percent(row["share"]["of_all_people"], "zh"))
+            assert far == numbers.amount(row["p90"], service["unit"], "zh")
+
+
+def test_paper_has_the_numbers_of_the_page(demo_client: TestClient):
+    """What leads the sheet stands on the map page, letter by letter."""
+    import pypdfium2
+
+    from geosvc.maps.paper.fonts import has_fonts
+
+    if not has_fonts():
+        pytest.skip("this machine has no Chinese TrueType font (fonts-wqy-microhei)")
+    text, document = on_page(demo_client, "hospital-drive", "30min")
+    pdf = pypdfium2.PdfDocument(demo_client.get("/api/services/hospital-drive/sheet", params={"threshold": "30min"}).content)
+    paper = re.sub(r"\s+", "", pdf[0].get_textpage().get_text_bounded())
+    pdf.close()
+    for each in document["kpis"][:5]:
+        assert each["text"] in text
+        assert re.sub(r"\s+", "", each["text"]) in paper, each
+    assert document["run"] in paper

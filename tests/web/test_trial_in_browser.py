@@ -148,11 +148,12 @@ def test_baseline_and_scenario_beside_each_other(open_page, demo_server: str, vi
     if view == "difference":
         expect(page.locator("#gm-legend .gm-bands")).to_contain_text("新覆盖")
         return
-    handle = page.locator("input.swipe")
-    handle.focus()
-    before = page.locator(".swipe-line").evaluate("node => node.style.left")
-    page.keyboard.press("ArrowLeft")
-    assert page.locator(".swipe-line").evaluate("node => node.style.left") != before
+    handle, line = page.locator("input.swipe"), page.locator(".swipe-line")
+    expect(handle).to_be_visible()
+    handle.press("ArrowLeft")
+    expect(handle).to_have_value("49")
+    width = page.locator(".folium-map").bounding_box()["width"]
+    expect(line).to_have_css("left", re.compile(rf"^{int(0.49 * width)}\b"))
 
 
 def test_closing_every_facility_is_said(open_page, demo_server: str):
