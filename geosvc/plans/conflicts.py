@@ -1,0 +1,466 @@
+"""Contradictions between the figures of a plan, and between them and the numbers of people that are registered.
+
+A check states what does not fit and what each denominator would give. It never says why: that is not known.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from geosvc.plans.facts import RESIDENT, Fact, facts_of, rounding
+from geosvc.plans.targets import Form
+from geosvc.plans.vocabulary import is_part, measures
+
+if TYPE_CHECKING:
+    from geosvc.plans.plan import Denominator, Figure, Indicator, Plan
+
+# Two populations are the same if they differ by less: sources round, and count at other days of the year.
+SAME_PEOPLE = 0.01
+_DECADES = (-3, -2, -1, 1, 2, 3)
+HIGH, MEDIUM, LOW = "high", "medium", "low"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conflict:
+    """One contradiction: which check found it, in which statements, and the figures that do not fit.
+
+    ``values`` fill the sentence ``conflict_<check>`` of the languages. ``instead`` are the values of a rate with every
+    number of people that is known: (label, people, value).
+    """
+
+    check: str
+    severity: str
+    statements: tuple[str, ...]
+    values: dict[str, Any] = field(default_factory=dict)
+    instead: tuple[tuple[str, float, float], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Implied:
+    """The number of people that a count and its rate imply, and between which it lies."""
+
+    count: Fact
+    rate: Fact
+    low: float
+    high: float
+
+    @property
+    def middle(self) -> float:
+        """The count by the rate as printed."""
+        return self.count.value / self.rate.value * self.rate.per
+
+
+def find_conflicts(plan: Plan, denominators: Sequence[Denominator]) -> list[Conflict]:
+    """Return the contradictions that the figures show, the gravest first.
+
+    Parameters
+    ----------
+    plan : Plan
+    denominators : sequence of Denominator
+        Every number of people that is registered for the plan's area, of any year.
+    """
+    facts = facts_of(plan)
+    case = _Case(plan, facts, tuple(denominators), implied_people(facts))
+    found = [each for check in CHECKS for each in check(case)]
+    order = {HIGH: 0, MEDIUM: 1, LOW: 2}
+    return sorted(found, key=lambda each: (order[each.severity], each.statements))
+
+
+def implied_people(facts: Sequence[Fact]) -> list[Implied]:
+    """Return the number of people that each count implies with the rate of the same measure, facilities and year."""
+    found = []
+    for rate in facts:
+        if not rate.is_rate or rate.people != RESIDENT or rate.low <= 0:
+            continue
+        for count in facts:
+            same = count.of == rate.of and count.year == rate.year and count.goal == rate.goal
+            if count.is_rate or not same or not _same_measure(count, rate):
+                continue
+            found.append(Implied(count=count, rate=rate, low=count.low / rate.high * rate.per, high=count.high / rate.low * rate.per))
+    return found
+
+
+def _same_measure(count: Fact, rate: Fact) -> bool:
+    """Whether a count is of what the rate counts; a list of planned facilities has authorised beds only."""
+    return count.measure == rate.measure or (bool(count.listed) and rate.goal and count.measure.id == rate.measure.instead)
+
+
+@dataclass(frozen=True)
+class _Case:
+    plan: Plan
+    facts: list[Fact]
+    denominators: tuple[Denominator, ...]
+    implied: list[Implied]
+
+    def fits(self, one: Implied) -> bool:
+        """Whether some registered number of people is what a count and a rate imply."""
+        return any(_near(one, each.people) for each in self.denominators)
+
+    def factor(self, one: Implied) -> int | None:
+        """Return the power of ten that brings what is implied to what others of that year imply, or is registered."""
+        if self.fits(one):
+            return None
+        others = [each.middle for each in self.implied if each.count.year == one.count.year and each is not one]
+        people = [each.people for each in self.denominators]
+        return next((decade for decade in _DECADES for each in (*people, *others) if _near(one, each / 10**decade)), None)
+
+    def instead(self, count: Fact, per: int) -> tuple[tuple[str, float, float], ...]:
+        """Return a count for so many people, with each registered number of them."""
+        return tuple((f"{each.year} {each.source}", each.people, count.value / each.people * per) for each in self.denominators)
+
+
+def _near(one: Implied, people: float) -> bool:
+    return one.low * (1 - SAME_PEOPLE) <= people <= one.high * (1 + SAME_PEOPLE)
+
+
+def _clusters(implied: Sequence[Implied]) -> list[list[Implied]]:
+    """Return what implies the same number of people, together."""
+    found: list[list[Implied]] = []
+    for one in sorted(implied, key=lambda each: each.middle):
+        if found and _near(one, found[-1][-1].middle):
+            found[-1].append(one)
+        else:
+            found.append([one])
+    return found
+
+
+# -- counts and rates ------------------------------------------------------------------------
+
+
+def _implied_population(case: _Case) -> Iterator[Conflict]:
+    """A count and its rate imply a number of people that nobody registered."""
+    usual = [each for each in case.implied if case.factor(each) is None]
+    for year in sorted({each.count.year for each in usual}):
+        for goal in (False, True):
+            ours = [each for each in usual if (each.count.year, each.count.goal) == (year, goal)]
+            for cluster in _clusters(ours):
+                if case.denominators and not any(case.fits(each) for each in cluster) and not _back_cast(case, cluster):
+                    yield _implied_conflict(case, cluster, year)
+
+
+def _back_cast(case: _Case, cluster: Sequence[Implied]) -> bool:
+    """Whether a cluster is of a year for which no number of people is registered near it."""
+    years = [each.year for each in case.denominators]
+    return not any(abs(year - cluster[0].count.year) <= _YEARS_NEAR for year in years)
+
+
+_YEARS_NEAR = 5 - 1  # a census stands for the years of the plan after it, not for those of the plan before
+
+
+def _implied_conflict(case: _Case, cluster: Sequence[Implied], year: int) -> Conflict:
+    first = min(cluster, key=lambda each: each.high - each.low)
+    return Conflict(
+        check="implied_population", severity=HIGH, statements=_statements(each for one in cluster for each in (one.count, one.rate)),
+        values={
+            "year": year, "implied": round(_middle(cluster)), "low": round(max(each.low for each in cluster)), "high": round(min(each.high for each in cluster)),
+            "registered": [{"year": each.year, "people": each.people, "source": each.source} for each in case.denominators],
+            "count": first.count.value, "rate": first.rate.text, "per": first.rate.per, "measure": first.rate.measure.id, "of": first.rate.of.id,
+            "examples": [_example(each) for each in cluster]},
+        instead=case.instead(first.count, first.rate.per))
+
+
+def _example(one: Implied) -> dict[str, Any]:
+    return {"measure": one.rate.measure.id, "of": one.rate.of.zh, "count": one.count.value, "rate": one.rate.text, "per": one.rate.per,
+            "people": round(one.middle), "low": round(one.low), "high": round(one.high)}
+
+
+def _middle(cluster: Sequence[Implied]) -> float:
+    low, high = max(each.low for each in cluster), min(each.high for each in cluster)
+    return (low + high) / 2 if low <= high else sum(each.middle for each in cluster) / len(cluster)
+
+
+def _populations_differ(case: _Case) -> Iterator[Conflict]:
+    """Figures of one year imply several numbers of people."""
+    usual = [each for each in case.implied if case.factor(each) is None and not each.count.goal]
+    for year in sorted({each.count.year for each in usual}):
+        clusters = _clusters([each for each in usual if each.count.year == year])
+        if len(clusters) > 1:
+            yield Conflict(
+                check="populations_differ", severity=HIGH,
+                statements=_statements(each for cluster in clusters for one in cluster for each in (one.count, one.rate)),
+                values={"year": year, "people": [round(_middle(cluster)) for cluster in clusters],
+                        "examples": [_example(cluster[0]) for cluster in clusters]})
+
+
+def _denominator_changes(case: _Case) -> Iterator[Conflict]:
+    """Baseline and target of an indicator were divided by different numbers of people: they cannot be compared."""
+    for statement in case.plan.statements:
+        for indicator in statement.indicators:
+            now = [each for each in case.implied if each.rate.indicator == indicator.id and not each.rate.goal]
+            then = [each for each in case.implied if each.rate.indicator == indicator.id and each.rate.goal]
+            if now and then and not any(_near(a, b.middle) or _near(b, a.middle) for a in now for b in then):
+                yield Conflict(
+                    check="denominator_changes", severity=HIGH, statements=_statements([*(each.count for each in (*now, *then)), now[0].rate]),
+                    values={"indicator": indicator.name, "baseline": now[0].rate.text, "target": then[0].rate.text,
+                            "baseline_people": round(now[0].middle), "target_people": round(then[0].middle)})
+
+
+def _unit_factor(case: _Case) -> Iterator[Conflict]:
+    """A rate fits the people of the others only if it is for ten (hundred …) times as many."""
+    for one in case.implied:
+        decade = case.factor(one)
+        if decade is not None:
+            yield Conflict(
+                check="unit_factor", severity=HIGH, statements=_statements([one.count, one.rate]),
+                values={"rate": one.rate.text, "per": one.rate.per, "fits_per": one.rate.per * 10**decade if decade > 0 else one.rate.per / 10**-decade,
+                        "count": one.count.value, "measure": one.rate.measure.id, "of": one.rate.of.zh, "year": one.rate.year,
+                        "implied": round(one.middle)},
+                instead=case.instead(one.count, one.rate.per))
+
+
+def _part_over_whole(case: _Case) -> Iterator[Conflict]:
+    """A part is greater than what it is a part of."""
+    for part in case.facts:
+        wholes = [each for each in case.facts if _is_part(part, each) and part.for_one()[0] > each.for_one()[1] * (1 + 1e-9)]
+        wholes = [each for each in wholes if not (each.about or part.about) or part.for_one()[0] > each.for_one()[1] * _CLEARLY]
+        if wholes:
+            whole = min(wholes, key=lambda each: each.for_one()[1])
+            yield Conflict(
+                check="part_over_whole", severity=HIGH, statements=_statements([part, *wholes]),
+                values={"part": part.measure.id, "part_of": part.of.zh, "part_text": part.text, "part_per": part.per, "year": part.year,
+                        "whole": whole.measure.id, "whole_of": whole.of.zh, "whole_text": whole.text, "whole_per": whole.per})
+
+
+_CLEARLY = 1.05
+
+
+def _is_part(part: Fact, whole: Fact) -> bool:
+    if (part.year, part.goal, part.people, part.is_rate) != (whole.year, whole.goal, whole.people, whole.is_rate):
+        return False
+    smaller = is_part(part.measure.id, whole.measure.id) and part.of.within(whole.of)
+    return smaller and (part.measure, part.of) != (whole.measure, whole.of)
+
+
+def _two_values(case: _Case) -> Iterator[Conflict]:
+    """Two values of one indicator and year."""
+    for key, given in _by_indicator(case.plan).items():
+        for (first, one), (second, other) in combinations(given, 2):
+            if first.id == second.id or _agree(first, one, second, other):
+                continue
+            factor = _power_between(one, other, first, second)
+            yield Conflict(
+                check="two_values" if factor is None else "two_values_factor", severity=HIGH,
+                statements=tuple(dict.fromkeys(_statement_of(case.plan, each) for each in (first, second))),
+                values={"indicator": first.name, "year": one.year, "first": one.text, "second": other.text, "goal": key[-1], "factor": factor})
+
+
+def _by_indicator(plan: Plan) -> dict[tuple[Any, ...], list[tuple[Indicator, Figure]]]:
+    found: dict[tuple[Any, ...], list[tuple[Indicator, Figure]]] = defaultdict(list)
+    for statement in plan.statements:
+        for indicator in statement.indicators:
+            for figure in indicator.figures:
+                if figure.target.form is not Form.NOT_SET:
+                    found[*_same(indicator, statement.level), figure.year, figure is indicator.target].append((indicator, figure))
+    return found
+
+
+def _same(indicator: Indicator, level: str) -> tuple[Any, ...]:
+    """Return what two indicators that ask the same have in common."""
+    given = indicator.given
+    if indicator.way in ("density", "stock", "count"):
+        measure = given["measure"].id if "measure" in given else "institutions"
+        return (indicator.way, measure, given["of"], given.get("people", RESIDENT), given.get("having"))
+    if indicator.way == "ratio":
+        return ("ratio", given["measure"].id, given["to"].id, given["of"])
+    if indicator.way == "share":
+        return ("share", given["having"], given["of"].classes, given["of"].ownership)
+    return (indicator.way or "stored", re.sub(r"[（(].*?[)）]|\s", "", indicator.name), level)
+
+
+def _agree(first: Indicator, one: Figure, second: Indicator, other: Figure) -> bool:
+    if one.target.form is Form.VALUE and other.target.form is Form.VALUE:
+        ours, theirs = _scaled(first, one), _scaled(second, other)
+        return ours[0] <= theirs[1] + 1e-9 and theirs[0] <= ours[1] + 1e-9
+    return _bounds(first, one) == _bounds(second, other)
+
+
+def _bounds(indicator: Indicator, figure: Figure) -> tuple[float | None, float | None] | None:
+    found = figure.target.bounds(better=indicator.better)
+    per = indicator.given.get("per", 1)
+    return found and tuple(None if each is None else round(each / per, 12) for each in found)  # type: ignore[return-value]
+
+
+def _scaled(indicator: Indicator, figure: Figure) -> tuple[float, float]:
+    low, high = rounding(figure.text, figure.value or 0.0)
+    per = indicator.given.get("per", 1)
+    return low / per, high / per
+
+
+def _power_between(one: Figure, other: Figure, first: Indicator, second: Indicator) -> int | None:
+    """Return the power of ten between two values, where it is one."""
+    if not one.value or not other.value:
+        return None
+    times = one.value / first.given.get("per", 1) / (other.value / second.given.get("per", 1))
+    power = math.log10(times)
+    return round(power) if round(power) and abs(power - round(power)) < math.log10(1 + SAME_PEOPLE) else None
+
+
+# -- ratios, sums, bands, targets ------------------------------------------------------------
+
+
+def _ratio(case: _Case) -> Iterator[Conflict]:
+    """A ratio is not that of the two figures that it relates."""
+    for statement, indicator in _indicators(case.plan):
+        if indicator.way != "ratio":
+            continue
+        for figure in indicator.figures:
+            if figure.target.number is None:
+                continue
+            low, high = rounding(figure.text, figure.target.number)
+            for one, two in _pairs(case, indicator, figure.year, goal=figure is indicator.target):
+                least, most = two.for_one()[0] / one.for_one()[1], two.for_one()[1] / one.for_one()[0]
+                if most < low - 1e-9 or least > high + 1e-9:
+                    yield Conflict(
+                        check="ratio", severity=MEDIUM, statements=tuple(dict.fromkeys((statement, one.statement, two.statement))),
+                        values={"indicator": indicator.name, "text": figure.text, "year": figure.year, "first": one.text, "second": two.text,
+                                "ratio": round(two.value / two.per / (one.value / one.per), 3)})
+
+
+def _pairs(case: _Case, indicator: Indicator, year: int, *, goal: bool) -> Iterator[tuple[Fact, Fact]]:
+    def of(measure: str) -> list[Fact]:
+        return [each for each in case.facts if each.measure.id == measure and each.of == indicator.given["of"] and each.year == year
+                and each.goal == goal and not each.listed]
+
+    for one in of(indicator.given["measure"].id):
+        for two in of(indicator.given["to"].id):
+            if (one.is_rate, one.people) == (two.is_rate, two.people) and one.low > 0 and _one_source(case.plan, one, two):
+                yield one, two
+
+
+def _one_source(plan: Plan, one: Fact, two: Fact) -> bool:
+    """Of several values take those that stand nearest in the plan: the tables of a plan are of one time."""
+    order = {each.id: number for number, each in enumerate(plan.statements)}
+    return abs(order[one.statement] - order[two.statement]) <= _TABLE
+
+
+_TABLE = 3
+
+
+def _sums(case: _Case) -> Iterator[Conflict]:
+    """Parts do not add up to their whole."""
+    known = {indicator.id: (statement, indicator) for statement, indicator in _indicators(case.plan)}
+    for each in case.plan.sums:
+        figures = [_of_year(known[name][1], each.year) for name in (each.whole, *each.parts)]
+        if any(one is None or one.value is None for one in figures):
+            continue
+        intervals = [rounding(one.text, one.value) for one in figures]  # type: ignore[union-attr, arg-type]
+        least, most = sum(low for low, _high in intervals[1:]), sum(high for _low, high in intervals[1:])
+        if least > intervals[0][1] + 1e-9 or most < intervals[0][0] - 1e-9:
+            total = sum(one.value for one in figures[1:])  # type: ignore[union-attr, misc]
+            about = any(one.target.about for one in figures if one is not None)
+            yield Conflict(
+                check="sum", severity=LOW if about else MEDIUM, statements=tuple(dict.fromkeys(known[name][0] for name in (each.whole, *each.parts))),
+                values={"whole": figures[0].text, "parts": [one.text for one in figures[1:] if one], "sum": round(total, 6), "year": each.year,  # type: ignore[union-attr]
+                        "difference": round(figures[0].value - total, 6)})  # type: ignore[union-attr, operator]
+
+
+def _of_year(indicator: Indicator, year: int) -> Figure | None:
+    return next((each for each in indicator.figures if each.year == year), None)
+
+
+def _list_differs(case: _Case) -> Iterator[Conflict]:
+    """The facilities that a plan names one by one do not add up to the stock that it states."""
+    for listed in case.facts:
+        for stock in case.facts:
+            same = listed.listed and not stock.listed and not stock.is_rate and listed.of == stock.of and not stock.of.names
+            if not same or (listed.year, listed.goal) != (stock.year, stock.goal) or listed.value == stock.value:
+                continue
+            if listed.measure == stock.measure or listed.measure.id == stock.measure.instead:
+                yield Conflict(
+                    check="list_differs", severity=MEDIUM, statements=tuple(dict.fromkeys((stock.statement, *listed.listed))),
+                    values={"of": stock.of.zh, "stock": stock.text, "listed": listed.text, "measure": stock.measure.id, "listed_measure": listed.measure.id,
+                            "year": stock.year})
+
+
+def _branch(case: _Case) -> Iterator[Conflict]:
+    """Which band a rule falls in depends on which number of people is taken."""
+    people = {round(each.people): f"{each.year} {each.source}" for each in case.denominators}
+    for cluster in _clusters([each for each in case.implied if case.factor(each) is None]):
+        people.setdefault(round(_middle(cluster)), "")
+    for statement, indicator in _indicators(case.plan):
+        if indicator.way != "bands":
+            continue
+        told = {number: band_of(indicator.given["bands"], number) for number in sorted(people)}
+        if len({None if each is None else each["target"].text for each in told.values()}) > 1:
+            yield Conflict(
+                check="branch", severity=HIGH, statements=(statement,),
+                values={"indicator": indicator.name, "branches": [
+                    {"people": number, "source": people[number], "target": None if band is None else band["target"].text} for number, band in told.items()]})
+
+
+def band_of(bands: Sequence[dict[str, Any]], people: float) -> dict[str, Any] | None:
+    """Return the band that a number of people falls in; None beyond the last."""
+    return next((each for each in bands if each["below"] is None or people < each["below"]), None)
+
+
+def _weaker(case: _Case) -> Iterator[Conflict]:
+    """A target that the baseline meets already, or is better than."""
+    for statement, indicator in _indicators(case.plan):
+        baseline, target = indicator.baseline, indicator.target
+        if baseline is None or target is None or baseline.value is None or target.target.form in (Form.STABLE, Form.NOT_SET, Form.RATIO):
+            continue
+        bounds = target.target.bounds(baseline.value, years=target.year - baseline.year, better=indicator.better)
+        if bounds is None or target.target.about or not target.target.meets(baseline.value, bounds) or indicator.way in ("stock", "count"):
+            continue
+        edge = bounds[0] if indicator.better == "higher" else bounds[1]
+        yield Conflict(
+            check="already_met" if edge is not None and math.isclose(edge, baseline.value) else "weaker", severity=MEDIUM, statements=(statement,),
+            values={"indicator": indicator.name, "baseline": baseline.text, "target": target.text, "year": baseline.year, "target_year": target.year})
+
+
+def _implausible(case: _Case) -> Iterator[Conflict]:
+    """A rate above what is known anywhere, or a share above 100 %."""
+    for fact in case.facts:
+        most = measures()[fact.measure.id].most
+        if fact.is_rate and most is not None and fact.people == RESIDENT and fact.value / fact.per * 1000 > most:
+            yield Conflict(
+                check="implausible", severity=HIGH, statements=(fact.statement,),
+                values={"text": fact.text, "per": fact.per, "measure": fact.measure.id, "most": most * fact.per / 1000, "year": fact.year,
+                        "percent": round(100 * fact.value / fact.per, 2)})
+
+
+def _unit_mismatch(case: _Case) -> Iterator[Conflict]:
+    """The quote's unit is a number of something, and the figure is a share."""
+    for statement in case.plan.statements:
+        unit = re.findall(r"[（(]\s*(人|个|张|名|所|家)\s*[)）]", statement.quote)
+        for indicator in statement.indicators:
+            for figure in indicator.figures:
+                if unit and "%" in figure.text.replace("％", "%"):
+                    yield Conflict(
+                        check="unit_mismatch", severity=MEDIUM, statements=(statement.id,),
+                        values={"indicator": indicator.name, "unit": unit[-1], "text": figure.text, "year": figure.year})
+
+
+def _people_differ(case: _Case) -> Iterator[Conflict]:
+    """Two sources of the number of people of one year."""
+    for one, other in combinations(case.denominators, 2):
+        if (one.year, one.kind) == (other.year, other.kind) and abs(one.people / other.people - 1) > SAME_PEOPLE:
+            yield Conflict(
+                check="people_differ", severity=MEDIUM, statements=(),
+                values={"year": one.year, "first": one.people, "first_source": one.source, "second": other.people, "second_source": other.source})
+
+
+CHECKS: tuple[Callable[[_Case], Iterator[Conflict]], ...] = (
+    _implied_population, _populations_differ, _denominator_changes, _unit_factor, _part_over_whole, _two_values, _ratio, _sums, _list_differs,
+    _branch, _weaker, _implausible, _unit_mismatch, _people_differ,
+)
+
+
+def _indicators(plan: Plan) -> Iterator[tuple[str, Indicator]]:
+    for statement in plan.statements:
+        for indicator in statement.indicators:
+            yield statement.id, indicator
+
+
+def _statement_of(plan: Plan, indicator: Indicator) -> str:
+    return next(statement for statement, each in _indicators(plan) if each is indicator)
+
+
+def _statements(facts: Any) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for each in facts for name in (each.listed or (each.statement,))))
