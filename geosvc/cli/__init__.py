@@ -42,6 +42,7 @@ from geosvc.cli.handing_over import map_command, summary_command
 from geosvc.cli.import_records import list_imports, undo_import
 from geosvc.cli.imports import importer
 from geosvc.cli.jobs import jobs
+from geosvc.cli.plans import plans
 from geosvc.cli.review import review
 from geosvc.cli.scenarios import scenarios
 from geosvc.cli.uncertainty import band
@@ -76,6 +77,7 @@ app.add_typer(importer, name="import")
 app.add_typer(exporter, name="export")
 app.add_typer(divisions, name="divisions")
 app.add_typer(accounts, name="accounts")
+app.add_typer(plans, name="plan")
 app.add_typer(scenarios, name="scenarios")
 app.add_typer(jobs, name="jobs")
 app.add_typer(webhooks, name="webhooks")

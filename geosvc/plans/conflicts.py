@@ -14,7 +14,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from geosvc.plans.facts import RESIDENT, Fact, facts_of, rounding
-from geosvc.plans.targets import Form
+from geosvc.plans.targets import Form, band_of
 from geosvc.plans.vocabulary import is_part, measures
 
 if TYPE_CHECKING:
@@ -392,11 +392,6 @@ def _branch(case: _Case) -> Iterator[Conflict]:
                 check="branch", severity=HIGH, statements=(statement,),
                 values={"indicator": indicator.name, "branches": [
                     {"people": number, "source": people[number], "target": None if band is None else band["target"].text} for number, band in told.items()]})
-
-
-def band_of(bands: Sequence[dict[str, Any]], people: float) -> dict[str, Any] | None:
-    """Return the band that a number of people falls in; None beyond the last."""
-    return next((each for each in bands if each["below"] is None or people < each["below"]), None)
 
 
 def _weaker(case: _Case) -> Iterator[Conflict]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -215,3 +215,8 @@ def targets_of(text: str) -> tuple[Target, ...]:
     """
     parts = re.split(r"(?<=[\d%])\s*[/／]\s*(?=[\d≥≤><])", text.strip())
     return tuple(target_of(part) for part in parts)
+
+
+def band_of(bands: Sequence[dict[str, Any]], people: float) -> dict[str, Any] | None:
+    """Return the band that a number of people falls in; None beyond the last."""
+    return next((each for each in bands if each["below"] is None or people < each["below"]), None)

@@ -1,0 +1,180 @@
+"""``geosvc plan``: what published plans promise, measured against the registry and the map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+from rich.markup import escape
+from rich.table import Column, Table
+
+from geosvc.cli.common import JsonOption, WorkspaceOption, opened, out, print_json, settings_of
+from geosvc.errors import DefinitionError
+
+plans = typer.Typer(help="Plans: what they promise, how it stands, and where their figures contradict each other.", no_args_is_help=True)
+PlanArgument = Annotated[str, typer.Argument(help="Id of the plan; geosvc plan list shows them.")]
+AtOption = Annotated[Optional[str], typer.Option("--datetime", help="As things were on a day, such as 2024-01-01; today unless set.")]
+FileArgument = Annotated[Path, typer.Argument(help="Plan file, YAML; docs/plans.md tells its fields.")]
+
+
+@plans.command("list")
+def list_plans(workspace: WorkspaceOption = None, at: AtOption = None, as_json: JsonOption = False) -> None:
+    """List the plans: how many of their statements are computed, and how their indicators stand."""
+    from geosvc.workflows import as_of, planning
+
+    with opened(workspace) as (store, settings):
+        found = planning.plan_list(store, settings, as_of.times_asked(at, None))
+    if as_json:
+        print_json(found)
+        return
+    table = Table("plan", "title", "statements", "computed", "waiting", "stored", "recorded", "met", "behind", "contradictions")
+    for each in found:
+        counts = each["counts"]
+        numbers = [counts["statements"], *(counts[name] for name in ("computed", "waiting", "stored", "recorded")),
+                   counts["verdicts"]["met"], counts["verdicts"]["behind"], counts["conflicts"]]
+        table.add_row(each["id"], escape(each["title"]), *map(str, numbers))
+    out.print(table)
+
+
+@plans.command()
+def show(
+    plan: PlanArgument, workspace: WorkspaceOption = None, at: AtOption = None,
+    kind: Annotated[Optional[str], typer.Option(help="Only statements of a kind, such as DENS.")] = None,
+    verdict: Annotated[Optional[str], typer.Option(help="Only indicators of a verdict, such as behind.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also statements that are recorded only.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a plan: every indicator with baseline, now and target, and the contradictions between its figures."""
+    from geosvc.workflows import as_of, planning
+
+    with opened(workspace) as (store, settings):
+        when = as_of.times_asked(at, None)
+        told = planning.plan_board(store, settings, plan, when, kind=kind, verdict=verdict)
+        conflicts = planning.plan_conflicts(store, settings, plan, when)["conflicts"]
+    if as_json:
+        print_json({**told, "contradictions": conflicts})
+        return
+    _print_head(told)
+    _print_board(told, everything=everything)
+    _print_conflicts(conflicts)
+
+
+def _print_head(told: dict[str, Any]) -> None:
+    out.print(f"[bold]{escape(told['title'])}[/]  {escape(told['issuer'])} · {told['period'][0]}-{told['period'][1]} · {told['state']} · {told['datetime']}")
+    for each in told["people"]:
+        out.print(f"  {each['people']:>12,.0f} people  {each['year']} {escape(each['source'])} ({each['kind']}, {each['status']})")
+    if not told["area_registered"]:
+        out.print("[yellow]The area of the plan is not registered in this workspace: nothing of it is computed from facilities.[/]")
+
+
+    for problem in told["problems"]:
+        out.print(f"[red]not read[/] {escape(problem)}")
+
+
+def _print_board(told: dict[str, Any], *, everything: bool) -> None:
+    table = Table(Column("indicator", overflow="fold"), "kind", "baseline", "now", "target", "verdict", "!")
+    for statement in told["statements"]:
+        for each in statement["indicators"]:
+            table.add_row(f"{each['id']} {escape(each['name'])}", statement["kind"], _figure(each["baseline"]), escape(_now(each)), _figure(each["target"]),
+                          each["verdict"], str(len(statement["conflicts"]) or ""))
+            for one in (each["stated"] or {}).get("by_people", []):
+                table.add_row(f"   {each['stated']['count']:,.0f} ÷ {one['people']:,.0f} ({one['year']} {escape(one['source'])})", "", f"{one['value']:.2f}", "", "", "", "")
+            if each["stated"]:
+                table.add_row(f"   {each['stated']['count']:,.0f} ÷ {each['stated']['implied_people']:,} (implied)", "", each["stated"]["rate"], "", "", "", "")
+        if everything and not statement["indicators"]:
+            table.add_row(f"{statement['id']} {escape(statement['quote'])}", statement["kind"], "", escape(statement["recorded"] or ""), "", "recorded", "")
+    out.print(table)
+
+
+def _figure(figure: dict[str, Any] | None) -> str:
+    return "" if figure is None else f"{escape(figure['text'])} ({figure['year']})"
+
+
+def _now(each: dict[str, Any]) -> str:
+    now = each["now"]
+    if now is None:
+        return each["recorded"] or ""
+    if now["why"]:
+        return f"{now['why']['en']}: {now['why']['command']}" if now["why"]["command"] else str(now["why"]["en"])
+    if now["value"] is not None:
+        return f"{now['value']:,.2f}" + (" 示意" if now["schematic"] else "")
+    return f"{_number(now['low'])} … {_number(now['high'])}"
+
+
+def _number(value: float | None) -> str:
+    return "?" if value is None else f"{value:,.2f}"
+
+
+@plans.command()
+def conflicts(plan: PlanArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """List the contradictions between the figures of a plan."""
+    from geosvc.registry.moments import PRESENT
+    from geosvc.workflows import planning
+
+    with opened(workspace) as (store, settings):
+        told = planning.plan_conflicts(store, settings, plan, PRESENT)
+    if as_json:
+        print_json(told)
+        return
+    _print_conflicts(told["conflicts"])
+
+
+def _print_conflicts(found: list[dict[str, Any]]) -> None:
+    out.print(f"\n[bold]{len(found)} contradictions[/]")
+    for each in found:
+        out.print(f"[{'red' if each['severity'] == 'high' else 'yellow'}]{each['severity']:<6}[/] {each['check']}: {escape(each['zh'])}")
+        out.print(f"       {', '.join(each['statements'])}")
+        for one in each["instead"]:
+            out.print(f"       {escape(one['label'])} {one['people']:,.0f}: {one['value']:.2f}")
+
+
+@plans.command()
+def check(file: FileArgument, as_json: JsonOption = False) -> None:
+    """Check a plan file: every problem with its line and its cure, and what would be computed. Nothing is kept."""
+    from geosvc.plans.documents import read_plan_file
+
+    plan = read_plan_file(file)
+    computed = sum(any(one.way for one in each.indicators) for each in plan.statements)
+    if as_json:
+        print_json({"plan": plan.id, "statements": len(plan.statements), "with_computation": computed, "problems": [str(each) for each in plan.problems]})
+    else:
+        out.print(f"{plan.id}: {len(plan.statements)} statements, {computed} with a computation, {len(plan.problems)} problems")
+    if plan.problems:
+        raise DefinitionError("\n".join(str(each) for each in plan.problems))
+
+
+@plans.command()
+def add(file: FileArgument, workspace: WorkspaceOption = None) -> None:
+    """Keep a plan file in the workspace; it is shown beside the published ones."""
+    from geosvc.workflows import planning
+
+    plan = planning.add_plan(settings_of(workspace), file)
+    out.print(f"plan {plan.id} with {len(plan.statements)} statements is kept; geosvc plan show {plan.id}")
+
+
+@plans.command()
+def remove(plan: PlanArgument, workspace: WorkspaceOption = None) -> None:
+    """Forget a plan file of the workspace; published plans stay."""
+    from geosvc.workflows import planning
+
+    planning.remove_plan(settings_of(workspace), plan)
+    out.print(f"plan {plan} is forgotten")
+
+
+@plans.command("words")
+def words_command(as_json: JsonOption = False) -> None:
+    """List the measures, groups and units that plan files may name."""
+    from geosvc.plans.documents import UNITS
+    from geosvc.plans.vocabulary import groups, measures
+
+    if as_json:
+        print_json({"measures": {key: {"zh": each.zh, "en": each.en, "unit": each.unit} for key, each in measures().items()},
+                    "groups": {key: {"zh": each.zh, "en": each.en} for key, each in groups().items()}, "units": [each for each in UNITS if each]})
+        return
+    for title, found in (("measure", measures()), ("group", groups())):
+        table = Table(title, "zh", "en")
+        for key, each in found.items():
+            table.add_row(key, each.zh, each.en)
+        out.print(table)
+    out.print("units: " + " ".join(each for each in UNITS if each))

@@ -1,0 +1,342 @@
+"""The ways in which indicators are computed. What a facility does not say is unknown: never no, and never 0."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from geosvc.coverage.blank_spots import FILLED, Rule, SpotState, rules_named
+from geosvc.errors import InvalidParameter
+from geosvc.plans.answers import Answer, Culprit, Evidence, Why
+from geosvc.plans.facts import RESIDENT
+from geosvc.plans.targets import band_of
+from geosvc.plans.vocabulary import Group, Measure, measures
+
+if TYPE_CHECKING:
+    from geosvc.coverage.blank_spots import Finding, Spot
+    from geosvc.plans.plan import Denominator, Indicator
+    from geosvc.registry.facilities import Facility, Registered
+
+_IMPORT = "geosvc import facilities FILE"
+_AREAS = "geosvc import areas FILE --level {level}"
+# What is asked of a facility itself, before a colon; anything else is one of its capabilities.
+_OWN = ("level", "grade", "ownership", "service_mode")
+_STAFF = "staff"
+_YES, _NO, _UNKNOWN = "yes", "no", "unknown"
+
+
+def compute(indicator: Indicator, evidence: Evidence) -> Answer | None:
+    """Return what an indicator is by the registry and the map; None where the plan file gives no way to compute it.
+
+    Raises
+    ------
+    InvalidParameter
+        If a rule is named that does not exist.
+    """
+    if indicator.way is None:
+        return None
+    answer = _WAYS[indicator.way](indicator, evidence)
+    made_up = indicator.of is not None and any(each.facility.illustrative for each, _sure in _members(indicator.of, evidence))
+    return replace(answer, schematic=answer.is_computable and (answer.schematic or made_up))
+
+
+# -- sums of beds and staff ------------------------------------------------------------------
+
+
+def amount(one: Facility, measure: Measure) -> float | None:
+    """Return how much of a measure a facility says it has; None where it does not say."""
+    if measure.of == "beds":
+        told = [each for each in one.beds if each.get("kind") == measure.kind and each.get("use") == measure.use]
+    elif measure.of == "staff":
+        told = [each for each in one.staff if each.get("cadre") == measure.cadre]
+    else:
+        return None
+    if not told:
+        return None
+    newest = max(int(each.get("year") or 0) for each in told)
+    return float(sum(each["count"] for each in told if int(each.get("year") or 0) == newest))
+
+
+def _sum(measure: Measure, group: Group, evidence: Evidence) -> Answer:
+    """Return the sum of a measure; where some do not say, it is the least."""
+    if measure.of == "none":
+        return Answer(why=Why.NOT_KEPT)
+    members = _members(group, evidence)
+    if not members:
+        return Answer(why=Why.NO_FACILITIES, cure=_IMPORT)
+    told = {each.id: amount(each.facility, measure) for each, sure in members if sure}
+    known = [each for each in told.values() if each is not None]
+    beside = _beside(measure, members)
+    counts = {"known": len(known), _UNKNOWN: len(members) - len(known)}
+    if not known:
+        return Answer(why=Why.NO_FIGURES, cure=_IMPORT, beside=beside, counts=counts)
+    silent = tuple(_facility(each, known=False) for each, _sure in members if told.get(each.id) is None)
+    total = sum(known)
+    return Answer(value=None if silent else total, low=total, high=None if silent else total, counts=counts, beside=beside, culprits=silent)
+
+
+def _beside(measure: Measure, members: Sequence[tuple[Registered, bool]]) -> tuple[tuple[str, float], ...]:
+    if measure.instead is None:
+        return ()
+    told = [amount(each.facility, measures()[measure.instead]) for each, _sure in members]
+    known = [each for each in told if each is not None]
+    return ((measure.instead, sum(known)),) if known else ()
+
+
+def _members(group: Group, evidence: Evidence) -> list[tuple[Registered, bool]]:
+    """Return the facilities that belong to a group or may, each with whether that is sure."""
+    told = ((each, group.holds(each.facility)) for each in evidence.facilities)
+    return [(each, bool(belongs)) for each, belongs in told if belongs is not False]
+
+
+def _stock(indicator: Indicator, evidence: Evidence) -> Answer:
+    return _sum(indicator.given["measure"], indicator.given["of"], evidence)
+
+
+def _density(indicator: Indicator, evidence: Evidence) -> Answer:
+    """A sum for so many people, with every registered number of them."""
+    given = indicator.given
+    total = _sum(given["measure"], given["of"], evidence)
+    if not total.is_computable:
+        return total
+    people = _people(given.get("people", RESIDENT), evidence)
+    if not people:
+        return Answer(why=Why.NO_PEOPLE, cure="geosvc import population FILE", counts=total.counts, beside=total.beside)
+    rates = tuple({**_named(each, number), "value": _rate(total.value, number, given["per"]), "low": _rate(total.low, number, given["per"])}
+                  for each, number in people)
+    first = rates[0]
+    return Answer(value=first["value"], low=first["low"], high=first["value"], counts=total.counts, beside=total.beside, by_people=rates,
+                  culprits=total.culprits)
+
+
+def _people(which: str, evidence: Evidence) -> list[tuple[Denominator, float]]:
+    """Return numbers of people: of a kind, or of an age group of the residents."""
+    if which in ("resident", "registered"):
+        return [(each, each.people) for each in evidence.people if each.kind == which and each.people > 0]
+    return [(each, each.groups[which]) for each in evidence.people if each.groups.get(which)]
+
+
+def _named(each: Denominator, number: float) -> dict[str, Any]:
+    return {"people": number, "year": each.year, "kind": each.kind, "status": each.status, "source": each.source}
+
+
+def _rate(total: float | None, people: float, per: int) -> float | None:
+    return None if total is None else total / people * per
+
+
+def _part(indicator: Indicator, evidence: Evidence) -> Answer:
+    """A sum as a share (%) of another; both must be known whole."""
+    given = indicator.given
+    part = _sum(given["measure"], given["of"], evidence)
+    whole = _sum(given["whole"], given.get("of_whole", given["of"]), evidence)
+    return _quotient(part, whole, 100.0)
+
+
+def _ratio(indicator: Indicator, evidence: Evidence) -> Answer:
+    given = indicator.given
+    return _quotient(_sum(given["to"], given["of"], evidence), _sum(given["measure"], given["of"], evidence), 1.0)
+
+
+def _quotient(upper: Answer, lower: Answer, times: float) -> Answer:
+    for each in (lower, upper):
+        if not each.is_computable:
+            return each
+    if upper.value is None or not lower.value:
+        return Answer(why=Why.NO_FIGURES, cure=_IMPORT, counts={"known": min(upper.counts["known"], lower.counts["known"]),
+                                                                _UNKNOWN: max(upper.counts[_UNKNOWN], lower.counts[_UNKNOWN])},
+                      culprits=upper.culprits or lower.culprits)
+    return Answer(value=times * upper.value / lower.value, counts=upper.counts)
+
+
+# -- facilities ------------------------------------------------------------------------------
+
+
+def _has(one: Facility, having: str) -> str:
+    """Return whether a facility has something: yes, no or unknown."""
+    name, _, wanted = having.partition(":")
+    if name in _OWN and wanted:
+        told = getattr(one, name)
+        return _UNKNOWN if not told else _YES if told in wanted.split("|") else _NO
+    if name == _STAFF and wanted in measures():
+        number = amount(one, measures()[wanted])
+        return _UNKNOWN if number is None else _YES if number >= 1 else _NO
+    return next((str(each["value"]) for each in one.capabilities if each["code"] == having), _UNKNOWN)
+
+
+def _has_all(one: Facility, having: Sequence[str], *, sure: bool) -> str:
+    told = [_has(one, each) for each in having]
+    if _NO in told and sure:
+        return _NO
+    return _UNKNOWN if _UNKNOWN in told or not sure else _YES
+
+
+def _count(indicator: Indicator, evidence: Evidence) -> Answer:
+    """How many facilities are registered; beside the published inventory this says how complete the registry is."""
+    having = indicator.given.get("having", ())
+    members = _members(indicator.given["of"], evidence)
+    if not members:
+        return Answer(why=Why.NO_FACILITIES, cure=_IMPORT)
+    told = [_has_all(each.facility, having, sure=sure) for each, sure in members]
+    yes, unknown = told.count(_YES), told.count(_UNKNOWN)
+    silent = tuple(_facility(each, known=False) for (each, _sure), word in zip(members, told, strict=True) if word == _UNKNOWN)
+    return Answer(value=None if unknown else float(yes), low=float(yes), high=float(yes + unknown), culprits=silent,
+                  counts={_YES: yes, _NO: told.count(_NO), _UNKNOWN: unknown})
+
+
+def _share(indicator: Indicator, evidence: Evidence) -> Answer:
+    """Share of a group; the least takes every unknown as no, the most as yes."""
+    members = _members(indicator.given["of"], evidence)
+    if not members:
+        return Answer(why=Why.NO_FACILITIES, cure=_IMPORT)
+    told = [(each, _has_all(each.facility, indicator.given["having"], sure=sure)) for each, sure in members]
+    return _shared(told)
+
+
+def _each_facility(indicator: Indicator, evidence: Evidence) -> Answer:
+    """Share of facilities that themselves have as much as the target asks for."""
+    given = indicator.given
+    if given.get("having"):
+        return _share(indicator, evidence)
+    members, target = _members(given["of"], evidence), indicator.target
+    if not members:
+        return Answer(why=Why.NO_FACILITIES, cure=_IMPORT)
+    bounds = (1.0, None) if target is None else target.target.bounds() or (1.0, None)
+    told: list[tuple[Registered, str]] = []
+    for each, sure in members:
+        number = amount(each.facility, given["measure"]) if "measure" in given else None
+        enough = number is not None and number >= (bounds[0] or 0.0) and (bounds[1] is None or number <= bounds[1])
+        told.append((each, _UNKNOWN if number is None or not sure else _YES if enough else _NO))
+    return _shared(told)
+
+
+def _related(indicator: Indicator, evidence: Evidence) -> Answer:
+    """Share of a group with a relation; who says no relation of any kind may have one that nobody registered."""
+    members = _members(indicator.given["of"], evidence)
+    if not members:
+        return Answer(why=Why.NO_FACILITIES, cure=_IMPORT)
+    wanted = indicator.given["relation"]
+    told = [(each, _YES if any(one.get("kind") == wanted for one in each.facility.relations) else _UNKNOWN) for each, _sure in members]
+    if not any(word == _YES for _each, word in told):
+        return Answer(why=Why.NOT_RELATED, cure=_IMPORT, counts={_YES: 0, _NO: 0, _UNKNOWN: len(told)})
+    return _shared(told)
+
+
+def _shared(told: Sequence[tuple[Registered, str]]) -> Answer:
+    words = [word for _each, word in told]
+    yes, no, unknown = words.count(_YES), words.count(_NO), words.count(_UNKNOWN)
+    counts = {_YES: yes, _NO: no, _UNKNOWN: unknown}
+    culprits = tuple(_facility(each, known=word == _NO) for each, word in told if word != _YES)
+    if not yes and not no:
+        return Answer(why=Why.NO_FIGURES, cure=_IMPORT, counts=counts, culprits=culprits)
+    low, high = 100 * yes / len(told), 100 * (yes + unknown) / len(told)
+    return Answer(value=None if unknown else low, low=low, high=high, counts=counts, culprits=culprits)
+
+
+def _facility(one: Registered, *, known: bool) -> Culprit:
+    return Culprit(kind="facility", id=str(one.id), name=one.facility.name, known=known)
+
+
+# -- areas -----------------------------------------------------------------------------------
+
+
+def _each_area(indicator: Indicator, evidence: Evidence) -> Answer:
+    """Share of areas that have what is asked for; service that comes to an area counts, and is told apart."""
+    finding, rule = _found(indicator, evidence)
+    return _of_spots(finding, rule, filled=True)
+
+
+def _mobile(indicator: Indicator, evidence: Evidence) -> Answer:
+    """Share of areas that are served, with service that comes and goes; beside it the share without."""
+    finding, rule = _found(indicator, evidence)
+    whole, without = _of_spots(finding, rule, filled=True), _of_spots(finding, rule, filled=False)
+    beside = () if without.low is None else (("without_mobile", without.low),)
+    return Answer(value=whole.value, low=whole.low, high=whole.high, why=whole.why, cure=whole.cure, counts=whole.counts,
+                  culprits=whole.culprits, beside=beside, source=whole.source, schematic=whole.schematic)
+
+
+def _found(indicator: Indicator, evidence: Evidence) -> tuple[Finding, Rule]:
+    given = indicator.given
+    if given.get("rule"):
+        rule = rules_named(given["rule"])[0]
+        return evidence.finding(rule, [each for each in evidence.facilities if each.facility.class_code.startswith(rule.classes)]), rule
+    group = given["of"]
+    if not group.classes:
+        raise InvalidParameter(f"{indicator.id}: each_area needs a rule, or a group of classes")
+    rule = Rule(id="one-each", zh=group.zh, en=group.en, level=given["level"], facility_classes=group.classes,
+                exempt_where=given["exempt_where"].classes if "exempt_where" in given else ())
+    having = given.get("having", ())
+    held = [each for each, sure in _members(group, evidence) if not having or _has_all(each.facility, having, sure=sure) == _YES]
+    return evidence.finding(rule, held), rule
+
+
+_HOLDS = (SpotState.HELD, SpotState.EXEMPT)
+
+
+def _of_spots(finding: Finding, rule: Rule, *, filled: bool) -> Answer:
+    counted = [each for each in finding.spots if each.state is not SpotState.NOT_ASKED]
+    if not counted:
+        return Answer(why=Why.NO_AREAS, cure=_AREAS.format(level=rule.level))
+    good = (*_HOLDS, *FILLED) if filled else _HOLDS
+    unknown = (SpotState.NOT_COMPUTABLE, SpotState.UNDECIDED, SpotState.MODE_UNKNOWN)
+    if all(each.state is SpotState.NOT_COMPUTABLE for each in counted):
+        return Answer(why=Why.NO_FACILITIES, cure=_IMPORT, counts={_UNKNOWN: len(counted)})
+    yes = sum(each.state in good for each in counted)
+    open_ = sum(each.state in unknown for each in counted)
+    low, high = 100 * yes / len(counted), 100 * (yes + open_) / len(counted)
+    return Answer(
+        value=None if open_ else low, low=low, high=high,
+        counts={_YES: yes, "filled": sum(each.state in FILLED for each in counted), _NO: len(counted) - yes - open_, _UNKNOWN: open_},
+        culprits=tuple(_area(each, known=each.state not in unknown) for each in counted if each.state not in good),
+        source={"rule": rule.id} if rule.id != "one-each" else {},
+        schematic=any(one.facility.illustrative for each in counted for one, _mode in each.by))
+
+
+def _area(spot: Spot, *, known: bool) -> Culprit:
+    return Culprit(kind="area", id=spot.area.code, name=spot.area.name, known=known)
+
+
+# -- people ----------------------------------------------------------------------------------
+
+
+def _coverage(indicator: Indicator, evidence: Evidence) -> Answer:
+    """Share of people within the limit of a service, by its newest run."""
+    service, threshold = indicator.given["service"], indicator.given.get("threshold")
+    found = evidence.coverage(service, threshold)
+    if found is None:
+        return Answer(why=Why.NOT_MEASURED, cure=f"geosvc measure {service}", source={"service": service, "threshold": threshold})
+    return Answer(value=100 * found.share, culprits=found.areas, counts={"covered": round(found.covered), "people": round(found.people)}, schematic=found.schematic,
+                  source={"service": found.service, "threshold": found.threshold, "run": found.run})
+
+
+def _bands(indicator: Indicator, evidence: Evidence) -> Answer:
+    """A measure, with the target that each number of people asks for."""
+    total = _sum(indicator.given["measure"], indicator.given["of"], evidence)
+    people = _people(indicator.given.get("people", RESIDENT), evidence)
+    branches = tuple({**_named(each, number), **_branch_of(indicator.given["bands"], number)} for each, number in people)
+    return Answer(value=total.value, low=total.low, high=total.high, why=total.why, cure=total.cure, counts=total.counts,
+                  culprits=total.culprits, by_people=branches)
+
+
+def _branch_of(bands: Sequence[dict[str, Any]], people: float) -> dict[str, Any]:
+    band = band_of(bands, people)
+    bounds = None if band is None else band["target"].bounds()
+    return {"target": None if band is None else band["target"].text, "bounds": bounds}
+
+
+def _gate(indicator: Indicator, _evidence: Evidence) -> Answer:
+    """Whether growth is allowed, from figures that the registry does not keep (occupancy, length of stay)."""
+    return Answer(why=Why.NOT_KEPT, source={"join": indicator.given.get("join", "")})
+
+
+def gate_is_closed(conditions: Sequence[bool | None], join: str) -> bool | None:
+    """Return whether a gate stops growth: ``or`` if one condition holds, ``and`` if all do; None where that is not known."""
+    if join == "or":
+        return True if True in conditions else None if None in conditions else False
+    return False if False in conditions else None if None in conditions else True
+
+
+_WAYS: dict[str, Callable[[Indicator, Evidence], Answer]] = {
+    "density": _density, "stock": _stock, "count": _count, "share": _share, "part": _part, "ratio": _ratio, "each_area": _each_area,
+    "each_facility": _each_facility, "coverage": _coverage, "mobile": _mobile, "related": _related, "bands": _bands, "gate": _gate,
+}

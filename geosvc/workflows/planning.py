@@ -1,0 +1,401 @@
+"""Plans against the registry and the map: every indicator as of a day, with what makes it fail and what contradicts it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from geosvc.coverage.blank_spots import find_blank_spots
+from geosvc.errors import DefinitionError, InvalidParameter, NotFound, RunNotFound, ServiceNotFound
+from geosvc.language import LANGUAGES, words
+from geosvc.plans.answers import Answer, Coverage, Culprit, Evidence, Why
+from geosvc.plans.computing import compute
+from geosvc.plans.conflicts import Conflict, Implied, find_conflicts, implied_people
+from geosvc.plans.documents import read_plan, read_plan_file
+from geosvc.plans.facts import facts_of
+from geosvc.plans.plan import Denominator, Kind
+from geosvc.plans.verdicts import Verdict, standing_of, trend_of
+from geosvc.plans.vocabulary import measures
+from geosvc.registry import facilities, populations
+from geosvc.registry.facilities import State
+from geosvc.store.facilities import FacilityQuery
+from geosvc.store.scope import inside
+from geosvc.workflows import reading
+from geosvc.workflows.exporting import write_whole
+from geosvc.workflows.study import tree_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from geosvc.coverage.blank_spots import Finding, Rule
+    from geosvc.coverage.tree import AreaTree
+    from geosvc.plans.plan import Figure, Indicator, Plan, Statement
+    from geosvc.registry.facilities import Registered
+    from geosvc.registry.moments import AsOf
+    from geosvc.registry.populations import Population
+    from geosvc.settings import Settings
+    from geosvc.store.engine import Session, Store
+
+FOLDER = "plans"  # of a workspace: plan files of its own
+CULPRITS_SHOWN = 50
+_RESIDENT = "resident"
+
+
+# -- which plans there are -------------------------------------------------------------------
+
+
+@cache
+def shipped_plans() -> dict[str, Plan]:
+    """Return the published plans that every workspace has, by id.
+
+    Raises
+    ------
+    DefinitionError
+    """
+    folder = files("geosvc.plans").joinpath("published")
+    found = [read_plan(each.read_text("utf-8"), name=each.name) for each in sorted(folder.iterdir(), key=lambda each: each.name)
+             if each.name.endswith(".yaml")]
+    return {each.id: each for each in found}
+
+
+def plans_of(settings: Settings) -> dict[str, Plan]:
+    """Return the shipped plans and those of the workspace, by id; one of the workspace takes the place of a shipped one."""
+    own = {}
+    for path in sorted((settings.workspace / FOLDER).glob("*.yaml")):
+        plan = read_plan_file(path)
+        own[plan.id] = plan
+    return {**shipped_plans(), **own}
+
+
+def plan_named(settings: Settings, plan_id: str) -> Plan:
+    """Return one plan.
+
+    Raises
+    ------
+    NotFound
+    """
+    known = plans_of(settings)
+    if plan_id not in known:
+        raise NotFound(f"no plan is called {plan_id!r}; there are: {', '.join(known)}")
+    return known[plan_id]
+
+
+def add_plan(settings: Settings, path: Path) -> Plan:
+    """Keep a plan file in the workspace; one that has problems is refused whole.
+
+    Raises
+    ------
+    DefinitionError
+        With every problem, its line and its cure.
+    """
+    plan = read_plan_file(path)
+    if plan.problems:
+        raise DefinitionError("the plan file has problems:\n" + "\n".join(str(each) for each in plan.problems))
+    target = settings.workspace / FOLDER / f"{plan.id}.yaml"
+    target.parent.mkdir(exist_ok=True)
+    content = path.read_bytes()
+    write_whole(target, lambda temporary: temporary.write_bytes(content), suffix=".yaml")
+    return plan
+
+
+def remove_plan(settings: Settings, plan_id: str) -> None:
+    """Forget a plan of the workspace; a shipped one stays.
+
+    Raises
+    ------
+    NotFound
+    """
+    own = {read_plan_file(path).id: path for path in (settings.workspace / FOLDER).glob("*.yaml")}
+    if plan_id not in own:
+        raise NotFound(f"the workspace has no plan {plan_id!r} of its own" + (f"; it has: {', '.join(own)}" if own else ""))
+    own[plan_id].unlink()
+
+
+# -- a plan as of a day ----------------------------------------------------------------------
+
+
+def plan_list(store: Store, settings: Settings, as_of: AsOf) -> list[dict[str, Any]]:
+    """Return every plan with how many of its indicators have which verdict, and how many contradictions are in it."""
+    return [_head(plan, board) for plan in plans_of(settings).values() for board in [_Board(store, plan, as_of)]]
+
+
+def plan_board(store: Store, settings: Settings, plan_id: str, as_of: AsOf, *, kind: str | None = None, verdict: str | None = None) -> dict[str, Any]:
+    """Return a plan with every statement: its quote, its indicators, and how they stand as of a day.
+
+    Parameters
+    ----------
+    store : Store
+        One of some areas is told what is computed of them, and of no others.
+    kind, verdict : str, optional
+        Only statements of a kind; only those with an indicator of a verdict.
+
+    Raises
+    ------
+    NotFound, InvalidParameter
+    """
+    _check(kind, Kind, "kind")
+    _check(verdict, Verdict, "verdict")
+    plan = plan_named(settings, plan_id)
+    board = _Board(store, plan, as_of)
+    rows = [board.row(each) for each in plan.statements if kind is None or each.kind == kind]
+    if verdict is not None:
+        rows = [each for each in rows if any(one["verdict"] == verdict for one in each["indicators"])]
+    return {**_head(plan, board), "statements": rows}
+
+
+def plan_conflicts(store: Store, settings: Settings, plan_id: str, as_of: AsOf) -> dict[str, Any]:
+    """Return the contradictions of a plan, each as a sentence with its figures, and what every number of people would give.
+
+    Raises
+    ------
+    NotFound
+    """
+    plan = plan_named(settings, plan_id)
+    board = _Board(store, plan, as_of)
+    quotes = {each.id: each.quote for each in plan.statements}
+    return {
+        "plan": plan.id, "title": plan.title, "datetime": board.day, "people": [_denominator(each) for each in board.people],
+        "conflicts": [{**conflict_entry(each), "quotes": [{"id": name, "quote": quotes[name]} for name in each.statements]} for each in board.conflicts],
+    }
+
+
+def plan_failing(store: Store, settings: Settings, plan_id: str, as_of: AsOf, *, indicator: str | None = None) -> dict[str, Any]:
+    """Return the facilities and areas that make indicators fail, or of which it is not known.
+
+    Raises
+    ------
+    NotFound
+    """
+    plan = plan_named(settings, plan_id)
+    board = _Board(store, plan, as_of)
+    known = {each.id for statement in plan.statements for each in statement.indicators}
+    if indicator is not None and indicator not in known:
+        raise NotFound(f"plan {plan.id} has no indicator {indicator!r}")
+    found = []
+    for statement in plan.statements:
+        for each in statement.indicators:
+            answer = board.answers.get(each.id)
+            if answer is None or (indicator is not None and each.id != indicator):
+                continue
+            found += [{"indicator": each.id, "name": each.name, "kind": one.kind, "id": one.id, "facility_or_area": one.name, "known": one.known}
+                      for one in answer.culprits]
+    return {"plan": plan.id, "datetime": board.day, "failing": found}
+
+
+def _check(value: str | None, choices: Iterable[str], name: str) -> None:
+    allowed = [str(each) for each in choices]
+    if value is not None and value not in allowed:
+        raise InvalidParameter(f"{name} must be one of {', '.join(allowed)}; got {value!r}")
+
+
+class _Board:
+    """A plan beside the registry as of a day: made once for an answer."""
+
+    def __init__(self, store: Store, plan: Plan, as_of: AsOf) -> None:
+        self.plan, self.day = plan, as_of.day
+        whole = store.everywhere()
+        self.why: Why | None = None
+        with whole.reading() as session:
+            self._tree = tree_of(session, as_of)
+            self.people = _people(session, plan, as_of, self._tree)
+            evidence = None
+            if plan.area is None or plan.area not in self._tree.index:
+                self.why = Why.NO_AREA
+            elif store.areas is not None and not inside(plan.area, store.areas):
+                self.why = Why.NOT_VISIBLE
+            else:
+                evidence = self._evidence(whole, session, as_of)
+        self.conflicts = find_conflicts(plan, self.people)
+        self.implied: dict[str, Implied] = {}
+        for each in implied_people(facts_of(plan)):
+            if not each.rate.goal:
+                self.implied.setdefault(each.rate.indicator, each)
+        self.answers = {each.id: _answered(each, evidence, self.why) for statement in plan.statements for each in statement.indicators}
+
+    def _evidence(self, whole: Store, session: Session, as_of: AsOf) -> Evidence:
+        query = FacilityQuery(states=[State.OPERATING], area_prefix=self.plan.area, valid_at=as_of.valid_at, recorded_at=as_of.recorded_at)
+        found = facilities.find(session, query)
+        return Evidence(facilities=found, people=self.people, finding=_within(self._tree, str(self.plan.area)),
+                        coverage=_coverage_of(whole, str(self.plan.area)))
+
+    def row(self, statement: Statement) -> dict[str, Any]:
+        """Return a statement as answers tell it."""
+        told = [self._indicator(statement, each) for each in statement.indicators]
+        return {
+            "id": statement.id, "quote": statement.quote, "kind": statement.kind.value, "facility": statement.facility, "level": statement.level,
+            "year": statement.year, "status": statement.status.value, "note": statement.note, "recorded": statement.recorded, "indicators": told,
+            "conflicts": [each.check for each in self.conflicts if statement.id in each.statements],
+        }
+
+    def _indicator(self, statement: Statement, indicator: Indicator) -> dict[str, Any]:
+        answer = self.answers[indicator.id]
+        standing = standing_of(statement, indicator, answer, day=self.day)
+        implied = self.implied.get(indicator.id)
+        return {
+            "id": indicator.id, "name": indicator.name, "unit": indicator.unit, "way": indicator.way, "better": indicator.better,
+            "of": None if indicator.of is None else {"zh": indicator.of.zh, "en": indicator.of.en},
+            "baseline": _figure(indicator.baseline), "target": _figure(indicator.target), "trend": [_figure(each) for each in trend_of(indicator)],
+            "now": None if answer is None else _answer(answer), "verdict": standing.verdict.value, "distance": standing.distance,
+            "expected": standing.expected, "year": standing.from_year, "weaker": standing.weaker, "provisional": standing.provisional,
+            "overdue": standing.overdue, "recorded": indicator.recorded,
+            "stated": None if implied is None else {
+                "count": implied.count.value, "rate": implied.rate.text, "per": implied.rate.per, "implied_people": round(implied.middle),
+                "by_people": [{**_denominator(each), "value": implied.count.value / each.people * implied.rate.per} for each in self.people]},
+        }
+
+
+def _answered(indicator: Indicator, evidence: Evidence | None, why: Why | None) -> Answer | None:
+    if indicator.way is None:
+        return None
+    return compute(indicator, evidence) if evidence is not None else Answer(why=why, cure="geosvc import areas FILE" if why is Why.NO_AREA else "")
+
+
+def _people(session: Session, plan: Plan, as_of: AsOf, tree: AreaTree) -> list[Denominator]:
+    """Return every number of people of a plan's area: the one in force first, then the newest; those of the plan file last."""
+    told = [] if plan.area is None else populations.find(session, plan.area, recorded_at=as_of.recorded_at)
+    chosen = populations.in_force(populations.years_of(told, as_of.day)).get(str(plan.area))
+    registered = [_of_registry(each) for each in sorted(told, key=lambda each: (each is not chosen and each != chosen, -each.year, each.kind != _RESIDENT))]
+    known = {(each.year, each.kind, round(each.people)) for each in registered}
+    del tree
+    return [*registered, *(each for each in plan.denominators if (each.year, each.kind, round(each.people)) not in known)]
+
+
+def _of_registry(figure: Population) -> Denominator:
+    return Denominator(year=figure.year, people=figure.people, kind=figure.kind, status=figure.status, source=figure.source, groups=dict(figure.groups))
+
+
+def _within(tree: AreaTree, area: str) -> Callable[[Rule, Sequence[Registered]], Finding]:
+    def finding(rule: Rule, found: Sequence[Registered]) -> Finding:
+        whole = find_blank_spots(rule, tree, found)
+        return _only_inside(whole, area)
+
+    return finding
+
+
+def _only_inside(finding: Finding, area: str) -> Finding:
+    return replace(finding, spots=tuple(each for each in finding.spots if area in each.within or each.area.code.startswith(area)))
+
+
+def _coverage_of(whole: Store, area: str) -> Callable[[str, str | None], Coverage | None]:
+    def coverage(service: str, threshold: str | None) -> Coverage | None:
+        try:
+            table = reading.coverage_table(whole, service, threshold_id=threshold)
+        except (RunNotFound, ServiceNotFound):
+            return None
+        row = next((each for each in table["rows"] if each["area_code"] == area), None)
+        share = None if row is None else row["share"] and row["share"]["of_people_with_data"]
+        if row is None or share is None or row["people"] is None:
+            return None
+        beyond = tuple(
+            Culprit(kind="area", id=each["area_code"], name=each["name"], value=round(100 * each["share"]["of_people_with_data"], 1))
+            for each in table["rows"] if each["level"] == "township" and each["share"] and each["share"]["of_people_with_data"] is not None
+            and each["share"]["of_people_with_data"] < 1)
+        return Coverage(
+            share=share, covered=row["people"]["covered"], people=row["people_total"] - row["people"]["no_data"], run=table["run"],
+            service=table["service"], threshold=table["threshold"]["id"], schematic=table["schematic"], areas=tuple(sorted(beyond, key=lambda each: (each.value or 0.0, each.id))))
+
+    return coverage
+
+
+# -- as answers tell it ----------------------------------------------------------------------
+
+
+def _head(plan: Plan, board: _Board) -> dict[str, Any]:
+    told = [(statement, indicator) for statement in plan.statements for indicator in statement.indicators]
+    verdicts = Counter(standing_of(statement, each, board.answers[each.id], day=board.day).verdict.value for statement, each in told)
+    return {
+        "id": plan.id, "title": plan.title, "title_en": plan.title_en, "issuer": plan.issuer, "date": plan.date, "date_note": plan.date_note,
+        "period": list(plan.period), "state": plan.state, "area": plan.area, "note": plan.note, "datetime": board.day,
+        "area_registered": board.why is not Why.NO_AREA, "people": [_denominator(each) for each in board.people],
+        "counts": {"statements": len(plan.statements), "indicators": len(told), **standing_counts(plan, board.answers),
+                   "verdicts": {each.value: verdicts[each.value] for each in Verdict}, "conflicts": len(board.conflicts)},
+        "problems": [str(each) for each in plan.problems],
+    }
+
+
+def standing_counts(plan: Plan, answers: dict[str, Answer | None]) -> dict[str, int]:
+    """Return how many statements are computed, wait for data, are stored and trended, or recorded only."""
+    found = Counter(state_of(each, answers) for each in plan.statements)
+    return {name: found[name] for name in ("computed", "waiting", "stored", "recorded")}
+
+
+def state_of(statement: Statement, answers: dict[str, Answer | None]) -> str:
+    """Return what becomes of a statement: computed, waiting (for data), stored (and trended), or recorded."""
+    told = [answers.get(each.id) for each in statement.indicators if each.way is not None]
+    if any(each is not None and each.is_computable for each in told):
+        return "computed"
+    if told:
+        return "waiting"
+    return "stored" if any(each.figures for each in statement.indicators) else "recorded"
+
+
+def _figure(figure: Figure | None) -> dict[str, Any] | None:
+    if figure is None:
+        return None
+    return {"year": figure.year, "text": figure.text, "value": figure.value, "form": figure.target.form.value, "source": figure.source}
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
+    return {
+        "value": answer.value, "low": answer.low, "high": answer.high, "why": None if answer.why is None else why_entry(answer.why, answer.cure),
+        "counts": answer.counts, "by_people": [{key: value for key, value in each.items() if key != "bounds"} for each in answer.by_people],
+        "beside": [{"measure": name, "value": value, **_measure_names(name)} for name, value in answer.beside],
+        "failing": sum(each.known for each in answer.culprits), "unknown": sum(not each.known for each in answer.culprits),
+        "culprits": [{"kind": each.kind, "id": each.id, "name": each.name, "known": each.known, "value": each.value} for each in answer.culprits[:CULPRITS_SHOWN]],
+        "source": answer.source, "schematic": answer.schematic,
+    }
+
+
+def why_entry(why: Why, cure: str) -> dict[str, str]:
+    """Return why something is not computable in the languages, and the command that would unlock it."""
+    return {"code": why.value, **{language: words(language)[f"plan_why_{why.value}"] for language in LANGUAGES}, "command": cure}
+
+
+def _measure_names(name: str) -> dict[str, str]:
+    if name in measures():
+        return {"zh": measures()[name].zh, "en": measures()[name].en}
+    return {language: words(language)[f"plan_beside_{name}"] for language in LANGUAGES}
+
+
+def _denominator(each: Denominator) -> dict[str, Any]:
+    return {"year": each.year, "people": each.people, "kind": each.kind, "status": each.status, "source": each.source}
+
+
+def conflict_entry(conflict: Conflict) -> dict[str, Any]:
+    """Return a contradiction with its sentence in the languages."""
+    return {
+        "check": conflict.check, "severity": conflict.severity, "statements": list(conflict.statements), "values": conflict.values,
+        "instead": [{"label": label, "people": people, "value": value} for label, people, value in conflict.instead],
+        **{language: _sentence(conflict, language) for language in LANGUAGES},
+    }
+
+
+def _sentence(conflict: Conflict, language: str) -> str:
+    text = words(language)
+    filled = {key: _said(key, value, language) for key, value in conflict.values.items()}
+    return text[f"conflict_{conflict.check}"].format(**filled)
+
+
+def _said(key: str, value: Any, language: str) -> str:
+    text = words(language)
+    if key in ("measure", "part", "whole", "listed_measure") and value in measures():
+        return str(getattr(measures()[value], language))
+    if isinstance(value, list):
+        return text["list_comma"].join(_part_said(key, each, text) for each in value) or text["none"]
+    if isinstance(value, float):
+        return f"{value:,.10g}"
+    return f"{value:,}" if isinstance(value, int) and "year" not in key else str(value)
+
+
+def _part_said(key: str, each: Any, text: Mapping[str, str]) -> str:
+    if key == "registered":
+        return f"{each['year']}{text['open_bracket']}{each['source']}{text['close_bracket']} {each['people']:,.0f}"
+    if key == "branches":
+        return f"{each['people']:,.0f} → {each['target'] or text['none']}"
+    if key == "examples":
+        return f"{each['of']} {each['count']:,.0f} ÷ {each['rate']} × {each['per']:,} = {each['people']:,.0f}"
+    return f"{each:,.0f}" if isinstance(each, int | float) else str(each)
