@@ -28,6 +28,7 @@ from geosvc.api import (
     jobs,
     landing,
     locating,
+    plans,
     proposals,
     review,
     scenarios,
@@ -95,7 +96,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(LimitBody, upload_mb=settings.max_file_mb, refuse=_refuse_size)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(HeadAsGet)
-    for router in (landing.router, areas.router, areas.reforms, audit.router, blank_spots.router, collections.router, cross_table.router, duplicates.router, editing.router, exports.router, gaps.router, handing_over.router, imports.router, jobs.router, locating.router, proposals.router, review.router, scenarios.router, services.router, what_if.router):
+    for router in (landing.router, areas.router, areas.reforms, audit.router, blank_spots.router, collections.router, cross_table.router, duplicates.router, editing.router, exports.router, gaps.router, handing_over.router, imports.router, jobs.router, locating.router, plans.router, proposals.router, review.router, scenarios.router, services.router, what_if.router):
         app.include_router(router)
     add_openapi(app)
     add_pages(app)

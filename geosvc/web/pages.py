@@ -25,6 +25,7 @@ from geosvc.web import (
     job_pages,
     locating_pages,
     many_forms,
+    plan_pages,
     proposal_pages,
     review_pages,
     scenario_pages,
@@ -55,7 +56,7 @@ def add_pages(app: FastAPI) -> None:
     app.mount("/static/maps", StaticFiles(directory=Path(str(files("geosvc.maps"))) / "assets"), name="maps")
     app.mount("/static", StaticFiles(directory=Path(str(files("geosvc.web"))) / "static"), name="static")
     # /facilities/new before /facilities/{id}
-    for each in (facility_forms.router, many_forms.router, router, duplicate_pages.router, gallery_pages.router, gap_pages.router, coverage_pages.router, import_pages.router, job_pages.router, locating_pages.router, proposal_pages.router, review_pages.router, scenario_pages.router, signing_in.router, webhook_pages.router):
+    for each in (facility_forms.router, many_forms.router, router, duplicate_pages.router, gallery_pages.router, gap_pages.router, coverage_pages.router, import_pages.router, job_pages.router, locating_pages.router, plan_pages.router, proposal_pages.router, review_pages.router, scenario_pages.router, signing_in.router, webhook_pages.router):
         app.include_router(each)
 
 

@@ -1,0 +1,127 @@
+"""The pages of plans: the scoreboard, and one plan with its indicators, contradictions and what makes it fail."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+
+from geosvc.gate.people import store_of
+from geosvc.language import words
+from geosvc.plans.plan import Kind
+from geosvc.plans.verdicts import Verdict
+from geosvc.web import views
+from geosvc.web.render import language_of, render
+from geosvc.workflows import as_of, planning
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+router = APIRouter(include_in_schema=False)
+LanguageParameter = Annotated[str | None, Query(alias="lang")]
+DatetimeParameter = Annotated[str | None, Query(alias="datetime")]
+# A sparkline of 2015-2020-now-2025, in units of its box.
+_WIDE, _HIGH, _EDGE = 96.0, 28.0, 4.0
+_CULPRITS = 12
+_LEAST = 2
+# Targets that are a value, not a change of one.
+_POINTS = ("value", "at_least", "at_most", "ratio", "all")
+_SHARES = ("share", "part", "each_area", "each_facility", "coverage", "mobile", "related")
+
+
+@router.get("/plans", response_class=HTMLResponse)
+def plans_page(request: Request, at: DatetimeParameter = None, lang: LanguageParameter = None) -> HTMLResponse:
+    """Show every plan and how it stands."""
+    del lang
+    store, settings = store_of(request), request.app.state.settings
+    found = planning.plan_list(store, settings, as_of.times_asked(at or None, None))
+    return render(request, "plans.html", active="plans", **views.study_frame(store), plans=found, verdicts=[each.value for each in Verdict], at=at or "")
+
+
+@router.get("/plans/{plan_id}", response_class=HTMLResponse)
+def plan_page(
+    request: Request, plan_id: str, kind: str | None = None, verdict: str | None = None, at: DatetimeParameter = None, lang: LanguageParameter = None
+) -> HTMLResponse:
+    """Show one plan as of a day."""
+    del lang
+    store, settings, language = store_of(request), request.app.state.settings, language_of(request)
+    when = as_of.times_asked(at or None, None)
+    told = planning.plan_board(store, settings, plan_id, when, kind=kind or None, verdict=verdict or None)
+    conflicts = planning.plan_conflicts(store, settings, plan_id, when)["conflicts"]
+    groups = [(name, [_statement(each, language) for each in members])
+              for name, members in groupby(sorted(told["statements"], key=_order), key=lambda each: each["kind"])]
+    return render(
+        request, "plan.html", active="plans", **views.study_frame(store), plan=told, groups=groups, conflicts=conflicts, kinds=[each.value for each in Kind],
+        verdicts=[each.value for each in Verdict if told["counts"]["verdicts"][each.value]], kind=kind or "", verdict=verdict or "", at=at or "",
+        culprits=_CULPRITS)
+
+
+_KINDS = [each.value for each in Kind]
+
+
+def _order(statement: dict[str, Any]) -> int:
+    return _KINDS.index(statement["kind"])
+
+
+def _statement(told: dict[str, Any], language: str) -> dict[str, Any]:
+    return {**told, "indicators": [_indicator(each, language) for each in told["indicators"]]}
+
+
+def _indicator(told: dict[str, Any], language: str) -> dict[str, Any]:
+    text, now = words(language), told["now"]
+    # A share is in percent, whatever the target counts.
+    told = {**told, "unit_now": "%" if told["way"] in _SHARES else told["unit"]}
+    return {**told, "shown": None if now is None or now["why"] else _shown(now, told["unit_now"], text), "spark": _spark(told), "link": _link(now)}
+
+
+def _shown(now: Mapping[str, Any], unit: str, text: Mapping[str, str]) -> str:
+    """Return a value as a reader sees it; where all is not known, between what it is at least and at most."""
+    if now["value"] is not None:
+        return f"{_number(now['value'])}{_unit(unit)}"
+    if now["high"] is None:
+        return text["plan_at_least"].format(value=f"{_number(now['low'])}{_unit(unit)}")
+    return f"{_number(now['low'])}–{_number(now['high'])}{_unit(unit)}"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.2f}".rstrip("0").rstrip(".")
+
+
+def _unit(unit: str) -> str:
+    return f" {unit}" if unit else ""
+
+
+def _link(now: Mapping[str, Any] | None) -> str | None:
+    """Return where the areas or the map behind a value are shown."""
+    source = (now or {}).get("source") or {}
+    if source.get("rule"):
+        return f"/blank-spots?rule={source['rule']}"
+    if source.get("service"):
+        return f"/?service={source['service']}" + (f"&threshold={source['threshold']}" if source.get("threshold") else "")
+    return None
+
+
+def _spark(told: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the line of the figures by year, with the value now and the target; None of less than two."""
+    points = [(each["year"], each["value"]) for each in told["trend"] if each["value"] is not None]
+    now, target = told["now"], told["target"]
+    comparable = told["unit_now"] == told["unit"]
+    if comparable and now is not None and now["value"] is not None and told["year"]:
+        points.append((told["year"], now["value"]))
+    goal = (target["year"], target["value"]) if target is not None and target["value"] is not None and target["form"] in _POINTS else None
+    shown = [*points, *([goal] if goal else [])]
+    if len(shown) < 2 or len({year for year, _value in shown}) < 2:
+        return None
+    years, values = [year for year, _ in shown], [value for _, value in shown]
+    low, spread = min(values), (max(values) - min(values)) or 1.0
+
+    def place(point: tuple[float, float]) -> tuple[float, float]:
+        x = _EDGE + (point[0] - min(years)) / (max(years) - min(years)) * (_WIDE - 2 * _EDGE)
+        return round(x, 1), round(_HIGH - _EDGE - (point[1] - low) / spread * (_HIGH - 2 * _EDGE), 1)
+
+    ends = [place(max(points)), place(goal)] if goal is not None else []
+    return {"line": " ".join(f"{x},{y}" for x, y in map(place, sorted(points))), "points": [place(each) for each in points],
+            "promised": " ".join(f"{x},{y}" for x, y in ends),
+            "goal": None if goal is None else place(goal), "said": "; ".join(f"{year}: {value:g}" for year, value in shown)}

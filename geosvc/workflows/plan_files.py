@@ -1,0 +1,98 @@
+"""Plans as tables that a leader reads: one row for an indicator, one for a contradiction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from geosvc.errors import InvalidParameter
+from geosvc.language import words
+from geosvc.workflows.exporting import write_whole
+from geosvc.workflows.sheets import Page, write_book, write_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from geosvc.workflows.sheets import Cell
+
+FORMATS = ("csv", "xlsx")
+_COLUMNS: dict[str, tuple[float, str]] = {
+    "statement": (24, "@"), "kind": (12, "@"), "quote": (46, "@"), "indicator": (36, "@"), "status": (10, "@"), "unit": (10, "@"),
+    "baseline_year": (9, "0"), "baseline": (12, "@"), "now": (12, "0.00"), "low": (10, "0.00"), "high": (10, "0.00"), "target_year": (9, "0"),
+    "target": (16, "@"), "verdict": (14, "@"), "distance": (10, "0.00"), "why": (36, "@"), "cure": (34, "@"), "failing": (9, "0"),
+    "not_known": (9, "0"), "schematic": (8, "@"), "conflicts": (10, "0"),
+}
+
+
+def write_plan(told: dict[str, Any], path: Path, *, conflicts: Sequence[dict[str, Any]] = (), language: str = "zh") -> dict[str, Any]:
+    """Write what :func:`geosvc.workflows.planning.plan_board` returned as a table (.csv, .xlsx), and return it.
+
+    Raises
+    ------
+    InvalidParameter
+        If the suffix names no format.
+    StoreError
+        If the file cannot be written.
+    """
+    form = path.suffix.lower().removeprefix(".")
+    if form not in FORMATS:
+        raise InvalidParameter(f"{path.name}: the suffix says the format; expected one of .{', .'.join(FORMATS)}")
+    text = words(language)
+    headers = [text[f"plan_column_{column}"] for column in _COLUMNS]
+    rows = [row for statement in told["statements"] for row in _rows(statement, language)]
+    if form == "csv":
+        write_whole(path, lambda target: write_table(target, headers, rows), suffix=".csv")
+        return told
+    widths, formats = zip(*_COLUMNS.values(), strict=True)
+    pages = [
+        Page(title=text["plan_indicators"], headers=headers, rows=rows, widths=widths, formats=formats),
+        Page(title=text["plan_conflicts"], headers=[text["plan_severity"], text["plan_conflict"], text["plan_column_statement"]],
+             rows=[[text[f"conflict_severity_{each['severity']}"], each[language], ", ".join(each["statements"])] for each in conflicts],
+             widths=(14, 100, 60), formats=("@", "@", "@")),
+        Page(title=text["sheet_about"], rows=_about(told, language), widths=(28, 100)),
+    ]
+    write_whole(path, lambda target: write_book(target, pages), suffix=".xlsx")
+    return told
+
+
+def name_of(told: dict[str, Any]) -> str:
+    """Return a name for the file, without its suffix."""
+    return f"plan-{told['id']}-{told['datetime']}"
+
+
+def _rows(statement: dict[str, Any], language: str) -> list[list[Cell]]:
+    text = words(language)
+    shared = {"statement": statement["id"], "kind": text[f"plan_kind_{statement['kind']}"], "quote": statement["quote"], "status": statement["status"],
+              "conflicts": len(statement["conflicts"])}
+    if not statement["indicators"]:
+        given: list[dict[str, Cell]] = [{**shared, "verdict": text["plan_verdict_recorded"], "why": statement["recorded"]}]
+    else:
+        given = [{**shared, **_of_indicator(each, language)} for each in statement["indicators"]]
+    return [[each.get(column) for column in _COLUMNS] for each in given]
+
+
+def _of_indicator(each: dict[str, Any], language: str) -> dict[str, Cell]:
+    text, now = words(language), each["now"] or {}
+    why = now.get("why")
+    baseline, target = each["baseline"] or {}, each["target"] or {}
+    return {
+        "indicator": each["name"], "unit": each["unit"], "baseline_year": baseline.get("year"), "baseline": baseline.get("text"),
+        "now": now.get("value"), "low": now.get("low"), "high": now.get("high"), "target_year": target.get("year"), "target": target.get("text"),
+        "verdict": text[f"plan_verdict_{each['verdict']}"], "distance": each["distance"], "why": why[language] if why else each["recorded"],
+        "cure": why["command"] if why else None, "failing": now.get("failing"), "not_known": now.get("unknown"),
+        "schematic": text["yes"] if now.get("schematic") else text["no"] if now else None,
+    }
+
+
+def _about(told: dict[str, Any], language: str) -> list[list[Cell]]:
+    """Return what a reader of the tables must know."""
+    text = words(language)
+    rows: list[list[Cell]] = [
+        [text["plan"], told["title"] if language == "zh" else told["title_en"]], [text["plan_issuer"], told["issuer"]],
+        [text["plan_date"], told["date"] or told["date_note"]], [text["plan_state"], text[f"plan_state_{told['state']}"]],
+        [text["plan_day"], told["datetime"]],
+    ]
+    rows += [[text["plan_people"], f"{each['people']:,.0f}{text['open_bracket']}{each['year']} {each['source']}{text['close_bracket']}"] for each in told["people"]]
+    if not told["area_registered"]:
+        rows.append([text["plan_area"], text["plan_why_no_area"]])
+    return rows
