@@ -103,12 +103,16 @@ class _Case:
         return any(_near(one, each.people) for each in self.denominators)
 
     def factor(self, one: Implied) -> int | None:
-        """Return the power of ten that brings what is implied to what others of that year imply, or is registered."""
+        """Return the power of ten that brings what is implied to what is registered, or to what others imply nearer to that."""
         if self.fits(one):
             return None
-        others = [each.middle for each in self.implied if each.count.year == one.count.year and each is not one]
+        others = [each.middle for each in self.implied if each.count.year == one.count.year and self._far(each.middle) < self._far(one.middle)]
         people = [each.people for each in self.denominators]
         return next((decade for decade in _DECADES for each in (*people, *others) if _near(one, each / 10**decade)), None)
+
+    def _far(self, people: float) -> float:
+        """Return how far a number of people is from the nearest that is registered, in powers of ten."""
+        return min((abs(math.log10(people / each.people)) for each in self.denominators), default=math.inf)
 
     def instead(self, count: Fact, per: int) -> tuple[tuple[str, float, float], ...]:
         """Return a count for so many people, with each registered number of them."""
@@ -120,14 +124,14 @@ def _near(one: Implied, people: float) -> bool:
 
 
 def _clusters(implied: Sequence[Implied]) -> list[list[Implied]]:
-    """Return what implies the same number of people, together."""
-    found: list[list[Implied]] = []
-    for one in sorted(implied, key=lambda each: each.middle):
-        if found and _near(one, found[-1][-1].middle):
-            found[-1].append(one)
+    """Return the fewest groups of which each has a number of people that all of its members allow."""
+    found: list[tuple[float, list[Implied]]] = []
+    for one in sorted(implied, key=lambda each: each.high):
+        if found and _near(one, found[-1][0]):
+            found[-1][1].append(one)
         else:
-            found.append([one])
-    return found
+            found.append((one.high * (1 + SAME_PEOPLE), [one]))
+    return [members for _people, members in found]
 
 
 # -- counts and rates ------------------------------------------------------------------------
@@ -138,9 +142,9 @@ def _implied_population(case: _Case) -> Iterator[Conflict]:
     usual = [each for each in case.implied if case.factor(each) is None]
     for year in sorted({each.count.year for each in usual}):
         for goal in (False, True):
-            ours = [each for each in usual if (each.count.year, each.count.goal) == (year, goal)]
+            ours = [each for each in usual if (each.count.year, each.count.goal) == (year, goal) and not case.fits(each)]
             for cluster in _clusters(ours):
-                if case.denominators and not any(case.fits(each) for each in cluster) and not _back_cast(case, cluster):
+                if case.denominators and not _back_cast(case, cluster):
                     yield _implied_conflict(case, cluster, year)
 
 
@@ -161,13 +165,19 @@ def _implied_conflict(case: _Case, cluster: Sequence[Implied], year: int) -> Con
             "year": year, "implied": round(_middle(cluster)), "low": round(max(each.low for each in cluster)), "high": round(min(each.high for each in cluster)),
             "registered": [{"year": each.year, "people": each.people, "source": each.source} for each in case.denominators],
             "count": first.count.value, "rate": first.rate.text, "per": first.rate.per, "measure": first.rate.measure.id, "of": first.rate.of.id,
-            "examples": [_example(each) for each in cluster]},
+            "examples": _examples(cluster)},
         instead=case.instead(first.count, first.rate.per))
 
 
-def _example(one: Implied) -> dict[str, Any]:
-    return {"measure": one.rate.measure.id, "of": one.rate.of.zh, "count": one.count.value, "rate": one.rate.text, "per": one.rate.per,
-            "people": round(one.middle), "low": round(one.low), "high": round(one.high)}
+def _examples(cluster: Sequence[Implied]) -> list[dict[str, Any]]:
+    """Return the divisions of a cluster, each once."""
+    found = {}
+    for one in cluster:
+        whole = one.rate.of.id == "all"
+        found[one.rate.measure.id, one.rate.of.id, one.count.value, one.rate.text] = {
+            "measure": one.rate.measure.id, "of_zh": "" if whole else one.rate.of.zh, "of_en": "" if whole else one.rate.of.en,
+            "count": one.count.value, "rate": one.rate.text, "per": one.rate.per, "people": round(one.middle), "low": round(one.low), "high": round(one.high)}
+    return list(found.values())
 
 
 def _middle(cluster: Sequence[Implied]) -> float:
@@ -185,7 +195,7 @@ def _populations_differ(case: _Case) -> Iterator[Conflict]:
                 check="populations_differ", severity=HIGH,
                 statements=_statements(each for cluster in clusters for one in cluster for each in (one.count, one.rate)),
                 values={"year": year, "people": [round(_middle(cluster)) for cluster in clusters],
-                        "examples": [_example(cluster[0]) for cluster in clusters]})
+                        "examples": [_examples(cluster)[0] for cluster in clusters]})
 
 
 def _denominator_changes(case: _Case) -> Iterator[Conflict]:
@@ -238,16 +248,26 @@ def _is_part(part: Fact, whole: Fact) -> bool:
 
 
 def _two_values(case: _Case) -> Iterator[Conflict]:
-    """Two values of one indicator and year."""
+    """Several values of one indicator and year."""
     for key, given in _by_indicator(case.plan).items():
-        for (first, one), (second, other) in combinations(given, 2):
-            if first.id == second.id or _agree(first, one, second, other):
-                continue
-            factor = _power_between(one, other, first, second)
-            yield Conflict(
-                check="two_values" if factor is None else "two_values_factor", severity=HIGH,
-                statements=tuple(dict.fromkeys(_statement_of(case.plan, each) for each in (first, second))),
-                values={"indicator": first.name, "year": one.year, "first": one.text, "second": other.text, "goal": key[-1], "factor": factor})
+        values = _distinct(given)
+        if len(values) < 2 or len({indicator.id for indicator, _figure in given}) < 2:
+            continue
+        (first, one), (second, other) = values[0], values[1]
+        factor = _power_between(one, other, first, second) if len(values) == 2 else None
+        yield Conflict(
+            check="two_values" if factor is None else "two_values_factor", severity=HIGH,
+            statements=tuple(dict.fromkeys(_statement_of(case.plan, indicator) for indicator, _figure in given)),
+            values={"indicator": first.name, "year": one.year, "texts": [figure.text for _indicator, figure in values], "goal": key[-1], "factor": factor})
+
+
+def _distinct(given: Sequence[tuple[Indicator, Figure]]) -> list[tuple[Indicator, Figure]]:
+    """Return the first of each value that differs from those before it."""
+    found: list[tuple[Indicator, Figure]] = []
+    for indicator, figure in given:
+        if not any(_agree(known, one, indicator, figure) for known, one in found):
+            found.append((indicator, figure))
+    return found
 
 
 def _by_indicator(plan: Plan) -> dict[tuple[Any, ...], list[tuple[Indicator, Figure]]]:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 4_000_000
 UNITS = ("", "个", "所", "家", "处", "支", "名", "人", "张", "辆", "岁", "天", "元", "%", "‰", "/10万", "个百分点", "分钟", "公里", "平方公里",
-         "张/千人", "人/千人", "个/千人", "人/万人", "人/10万人", "人/千名儿童", "比")
+         "张/千人", "人/千人", "个/千人", "人/万人", "人/10万人", "人/千名儿童", "张/千名儿童", "种", "比")
 PER = (1_000, 10_000, 100_000)
 _PLAN = ("id", "title", "title_en", "issuer", "date", "date_note", "period", "state", "area", "note")
 _STATEMENT = ("id", "quote", "kind", "facility", "level", "year", "status", "note", "indicator", "indicators", "recorded", "every_years")

@@ -103,16 +103,14 @@ def _fact(statement: Statement, indicator: Indicator, measure: Measure, figure: 
 def _listed(stated: Sequence[Fact]) -> Iterator[Fact]:
     """Yield what the facilities that a plan names one by one add up to, for each group of several that it speaks of."""
     named = [each for each in stated if each.of.names and not each.is_rate]
-    spoken_of = {each.of.id: each.of for each in stated if not each.of.names}
+    # A list of facilities is not said to hold all of them, but those of a group that the plan speaks of.
+    spoken_of = {each.of.id: each.of for each in stated if not each.of.names and each.of != groups()["all"]}
     for goal in (False, True):
         for measure in {each.measure.id: each.measure for each in named}.values():
             for year in sorted({each.year for each in named if each.goal == goal}):
                 ours = [each for each in named if (each.goal, each.measure, each.year) == (goal, measure, year)]
                 for group in spoken_of.values():
-                    parts = [each for each in ours if each.of.within(group)]
-                    if len(parts) < len(ours) and (len(parts) > 1 or group.id != "all"):
-                        yield from _sum_of(parts, group)
-                yield from _sum_of(ours, groups()["all"])
+                    yield from _sum_of([each for each in ours if each.of.within(group)], group)
 
 
 def _sum_of(parts: Sequence[Fact], group: Group) -> Iterator[Fact]:

@@ -153,7 +153,7 @@ def _plain(form: Form) -> Callable[[Parts], dict[str, Any]]:
 _RISES = ("提高", "增加", "上升", "提升", "+")
 _VERB = "(?P<verb>提高|增加|上升|提升|降低|下降|减少|\\+|-)"
 _AMOUNT = r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[^\d]*?)"
-# The first that reads the whole text decides. 左右 has been taken off before, full-width signs are plain.
+# The first that reads the whole text decides. 左右 and 约 have been taken off before, full-width signs are plain.
 _FORMS: tuple[tuple[str, Callable[[Parts], dict[str, Any]]], ...] = (
     (r"-+|/|未设定|未确定|notset", _plain(Form.NOT_SET)),
     (r"全覆盖|全部覆盖|全部设置|全部达到|全部|均|100%?全覆盖", lambda _match: {"form": Form.ALL, "low": 100.0, "unit": "%"}),
@@ -195,8 +195,8 @@ def target_of(text: str) -> Target:
     plain = re.sub(r"\s+", "", unicodedata.normalize("NFKC", text.translate(_SIGNS)).translate(_SIGNS))
     if not plain or len(plain) > _LONGEST:
         raise InvalidInput(f"a target is some characters, such as ≥80; got {text[:_LONGEST]!r}; where a plan sets none write ——")
-    about = plain.endswith(("左右", "上下"))
-    told = plain.removesuffix("左右").removesuffix("上下")
+    about = plain.endswith(("左右", "上下")) or plain.startswith("约")
+    told = plain.removesuffix("左右").removesuffix("上下").removeprefix("约")
     for pattern, read in _FORMS:
         match = re.fullmatch(pattern, told)
         if match is not None:

@@ -28,7 +28,7 @@ from geosvc.workflows.exporting import write_whole
 from geosvc.workflows.study import tree_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from geosvc.coverage.blank_spots import Finding, Rule
@@ -385,17 +385,20 @@ def _said(key: str, value: Any, language: str) -> str:
     if key in ("measure", "part", "whole", "listed_measure") and value in measures():
         return str(getattr(measures()[value], language))
     if isinstance(value, list):
-        return text["list_comma"].join(_part_said(key, each, text) for each in value) or text["none"]
+        return text["list_comma"].join(_part_said(key, each, language) for each in value) or text["none"]
     if isinstance(value, float):
         return f"{value:,.10g}"
     return f"{value:,}" if isinstance(value, int) and "year" not in key else str(value)
 
 
-def _part_said(key: str, each: Any, text: Mapping[str, str]) -> str:
+def _part_said(key: str, each: Any, language: str) -> str:
+    text = words(language)
     if key == "registered":
         return f"{each['year']}{text['open_bracket']}{each['source']}{text['close_bracket']} {each['people']:,.0f}"
     if key == "branches":
         return f"{each['people']:,.0f} → {each['target'] or text['none']}"
     if key == "examples":
-        return f"{each['of']} {each['count']:,.0f} ÷ {each['rate']} × {each['per']:,} = {each['people']:,.0f}"
+        what = text["of_what"].format(of=each[f"of_{language}"], what=getattr(measures()[each["measure"]], language)) if each["of_zh"] else getattr(
+            measures()[each["measure"]], language)
+        return f"{what} {each['count']:,.0f} ÷ {each['rate']} × {each['per']:,} = {each['people']:,.0f}"
     return f"{each:,.0f}" if isinstance(each, int | float) else str(each)
