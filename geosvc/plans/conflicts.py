@@ -333,7 +333,8 @@ def _ratio(case: _Case) -> Iterator[Conflict]:
             if figure.target.number is None:
                 continue
             low, high = rounding(figure.text, figure.target.number)
-            for one, two in _pairs(case, indicator, figure.year, goal=figure is indicator.target):
+            pairs = {(one.text, two.text): (one, two) for one, two in _pairs(case, indicator, figure.year, goal=figure is indicator.target)}
+            for one, two in pairs.values():
                 least, most = two.for_one()[0] / one.for_one()[1], two.for_one()[1] / one.for_one()[0]
                 if most < low - 1e-9 or least > high + 1e-9:
                     yield Conflict(

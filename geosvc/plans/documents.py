@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import yaml
 
+from geosvc.coverage.blank_spots import shipped_rules
 from geosvc.errors import DefinitionError, InvalidInput
 from geosvc.plans.plan import (
     BETTER,
@@ -25,6 +28,8 @@ from geosvc.plans.plan import (
 )
 from geosvc.plans.targets import Target, target_of
 from geosvc.plans.vocabulary import Group, groups, measures, read_groups
+from geosvc.registry.areas import LEVELS
+from geosvc.registry.exports.cells import choices
 from geosvc.registry.populations import KINDS, STATUSES
 
 if TYPE_CHECKING:
@@ -41,17 +46,21 @@ _INDICATOR = ("name", "unit", "better", "baseline", "target", "observed", "chang
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _YEARS = re.compile(r"(\d{4})(?:\s*(?:->|-|—)\s*(\d{4}))?")
 _LINE = "\0line"  # where a mapping begins; no file can write this key
+_TWICE = "\0twice"  # a key that stands twice in it, and the line of the second
+_MARKS = (_LINE, _TWICE)
+_FIRST_YEAR, _LAST_YEAR = 1900, 2200
 
 
 class _Lines(yaml.BaseLoader):
     """Every scalar stays the text that was written (1.20 is not 1.2), and every mapping knows its line."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = True) -> dict[Any, Any]:
-        keys = [each.value for each, _value in node.value]
-        twice = next((each for each in keys if keys.count(each) > 1), None)
-        if twice is not None:
-            raise yaml.constructor.ConstructorError(None, None, f"{twice!r} stands twice in one mapping", node.start_mark)
         found: dict[Any, Any] = super().construct_mapping(node, deep=deep or True)
+        seen: set[str] = set()
+        for key, _value in node.value:
+            if str(key.value) in seen:
+                found[_TWICE] = (str(key.value), key.start_mark.line + 1)
+            seen.add(str(key.value))
         return {**found, _LINE: node.start_mark.line + 1}
 
 
@@ -119,16 +128,20 @@ class _Reader:
             head = self._head(told)
         except _Refused as error:
             raise DefinitionError(f"{self.file}:{error.line}: {error}") from None
-        for key in set(self.document) - {"plan", "people", "groups", "sums", "statements", _LINE}:
+        if _TWICE in self.document:
+            key, line = self.document[_TWICE]
+            raise DefinitionError(f"{self.file}:{line}: {key!r} stands twice; put both parts under one")
+        for key in sorted(set(self.document) - {"plan", "people", "groups", "sums", "statements", *_MARKS}):
             self._problem(1, None, f"{key!r} is no part of a plan file; expected plan, people, groups, sums, statements")
         self.known = self._groups()
         statements = self._each("statements", self._statement)
-        twice = {each.id for each in statements if [one.id for one in statements].count(each.id) > 1}
+        often = Counter(each.id for each in statements)
+        twice = {name for name, times in often.items() if times > 1}
         for each in statements:
             if each.id in twice:
                 self._problem(each.line, each.id, "this id stands more than once; every statement has its own")
         return Plan(
-            **head, statements=tuple({each.id: each for each in reversed(statements)}[each.id] for each in statements if each.id not in twice),
+            **head, statements=tuple(each for each in statements if each.id not in twice),
             denominators=tuple(self._each("people", _denominator)), sums=tuple(self._sums(statements)), problems=tuple(self.problems))
 
     def _head(self, told: dict[Any, Any]) -> dict[str, Any]:
@@ -140,6 +153,8 @@ class _Reader:
         first, last = _years(told, line, "period")
         if last is None:
             raise _Refused(line, "period must be two years, such as 2021-2025")
+        if last < first:
+            raise _Refused(line, f"period goes from {first} back to {last}; write the earlier year first")
         if not told.get("title"):
             raise _Refused(line, "the plan has no title")
         state = str(told.get("state") or "published")
@@ -151,15 +166,24 @@ class _Reader:
             "area": told.get("area") or None, "note": str(told.get("note") or "")}
 
     def _groups(self) -> dict[str, Group]:
-        found = groups()
-        for key, value in (self.document.get("groups") or {}).items():
-            if key == _LINE:
+        found, told = groups(), self.document.get("groups") or {}
+        if not isinstance(told, dict):
+            self._problem(1, None, "groups must be a mapping, such as 'county_hospital: {zh: 县医院, classes: [A1]}'")
+            return found
+        for key, value in told.items():
+            if key in _MARKS:
                 continue
-            line = value.get(_LINE, 1) if isinstance(value, dict) else 1
             try:
-                found = read_groups({key: {name: each for name, each in value.items() if name != _LINE}}, found)
-            except (DefinitionError, AttributeError) as error:
-                self._problem(line, None, str(error))
+                if not isinstance(value, dict):
+                    _refuse(told[_LINE], f"group {key} must be a mapping such as {{zh: 县医院, classes: [A1]}}, got {str(value)[:40]!r}")
+                _once(value)
+                found = read_groups({key: {name: each for name, each in value.items() if name not in _MARKS}}, found)
+            except _Refused as error:
+                self._problem(error.line, None, str(error))
+            except DefinitionError as error:
+                self._problem(value[_LINE], None, str(error))
+        if _TWICE in told:
+            self._problem(told[_TWICE][1], None, f"the group {told[_TWICE][0]!r} stands twice; give each its own name")
         return found
 
     def _each(self, name: str, read: Callable[[dict[Any, Any]], Any]) -> list[Any]:
@@ -189,10 +213,15 @@ class _Reader:
         name = str(told.get("id", ""))
         if not _ID.fullmatch(name):
             raise _Refused(line, f"a statement needs an id of lower-case letters, digits and hyphens; got {name!r}")
+        for key in ("quote", "note", "recorded", "facility", "level", "year"):
+            if not isinstance(told.get(key) or "", str):
+                raise _Refused(line, f"{key} must be a text; put it in quotation marks if it begins with [ or {{")
         if not str(told.get("quote") or "").strip():
             raise _Refused(line, "the quote is missing; every statement has the plan's own words")
-        several = told.get("indicators")
-        each = several if isinstance(several, list) else [told["indicator"]] if told.get("indicator") else []
+        several = told.get("indicators") or []
+        if not isinstance(several, list) or (several and told.get("indicator")):
+            raise _Refused(line, "give indicator with one mapping, or indicators with a list of them ('- …'); not both")
+        each = several or ([told["indicator"]] if told.get("indicator") else [])
         if any(not isinstance(one, dict) for one in each):
             raise _Refused(line, "an indicator must be a mapping with compute, baseline, target …")
         indicators = tuple(self._indicator(one, told, f"{name}-{n}" if len(each) > 1 else name) for n, one in enumerate(each, 1))
@@ -235,7 +264,7 @@ class _Reader:
     def _way(self, told: Any, line: int) -> tuple[str | None, dict[str, Any]]:
         if told is None:
             return None, {}
-        named = [key for key in told if key != _LINE] if isinstance(told, dict) else []
+        named = [key for key in told if key not in _MARKS] if isinstance(told, dict) else []
         if len(named) != 1 or named[0] not in WAYS:
             raise _Refused(line, f"compute must be one of {', '.join(WAYS)} with its fields; got {', '.join(map(str, named)) or told!r}")
         way, fields = named[0], told[named[0]] or {}
@@ -247,8 +276,14 @@ class _Reader:
         missing = [each for each in must if not fields.get(each)]
         if missing:
             raise _Refused(line, f"compute: {way} needs {', '.join(missing)}")
-        given = {key: self._given(key, value, line) for key, value in fields.items() if key != _LINE}
-        return way, {**given, "of": given.get("of", self.known["all"])} if "of" in may else given
+        given = {key: self._given(key, value, line) for key, value in fields.items() if key not in _MARKS}
+        if "of" in may:
+            given.setdefault("of", self.known["all"])
+        if way == "each_area" and "rule" not in given and not given["of"].classes:
+            raise _Refused(line, "compute: each_area needs a rule of geosvc blank-spots, or a group with classes of its own; geosvc plan words lists them")
+        if way == "each_facility" and not {"measure", "having"} & set(given):
+            raise _Refused(line, "compute: each_facility needs a measure, with the number for each as target, or having")
+        return way, given
 
     def _given(self, key: str, value: Any, line: int) -> Any:
         if key in ("of", "of_whole", "to_group", "exempt_where"):
@@ -259,12 +294,7 @@ class _Reader:
             if str(value) not in map(str, PER):
                 raise _Refused(line, f"per must be one of {', '.join(map(str, PER))}; got {value!r}")
             return int(value)
-        many = value if isinstance(value, list) else [value]
-        if key == "bands":
-            return tuple(_band(each, line) for each in many)
-        if key == "conditions":
-            return tuple(_condition(each, line) for each in many)
-        return tuple(str(each) for each in many) if key in ("having", "only") else str(value)
+        return _chosen(key, value, line) if key in _CHOSEN else _listed(key, value, line)
 
     def _named(self, value: Any, known: Any, what: str, line: int) -> Any:
         if not isinstance(value, str) or value not in known:
@@ -277,11 +307,12 @@ class _Reader:
 
         def read(told: dict[Any, Any]) -> Sum:
             _only(told, ("whole", "parts", "year"), "sum")
-            parts = tuple(told.get("parts") or ())
-            unknown = [each for each in (told.get("whole"), *parts) if each not in known]
+            parts = tuple(map(str, told.get("parts") or ())) if isinstance(told.get("parts") or [], list) else ()
+            whole = str(told.get("whole") or "")
+            unknown = [each for each in (whole, *parts) if each not in known]
             if unknown or not parts:
-                raise _Refused(told[_LINE], f"a sum names indicators of this plan by their ids; there is no {unknown[0] if unknown else 'part'!r}")
-            return Sum(whole=told["whole"], parts=parts, year=int(_number(told, "year", told[_LINE])), line=told[_LINE])
+                raise _Refused(told[_LINE], f"a sum names indicators of this plan by their ids; there is no {unknown[0] if unknown else 'list of parts'!r}")
+            return Sum(whole=whole, parts=parts, year=_year(told, told[_LINE]), line=told[_LINE])
 
         return self._each("sums", read)
 
@@ -289,8 +320,36 @@ class _Reader:
 # -- parts ---------------------------------------------------------------------------------
 
 
+_CHOSEN: dict[str, Callable[[], Sequence[str]]] = {
+    "level": lambda: LEVELS, "relation": lambda: tuple(choices("relation")), "join": lambda: ("or", "and"),
+    "rule": lambda: tuple(each.id for each in shipped_rules()),
+}
+
+
+def _chosen(key: str, value: Any, line: int) -> str:
+    known = _CHOSEN[key]()
+    if str(value) not in known:
+        raise _Refused(line, f"{key} must be one of {', '.join(known)}; got {value!r}")
+    return str(value)
+
+
+def _listed(key: str, value: Any, line: int) -> Any:
+    """Return a field that holds several; one alone may stand without its list."""
+    many = value if isinstance(value, list) else [value]
+    if key in _PARTS:
+        return tuple(_PARTS[key](each, line) for each in many)
+    return tuple(str(each) for each in many) if key == "only" else str(value)
+
+
+def _once(told: dict[Any, Any]) -> None:
+    if _TWICE in told:
+        key, line = told[_TWICE]
+        raise _Refused(line, f"{key!r} stands twice here; keep one of them")
+
+
 def _only(told: dict[Any, Any], known: Sequence[str], what: str, line: int | None = None) -> None:
-    unknown = [str(each) for each in told if each != _LINE and each not in known]
+    _once(told)
+    unknown = [str(each) for each in told if each not in _MARKS and each not in known]
     if unknown:
         raise _Refused(line or told[_LINE], f"{unknown[0]!r} is no field of a {what}; expected {', '.join(known)}")
 
@@ -304,9 +363,19 @@ def _choice(told: dict[Any, Any], name: str, choices: Any, line: int) -> Any:
 
 def _number(told: dict[Any, Any], name: str, line: int) -> float:
     try:
-        return float(told.get(name, ""))
+        value = float(told.get(name, ""))
     except (TypeError, ValueError):
-        raise _Refused(line, f"{name} must be a number, got {told.get(name)!r}") from None
+        value = math.nan
+    if not math.isfinite(value):
+        raise _Refused(line, f"{name} must be a number, got {told.get(name)!r}")
+    return value
+
+
+def _year(told: dict[Any, Any], line: int, name: str = "year") -> int:
+    value = _number(told, name, line)
+    if value != int(value) or not _FIRST_YEAR <= value <= _LAST_YEAR:
+        raise _Refused(line, f"{name} must be a year of four digits, got {told.get(name)!r}")
+    return int(value)
 
 
 def _years(told: dict[Any, Any], line: int, name: str) -> tuple[int, int | None]:
@@ -323,7 +392,7 @@ def _figure(told: Any, year: int | None, line: int, what: str) -> Figure | None:
     text, line = str(mapping.get("value") or ""), mapping.get(_LINE, line)
     if isinstance(told, dict):
         _only(told, ("year", "value", "source"), what)
-    given = int(_number(mapping, "year", line)) if mapping.get("year") else year
+    given = _year(mapping, line) if mapping.get("year") else year
     if given is None:
         raise _Refused(line, f"the year of the {what} {text!r} is not known; write {{year: 2020, value: …}}")
     return Figure(year=given, text=text, target=_target(text, line), source=mapping.get("source"))
@@ -346,7 +415,17 @@ def _change(told: Any, line: int) -> tuple[int, float] | None:
     if not isinstance(told, dict):
         _refuse(line, f"change must be {{since: 2015, by: 1.57}}, got {told!r}")
     _only(told, ("since", "by"), "change")
-    return int(_number(told, "since", line)), _number(told, "by", line)
+    return _year(told, line, "since"), _number(told, "by", line)
+
+
+def _having(told: Any, line: int) -> str:
+    """Return what is asked of a facility; a measure that does not exist would never be known, and nobody would be told."""
+    if not isinstance(told, str) or not told.strip():
+        _refuse(line, f"having is a list of capabilities such as [感染性疾病科, level:二级, staff:tcm_doctors]; got {told!r}")
+    name, _, wanted = told.partition(":")
+    if name == "staff" and wanted not in measures():
+        _refuse(line, f"there is no measure {wanted!r} in {told!r}; geosvc plan words lists them")
+    return told
 
 
 def _band(told: Any, line: int) -> dict[str, Any]:
@@ -368,11 +447,22 @@ def _denominator(told: dict[Any, Any]) -> Denominator:
     _only(told, ("year", "people", "kind", "status", "source", "groups"), "number of people")
     if not told.get("year"):
         raise _Refused(line, "a number of people needs its year")
-    year, people = int(_number(told, "year", line)), _number(told, "people", line)
+    year, people, groups_told = _year(told, line), _number(told, "people", line), told.get("groups") or {}
+    if people <= 0:
+        raise _Refused(line, f"people must be more than 0, got {told.get('people')!r}; leave the entry out where the number is not known")
     if not told.get("source"):
         raise _Refused(line, "a number of people needs its source")
-    parts = {key: _number(told["groups"], key, line) for key in told.get("groups") or {} if key != _LINE}
+    if not isinstance(groups_told, dict):
+        raise _Refused(line, f"groups must be numbers by age, such as {{0_14: 14502}}; got {groups_told!r}")
+    _once(groups_told)
+    parts = {key: _number(groups_told, key, line) for key in groups_told if key not in _MARKS}
+    more = next((key for key, part in parts.items() if not 0 <= part <= people), None)
+    if more is not None:
+        raise _Refused(line, f"{more} must be 0 to {people:g}, the people that it is a part of; got {parts[more]:g}")
     kind, status = str(told.get("kind") or "resident"), str(told.get("status") or "")
     if kind not in KINDS or status not in STATUSES:
         raise _Refused(line, f"kind must be one of {', '.join(KINDS)}, status one of {', '.join(STATUSES)}; got {kind!r}, {status!r}")
     return Denominator(year=year, people=people, kind=kind, status=status, source=str(told["source"]), groups=parts)
+
+
+_PARTS: dict[str, Callable[[Any, int], Any]] = {"bands": _band, "conditions": _condition, "having": _having}

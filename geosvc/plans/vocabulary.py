@@ -42,7 +42,8 @@ class Measure:
 class Group:
     """Some facilities: by class, ownership and level, or several groups together.
 
-    ``ownership`` and ``levels`` hold the words of the registry; () asks for none.
+    ``ownership`` and ``levels`` hold the words of the registry; () asks for none. Of a group with ``names`` they say what
+    these facilities are, for sums and comparisons.
     """
 
     id: str
@@ -65,8 +66,8 @@ class Group:
         if self.any:
             told = [each.holds(one) for each in self.any]
             return True if True in told else None if None in told else False
-        if self.names and not {one.name, *one.aliases} & set(self.names):
-            return False
+        if self.names:  # whoever is called so is meant, whatever else is known of it
+            return bool({one.name, *one.aliases} & set(self.names))
         if self.classes and not one.class_code.startswith(self.classes):
             return False
         asked = [(one.ownership, self.ownership), (one.level, self.levels)]
