@@ -28,10 +28,10 @@ def list_plans(workspace: WorkspaceOption = None, at: AtOption = None, as_json: 
     if as_json:
         print_json(found)
         return
-    table = Table("plan", "title", "statements", "computed", "waiting", "stored", "recorded", "met", "behind", "contradictions")
+    table = Table("plan", "title", "statements", "computed", "derived", "waiting", "stored", "recorded", "met", "behind", "contradictions")
     for each in found:
         counts = each["counts"]
-        numbers = [counts["statements"], *(counts[name] for name in ("computed", "waiting", "stored", "recorded")),
+        numbers = [counts["statements"], *(counts[name] for name in planning.STATES),
                    counts["verdicts"]["met"], counts["verdicts"]["behind"], counts["conflicts"]]
         table.add_row(each["id"], escape(each["title"]), *map(str, numbers))
     out.print(table)

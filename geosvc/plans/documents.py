@@ -19,6 +19,7 @@ from geosvc.plans.plan import (
     Denominator,
     Figure,
     Indicator,
+    Inventory,
     Kind,
     Plan,
     Problem,
@@ -132,7 +133,7 @@ class _Reader:
             key, line = self.document[_TWICE]
             raise DefinitionError(f"{self.file}:{line}: {key!r} stands twice; put both parts under one")
         for key in sorted(set(self.document) - {"plan", "people", "groups", "sums", "statements", *_MARKS}):
-            self._problem(1, None, f"{key!r} is no part of a plan file; expected plan, people, groups, sums, statements")
+            self._problem(1, None, f"{key!r} is no part of a plan file; expected plan, people, groups, sums, inventories, statements")
         self.known = self._groups()
         statements = self._each("statements", self._statement)
         often = Counter(each.id for each in statements)
@@ -142,7 +143,7 @@ class _Reader:
                 self._problem(each.line, each.id, "this id stands more than once; every statement has its own")
         return Plan(
             **head, statements=tuple(each for each in statements if each.id not in twice),
-            denominators=tuple(self._each("people", _denominator)), sums=tuple(self._sums(statements)), problems=tuple(self.problems))
+            denominators=tuple(self._each("people", _denominator)), sums=tuple(self._sums(statements)), inventories=tuple(self._inventories(statements)), problems=tuple(self.problems))
 
     def _head(self, told: dict[Any, Any]) -> dict[str, Any]:
         line = told[_LINE]
@@ -303,18 +304,20 @@ class _Reader:
         return known[value]
 
     def _sums(self, statements: Sequence[Statement]) -> list[Sum]:
-        known = {indicator.id for each in statements for indicator in each.indicators}
-
         def read(told: dict[Any, Any]) -> Sum:
             _only(told, ("whole", "parts", "year"), "sum")
-            parts = tuple(map(str, told.get("parts") or ())) if isinstance(told.get("parts") or [], list) else ()
-            whole = str(told.get("whole") or "")
-            unknown = [each for each in (whole, *parts) if each not in known]
-            if unknown or not parts:
-                raise _Refused(told[_LINE], f"a sum names indicators of this plan by their ids; there is no {unknown[0] if unknown else 'list of parts'!r}")
-            return Sum(whole=whole, parts=parts, year=_year(told, told[_LINE]), line=told[_LINE])
+            parts = _parts(told, statements, told.get("whole"))
+            return Sum(whole=told["whole"], parts=parts, year=int(_number(told, "year", told[_LINE])), line=told[_LINE])
 
         return self._each("sums", read)
+
+    def _inventories(self, statements: Sequence[Statement]) -> list[Inventory]:
+        def read(told: dict[Any, Any]) -> Inventory:
+            _only(told, ("of", "parts", "year"), "inventory")
+            group = self._named(told.get("of"), self.known, "group", told[_LINE])
+            return Inventory(of=group, parts=_parts(told, statements), year=int(_number(told, "year", told[_LINE])), line=told[_LINE])
+
+        return self._each("inventories", read)
 
 
 # -- parts ---------------------------------------------------------------------------------
@@ -352,6 +355,15 @@ def _only(told: dict[Any, Any], known: Sequence[str], what: str, line: int | Non
     unknown = [str(each) for each in told if each not in _MARKS and each not in known]
     if unknown:
         raise _Refused(line or told[_LINE], f"{unknown[0]!r} is no field of a {what}; expected {', '.join(known)}")
+
+
+def _parts(told: dict[Any, Any], statements: Sequence[Statement], *more: Any) -> tuple[str, ...]:
+    known = {indicator.id for each in statements for indicator in each.indicators}
+    parts = tuple(told.get("parts") or ())
+    unknown = [each for each in (*more, *parts) if each not in known]
+    if unknown or not parts:
+        raise _Refused(told[_LINE], f"parts are indicators of this plan by their ids; there is no {unknown[0] if unknown else 'part'!r}")
+    return parts
 
 
 def _choice(told: dict[Any, Any], name: str, choices: Any, line: int) -> Any:

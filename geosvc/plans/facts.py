@@ -71,7 +71,7 @@ def rounding(text: str, value: float) -> tuple[float, float]:
 def facts_of(plan: Plan) -> list[Fact]:
     """Return the counts and rates that a plan states, with those that its changes and lists imply."""
     stated = [each for statement in plan.statements for each in _of_statement(statement)]
-    return [*stated, *_listed(stated)]
+    return [*stated, *_listed(stated), *_inventories(plan, stated)]
 
 
 def _of_statement(statement: Statement) -> Iterator[Fact]:
@@ -111,6 +111,14 @@ def _listed(stated: Sequence[Fact]) -> Iterator[Fact]:
                 ours = [each for each in named if (each.goal, each.measure, each.year) == (goal, measure, year)]
                 for group in spoken_of.values():
                     yield from _sum_of([each for each in ours if each.of.within(group)], group)
+
+
+def _inventories(plan: Plan, stated: Sequence[Fact]) -> Iterator[Fact]:
+    """Yield what the types of an inventory add up to."""
+    for each in plan.inventories:
+        parts = [fact for fact in stated if fact.indicator in each.parts and fact.year == each.year and not fact.is_rate]
+        if len(parts) == len(each.parts):
+            yield from _sum_of(parts, each.of)
 
 
 def _sum_of(parts: Sequence[Fact], group: Group) -> Iterator[Fact]:

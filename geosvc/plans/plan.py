@@ -140,6 +140,16 @@ class Sum:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Inventory:
+    """Counts that together are all facilities of a group: what the plan lists by type."""
+
+    of: Group
+    parts: tuple[str, ...]
+    year: int
+    line: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Denominator:
     """A number of people that a rate may be divided by."""
 
@@ -183,6 +193,7 @@ class Plan:
     note: str = ""
     denominators: tuple[Denominator, ...] = ()
     sums: tuple[Sum, ...] = ()
+    inventories: tuple[Inventory, ...] = ()
     problems: tuple[Problem, ...] = ()
 
     def statement(self, statement_id: str) -> Statement | None:

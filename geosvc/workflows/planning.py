@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 FOLDER = "plans"  # of a workspace: plan files of its own
 CULPRITS_SHOWN = 50
+STATES = ("computed", "derived", "waiting", "stored", "recorded")
 _RESIDENT = "resident"
 
 
@@ -242,10 +243,23 @@ class _Board:
             "now": None if answer is None else _answer(answer), "verdict": standing.verdict.value, "distance": standing.distance,
             "expected": standing.expected, "year": standing.from_year, "weaker": standing.weaker, "provisional": standing.provisional,
             "overdue": standing.overdue, "recorded": indicator.recorded,
+            "needed": self._needed(indicator),
             "stated": None if implied is None else {
                 "count": implied.count.value, "rate": implied.rate.text, "per": implied.rate.per, "implied_people": round(implied.middle),
                 "by_people": [{**_denominator(each), "value": implied.count.value / each.people * implied.rate.per} for each in self.people]},
         }
+
+
+    def _needed(self, indicator: Indicator) -> list[dict[str, Any]]:
+        """Return how many a target for so many people asks for, with each registered number of residents."""
+        figure, per = indicator.target, indicator.given.get("per")
+        if indicator.way != "density" or figure is None or per is None or indicator.given.get("people", _RESIDENT) != _RESIDENT:
+            return []
+        low, high = figure.target.low, figure.target.high
+        if low is None and high is None:
+            return []
+        return [{**_denominator(each), "low": None if low is None else low * each.people / per, "high": None if high is None else high * each.people / per}
+                for each in self.people if each.kind == _RESIDENT]
 
 
 def _answered(indicator: Indicator, evidence: Evidence | None, why: Why | None) -> Answer | None:
@@ -306,31 +320,29 @@ def _coverage_of(whole: Store, area: str) -> Callable[[str, str | None], Coverag
 
 def _head(plan: Plan, board: _Board) -> dict[str, Any]:
     told = [(statement, indicator) for statement in plan.statements for indicator in statement.indicators]
-    verdicts = Counter(standing_of(statement, each, board.answers[each.id], day=board.day).verdict.value for statement, each in told)
+    rows = [board.row(each) for each in plan.statements]
+    verdicts = Counter(each["verdict"] for row in rows for each in row["indicators"])
+    states = Counter(state_of_row(each) for each in rows)
     return {
         "id": plan.id, "title": plan.title, "title_en": plan.title_en, "issuer": plan.issuer, "date": plan.date, "date_note": plan.date_note,
         "period": list(plan.period), "state": plan.state, "area": plan.area, "note": plan.note, "datetime": board.day,
         "area_registered": board.why is not Why.NO_AREA, "people": [_denominator(each) for each in board.people],
-        "counts": {"statements": len(plan.statements), "indicators": len(told), **standing_counts(plan, board.answers),
+        "counts": {"statements": len(plan.statements), "indicators": len(told), **{name: states[name] for name in STATES},
                    "verdicts": {each.value: verdicts[each.value] for each in Verdict}, "conflicts": len(board.conflicts)},
         "problems": [str(each) for each in plan.problems],
     }
 
 
-def standing_counts(plan: Plan, answers: dict[str, Answer | None]) -> dict[str, int]:
-    """Return how many statements are computed, wait for data, are stored and trended, or recorded only."""
-    found = Counter(state_of(each, answers) for each in plan.statements)
-    return {name: found[name] for name in ("computed", "waiting", "stored", "recorded")}
+def state_of_row(row: dict[str, Any]) -> str:
+    """Return what becomes of a statement of :func:`plan_board`: one of :data:`STATES`.
 
-
-def state_of(statement: Statement, answers: dict[str, Answer | None]) -> str:
-    """Return what becomes of a statement: computed, waiting (for data), stored (and trended), or recorded."""
-    told = [answers.get(each.id) for each in statement.indicators if each.way is not None]
-    if any(each is not None and each.is_computable for each in told):
-        return "computed"
+    Derived is what the plan's own count, or its target, comes to with the registered numbers of people.
+    """
+    told = [each["now"] for each in row["indicators"] if each["way"] is not None]
     if told:
-        return "waiting"
-    return "stored" if any(each.figures for each in statement.indicators) else "recorded"
+        derived = any(each["needed"] or (each["stated"] and each["stated"]["by_people"]) for each in row["indicators"])
+        return "computed" if any(each["why"] is None for each in told) else "derived" if derived else "waiting"
+    return "stored" if any(each["baseline"] or each["target"] or each["trend"] for each in row["indicators"]) else "recorded"
 
 
 def _figure(figure: Figure | None) -> dict[str, Any] | None:
@@ -377,7 +389,8 @@ def conflict_entry(conflict: Conflict) -> dict[str, Any]:
 def _sentence(conflict: Conflict, language: str) -> str:
     text = words(language)
     filled = {key: _said(key, value, language) for key, value in conflict.values.items()}
-    return text[f"conflict_{conflict.check}"].format(**filled)
+    of_counts = "_count" if conflict.values.get("part_per") == 1 else ""
+    return text[f"conflict_{conflict.check}{of_counts}"].format(**filled)
 
 
 def _said(key: str, value: Any, language: str) -> str:
