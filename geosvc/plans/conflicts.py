@@ -67,9 +67,8 @@ def find_conflicts(plan: Plan, denominators: Sequence[Denominator]) -> list[Conf
     """
     facts = facts_of(plan)
     case = _Case(plan, facts, tuple(denominators), implied_people(facts))
-    found = [each for check in CHECKS for each in check(case)]
-    order = {HIGH: 0, MEDIUM: 1, LOW: 2}
-    return sorted(found, key=lambda each: (order[each.severity], each.statements))
+    found = [each for check in CHECKS for each in check(case)]  # what explains most comes first
+    return sorted(found, key=lambda each: (HIGH, MEDIUM, LOW).index(each.severity))
 
 
 def implied_people(facts: Sequence[Fact]) -> list[Implied]:

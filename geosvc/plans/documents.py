@@ -125,14 +125,14 @@ class _Reader:
 
     def plan(self) -> Plan:
         told = self.document["plan"]
+        if _TWICE in self.document:
+            key, line = self.document[_TWICE]
+            raise DefinitionError(f"{self.file}:{line}: {key!r} stands twice; put both parts under one")
         try:
             head = self._head(told)
         except _Refused as error:
             raise DefinitionError(f"{self.file}:{error.line}: {error}") from None
-        if _TWICE in self.document:
-            key, line = self.document[_TWICE]
-            raise DefinitionError(f"{self.file}:{line}: {key!r} stands twice; put both parts under one")
-        for key in sorted(set(self.document) - {"plan", "people", "groups", "sums", "statements", *_MARKS}):
+        for key in sorted(set(self.document) - {"plan", "people", "groups", "sums", "inventories", "statements", *_MARKS}):
             self._problem(1, None, f"{key!r} is no part of a plan file; expected plan, people, groups, sums, inventories, statements")
         self.known = self._groups()
         statements = self._each("statements", self._statement)
@@ -299,7 +299,7 @@ class _Reader:
 
     def _named(self, value: Any, known: Any, what: str, line: int) -> Any:
         if not isinstance(value, str) or value not in known:
-            near = next((each for each in known if str(value) and (str(value) in each or each in str(value))), None)
+            near = max((each for each in known if str(value) and (str(value) in each or each in str(value))), key=len, default=None)
             raise _Refused(line, f"there is no {what} {value!r}{f'; {near} is near' if near else ''}; geosvc plan words lists them")
         return known[value]
 
@@ -307,7 +307,7 @@ class _Reader:
         def read(told: dict[Any, Any]) -> Sum:
             _only(told, ("whole", "parts", "year"), "sum")
             parts = _parts(told, statements, told.get("whole"))
-            return Sum(whole=told["whole"], parts=parts, year=int(_number(told, "year", told[_LINE])), line=told[_LINE])
+            return Sum(whole=told["whole"], parts=parts, year=_year(told, told[_LINE]), line=told[_LINE])
 
         return self._each("sums", read)
 
@@ -315,7 +315,7 @@ class _Reader:
         def read(told: dict[Any, Any]) -> Inventory:
             _only(told, ("of", "parts", "year"), "inventory")
             group = self._named(told.get("of"), self.known, "group", told[_LINE])
-            return Inventory(of=group, parts=_parts(told, statements), year=int(_number(told, "year", told[_LINE])), line=told[_LINE])
+            return Inventory(of=group, parts=_parts(told, statements), year=_year(told, told[_LINE]), line=told[_LINE])
 
         return self._each("inventories", read)
 
@@ -359,8 +359,9 @@ def _only(told: dict[Any, Any], known: Sequence[str], what: str, line: int | Non
 
 def _parts(told: dict[Any, Any], statements: Sequence[Statement], *more: Any) -> tuple[str, ...]:
     known = {indicator.id for each in statements for indicator in each.indicators}
-    parts = tuple(told.get("parts") or ())
-    unknown = [each for each in (*more, *parts) if each not in known]
+    given = told.get("parts") or []
+    parts = tuple(map(str, given)) if isinstance(given, list) else ()
+    unknown = [each for each in (*map(str, more), *parts) if each not in known]
     if unknown or not parts:
         raise _Refused(told[_LINE], f"parts are indicators of this plan by their ids; there is no {unknown[0] if unknown else 'part'!r}")
     return parts

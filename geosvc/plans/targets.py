@@ -99,8 +99,11 @@ class Target:
 
 _ROUNDED = 1e-9
 _NUMBER = r"(\d+(?:\.\d+)?)(万)?"
-_UNIT = r"([^\d:]*?)"
-_DASH = r"(?:-|~|至|一)"
+# A unit is a sign or a word (张, 个百分点, 人/10万人), and none of the words that make a form of their own.
+_WORD = r"(?:(?!以|左右|上下|至|到|和|或|及|约|不|多|余|一|每|全|提|降)[\u4e00-\u9fff])"
+_NAMED = rf"(?:%|‰|[A-Za-z]{{1,3}}|(?:{_WORD}{{1,5}})?(?:/(?:10万{_WORD}{{0,4}}|[万千]?{_WORD}{{1,4}}))?)"
+_UNIT = rf"((?:{_NAMED})?)"
+_DASH = r"(?:--?|~|至|一)"
 Parts = re.Match[str]
 
 
@@ -152,7 +155,7 @@ def _plain(form: Form) -> Callable[[Parts], dict[str, Any]]:
 
 _RISES = ("提高", "增加", "上升", "提升", "+")
 _VERB = "(?P<verb>提高|增加|上升|提升|降低|下降|减少|\\+|-)"
-_AMOUNT = r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[^\d]*?)"
+_AMOUNT = rf"(?P<number>\d+(?:\.\d+)?)(?P<unit>(?:{_NAMED})?)"
 # The first that reads the whole text decides. 左右 and 约 have been taken off before, full-width signs are plain.
 _FORMS: tuple[tuple[str, Callable[[Parts], dict[str, Any]]], ...] = (
     (r"-+|/|未设定|未确定|notset", _plain(Form.NOT_SET)),
@@ -213,7 +216,7 @@ def targets_of(text: str) -> tuple[Target, ...]:
     ------
     InvalidInput
     """
-    parts = re.split(r"(?<=[\d%])\s*[/／]\s*(?=[\d≥≤><])", text.strip())
+    parts = re.split(r"(?<=[\d%])\s*[/／]\s*(?!10万)(?=[\d≥≤><])", text.strip())
     return tuple(target_of(part) for part in parts)
 
 
