@@ -96,10 +96,15 @@ def _now(each: dict[str, Any]) -> str:
     if now is None:
         return each["recorded"] or ""
     if now["why"]:
-        return f"{now['why']['en']}: {now['why']['command']}" if now["why"]["command"] else str(now["why"]["en"])
+        cure = f": {now['why']['command']}" if now["why"]["command"] else ""
+        return f"{now['why']['en']}{cure}{_columns(now)}"
     if now["value"] is not None:
         return f"{now['value']:,.2f}" + (" 示意" if now["schematic"] else "")
     return f"{_number(now['low'])} … {_number(now['high'])}"
+
+
+def _columns(now: dict[str, Any]) -> str:
+    return f" ({', '.join(each['zh'] for each in now['columns'])})" if now["columns"] else ""
 
 
 def _number(value: float | None) -> str:

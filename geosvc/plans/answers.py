@@ -42,6 +42,7 @@ class Culprit:
 class Answer:
     """An indicator as of a day.
 
+    ``columns`` are the fields of a table of facilities that would say what is not known.
     ``value`` is the number where all is known; else it is between ``low`` and ``high`` (None: open). ``counts`` are the
     facilities or areas by what is known of them. ``by_people`` tells a rate with every number of people, the first decides.
     ``beside`` are figures shown beside, in no verdict: (measure, value). ``source`` leads to the map or to the list. ``schematic`` says that
@@ -53,6 +54,7 @@ class Answer:
     high: float | None = None
     why: Why | None = None
     cure: str = ""
+    columns: tuple[str, ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
     by_people: tuple[dict[str, Any], ...] = ()
     beside: tuple[tuple[str, float], ...] = ()

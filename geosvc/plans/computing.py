@@ -38,7 +38,28 @@ def compute(indicator: Indicator, evidence: Evidence) -> Answer | None:
         return None
     answer = _WAYS[indicator.way](indicator, evidence)
     made_up = indicator.of is not None and any(each.facility.illustrative for each, _sure in _members(indicator.of, evidence))
-    return replace(answer, schematic=answer.is_computable and (answer.schematic or made_up))
+    silent = answer.why in (Why.NO_FIGURES, Why.NOT_RELATED) or any(not each.known and each.kind == "facility" for each in answer.culprits)
+    return replace(answer, schematic=answer.is_computable and (answer.schematic or made_up), columns=columns_of(indicator) if silent else ())
+
+
+def columns_of(indicator: Indicator) -> tuple[str, ...]:
+    """Return the fields of a table of facilities in which that stands of which an indicator is computed."""
+    given = indicator.given
+    found = [_column(each) for name in ("measure", "whole", "to") if (each := given.get(name)) is not None]
+    for having in given.get("having", ()):
+        name = having.partition(":")[0]
+        found.append(name if name in _OWN and ":" in having else "staff" if name == _STAFF else "capabilities")
+    if "relation" in given:
+        found.append("relations")
+    group = given.get("of")
+    found += [name for name, asked in (("ownership", group.ownership), ("level", group.levels)) if asked] if group is not None and not group.names else []
+    return tuple(dict.fromkeys(found))
+
+
+def _column(measure: Measure) -> str:
+    if measure.of == "beds":
+        return f"beds_{measure.kind}" if measure.use is None and measure.kind in ("actual", "authorised") else "beds"
+    return measure.of
 
 
 # -- sums of beds and staff ------------------------------------------------------------------

@@ -21,6 +21,7 @@ from geosvc.plans.verdicts import Verdict, standing_of, trend_of
 from geosvc.plans.vocabulary import measures
 from geosvc.registry import facilities, populations
 from geosvc.registry.facilities import State
+from geosvc.registry.imports.headers import FACILITY_FIELDS
 from geosvc.store.facilities import FacilityQuery
 from geosvc.store.scope import inside
 from geosvc.workflows import reading
@@ -354,6 +355,7 @@ def _figure(figure: Figure | None) -> dict[str, Any] | None:
 def _answer(answer: Answer) -> dict[str, Any]:
     return {
         "value": answer.value, "low": answer.low, "high": answer.high, "why": None if answer.why is None else why_entry(answer.why, answer.cure),
+        "columns": [{"field": each, "zh": FACILITY_FIELDS[each][0], "en": FACILITY_FIELDS[each][1]} for each in answer.columns if each in FACILITY_FIELDS],
         "counts": answer.counts, "by_people": [{key: value for key, value in each.items() if key != "bounds"} for each in answer.by_people],
         "beside": [{"measure": name, "value": value, **_measure_names(name)} for name, value in answer.beside],
         "failing": sum(each.known for each in answer.culprits), "unknown": sum(not each.known for each in answer.culprits),

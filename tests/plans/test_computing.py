@@ -128,6 +128,14 @@ def test_share_of_which_nothing_is_known():
     assert (answer.why, standing.verdict) == (Why.NO_FIGURES, Verdict.NOT_COMPUTABLE)
 
 
+def test_the_columns_that_would_say_it():
+    """What the registry does not know is named by the columns of the table that would tell it."""
+    assert answered("compute: {density: {measure: beds, per: 1000, of: public_hospital}}", evidence([hospital()]))[0].columns == ("beds_actual", "ownership")
+    assert answered("compute: {share: {of: hospital, having: [急诊科, 'level:二级', 'staff:tcm_doctors']}}", evidence([replace(hospital(), level=None)]),
+                    kind="SHARE")[0].columns == ("capabilities", "level", "staff")
+    assert answered("compute: {stock: {measure: beds}}", evidence([hospital(beds=3)]), kind="STOCK")[0].columns == ()
+
+
 def test_part():
     """公立医院床位15%的比例设置公立专科医院: 60 specialist beds of 360 are 16.7 %."""
     special = replace(hospital("专科", beds=60), class_code="A511")

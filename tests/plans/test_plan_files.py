@@ -83,7 +83,7 @@ FAULTS = {
     "unknown group": ("of: county_hospital", "of: county_hospitals", 23, "made-2", "'county_hospitals'", "county_hospital is near"),
     "unknown staff": ("having: [感染性疾病科]", "having: [staff:tcm]", 23, "made-2", "'tcm'", "geosvc plan words"),
     "capability that is no text": ("having: [感染性疾病科]", "having: [{a: b}]", 23, "made-2", "having", "such as [感染性疾病科"),
-    "unknown field of an indicator": ("unit: \"%\",", "unit: \"%\", goal: 5,", 23, "made-2", "'goal'", "expected name, unit"),
+    "unknown field of an indicator": ('unit: "%",', 'unit: "%", goal: 5,', 23, "made-2", "'goal'", "expected name, unit"),
     "unknown field of a statement": ("    recorded: 规划", "    because: x\n    recorded: 规划", 24, "made-3", "'because'", "expected id, quote"),
     "key twice in an indicator": ("baseline: 2.88,", "baseline: 2.88, baseline: 2.89,", 18, "made-1", "'baseline'", "keep one"),
     "key twice in a statement": ("    kind: SHARE\n", "    kind: SHARE\n    kind: DENS\n", 22, "made-2", "'kind'", "keep one"),
@@ -156,7 +156,7 @@ def test_a_fault_beside_the_statements_is_told_with_its_line(fault: str) -> None
     ("groups:\n  a: {classes: [A]}\n  a: {classes: [B]}", "'a' stands twice"),
 ])
 def test_parts_of_the_wrong_shape(part: str, said: str) -> None:
-    name = part.split(":")[0]
+    name = part.split(":", maxsplit=1)[0]
     blocks = re.split(r"(?m)^(?=[a-z]+:)", GOOD)
     plan = read("".join(each for each in blocks if not each.startswith(f"{name}:")) + part + "\n")
     assert any(said in each.text for each in plan.problems), plan.problems
