@@ -30,7 +30,7 @@ def plans(request: Request, at: DatetimeParameter = None, recorded: RecordedPara
 def plan(plan_id: str, request: Request, at: DatetimeParameter = None, recorded: RecordedParameter = None) -> dict[str, Any]:
     """Return a plan: title, issuer, date, state, numbers of people that it can be divided by, and its counts."""
     found = planning.plan_board(store_of(request), request.app.state.settings, plan_id, as_of.times_asked(at, recorded))
-    return {key: value for key, value in found.items() if key != "statements"}
+    return {key: value for key, value in found.items() if key not in ("statements", "contradictions")}
 
 
 @router.get("/plans/{plan_id}/indicators", summary="Indicators of a plan", response_model=None)
@@ -50,8 +50,7 @@ def indicators(
     told = planning.plan_board(store, settings, plan_id, when, kind=kind, verdict=verdict)
     if f == "json":
         return told
-    conflicts = planning.plan_conflicts(store, settings, plan_id, when)["conflicts"]
-    return download(lambda target: plan_files.write_plan(told, target, conflicts=conflicts, language=language), f, plan_files.name_of)
+    return download(lambda target: plan_files.write_plan(told, target, language=language), f, plan_files.name_of)
 
 
 @router.get("/plans/{plan_id}/conflicts", summary="Contradictions between the figures of a plan", response_model=None)

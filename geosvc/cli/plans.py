@@ -49,15 +49,13 @@ def show(
     from geosvc.workflows import as_of, planning
 
     with opened(workspace) as (store, settings):
-        when = as_of.times_asked(at, None)
-        told = planning.plan_board(store, settings, plan, when, kind=kind, verdict=verdict)
-        conflicts = planning.plan_conflicts(store, settings, plan, when)["conflicts"]
+        told = planning.plan_board(store, settings, plan, as_of.times_asked(at, None), kind=kind, verdict=verdict)
     if as_json:
-        print_json({**told, "contradictions": conflicts})
+        print_json(told)
         return
     _print_head(told)
     _print_board(told, everything=everything)
-    _print_conflicts(conflicts)
+    _print_conflicts(told["contradictions"])
 
 
 def _print_head(told: dict[str, Any]) -> None:

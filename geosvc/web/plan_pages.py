@@ -49,11 +49,10 @@ def plan_page(
     store, settings, language = store_of(request), request.app.state.settings, language_of(request)
     when = as_of.times_asked(at or None, None)
     told = planning.plan_board(store, settings, plan_id, when, kind=kind or None, verdict=verdict or None)
-    conflicts = planning.plan_conflicts(store, settings, plan_id, when)["conflicts"]
     groups = [(name, [_statement(each, language) for each in members])
               for name, members in groupby(sorted(told["statements"], key=_order), key=lambda each: each["kind"])]
     return render(
-        request, "plan.html", active="plans", **views.study_frame(store), plan=told, groups=groups, conflicts=conflicts, kinds=[each.value for each in Kind],
+        request, "plan.html", active="plans", **views.study_frame(store), plan=told, groups=groups, conflicts=told["contradictions"], kinds=[each.value for each in Kind],
         verdicts=[each.value for each in Verdict if told["counts"]["verdicts"][each.value]], kind=kind or "", verdict=verdict or "", at=at or "",
         culprits=_CULPRITS)
 

@@ -10,7 +10,6 @@ from geosvc.workflows.exporting import write_whole
 from geosvc.workflows.sheets import Page, write_book, write_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from geosvc.workflows.sheets import Cell
@@ -24,7 +23,7 @@ _COLUMNS: dict[str, tuple[float, str]] = {
 }
 
 
-def write_plan(told: dict[str, Any], path: Path, *, conflicts: Sequence[dict[str, Any]] = (), language: str = "zh") -> dict[str, Any]:
+def write_plan(told: dict[str, Any], path: Path, *, language: str = "zh") -> dict[str, Any]:
     """Write what :func:`geosvc.workflows.planning.plan_board` returned as a table (.csv, .xlsx), and return it.
 
     Raises
@@ -47,7 +46,7 @@ def write_plan(told: dict[str, Any], path: Path, *, conflicts: Sequence[dict[str
     pages = [
         Page(title=text["plan_indicators"], headers=headers, rows=rows, widths=widths, formats=formats),
         Page(title=text["plan_conflicts"], headers=[text["plan_severity"], text["plan_conflict"], text["plan_column_statement"]],
-             rows=[[text[f"conflict_severity_{each['severity']}"], each[language], ", ".join(each["statements"])] for each in conflicts],
+             rows=[[text[f"conflict_severity_{each['severity']}"], each[language], ", ".join(each["statements"])] for each in told["contradictions"]],
              widths=(14, 100, 60), formats=("@", "@", "@")),
         Page(title=text["sheet_about"], rows=_about(told, language), widths=(28, 100)),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -143,10 +143,10 @@ def plan_board(store: Store, settings: Settings, plan_id: str, as_of: AsOf, *, k
     _check(verdict, Verdict, "verdict")
     plan = plan_named(settings, plan_id)
     board = _Board(store, plan, as_of)
-    rows = [board.row(each) for each in plan.statements if kind is None or each.kind == kind]
+    rows = [each for each in board.rows if kind is None or each["kind"] == kind]
     if verdict is not None:
         rows = [each for each in rows if any(one["verdict"] == verdict for one in each["indicators"])]
-    return {**_head(plan, board), "statements": rows}
+    return {**_head(plan, board), "statements": rows, "contradictions": board.contradictions}
 
 
 def plan_conflicts(store: Store, settings: Settings, plan_id: str, as_of: AsOf) -> dict[str, Any]:
@@ -158,11 +158,8 @@ def plan_conflicts(store: Store, settings: Settings, plan_id: str, as_of: AsOf) 
     """
     plan = plan_named(settings, plan_id)
     board = _Board(store, plan, as_of)
-    quotes = {each.id: each.quote for each in plan.statements}
-    return {
-        "plan": plan.id, "title": plan.title, "datetime": board.day, "people": [_denominator(each) for each in board.people],
-        "conflicts": [{**conflict_entry(each), "quotes": [{"id": name, "quote": quotes[name]} for name in each.statements]} for each in board.conflicts],
-    }
+    return {"plan": plan.id, "title": plan.title, "datetime": board.day, "people": [_denominator(each) for each in board.people],
+            "conflicts": board.contradictions}
 
 
 def plan_failing(store: Store, settings: Settings, plan_id: str, as_of: AsOf, *, indicator: str | None = None) -> dict[str, Any]:
@@ -224,8 +221,18 @@ class _Board:
         return Evidence(facilities=found, people=self.people, finding=_within(self._tree, str(self.plan.area)),
                         coverage=_coverage_of(whole, str(self.plan.area)))
 
-    def row(self, statement: Statement) -> dict[str, Any]:
-        """Return a statement as answers tell it."""
+    @cached_property
+    def rows(self) -> list[dict[str, Any]]:
+        """Every statement as answers tell it."""
+        return [self._row(each) for each in self.plan.statements]
+
+    @cached_property
+    def contradictions(self) -> list[dict[str, Any]]:
+        """Every contradiction as answers tell it, with the quotes that it is of."""
+        quotes = {each.id: each.quote for each in self.plan.statements}
+        return [{**conflict_entry(each), "quotes": [{"id": name, "quote": quotes[name]} for name in each.statements]} for each in self.conflicts]
+
+    def _row(self, statement: Statement) -> dict[str, Any]:
         told = [self._indicator(statement, each) for each in statement.indicators]
         return {
             "id": statement.id, "quote": statement.quote, "kind": statement.kind.value, "facility": statement.facility, "level": statement.level,
@@ -321,9 +328,8 @@ def _coverage_of(whole: Store, area: str) -> Callable[[str, str | None], Coverag
 
 def _head(plan: Plan, board: _Board) -> dict[str, Any]:
     told = [(statement, indicator) for statement in plan.statements for indicator in statement.indicators]
-    rows = [board.row(each) for each in plan.statements]
-    verdicts = Counter(each["verdict"] for row in rows for each in row["indicators"])
-    states = Counter(state_of_row(each) for each in rows)
+    verdicts = Counter(each["verdict"] for row in board.rows for each in row["indicators"])
+    states = Counter(state_of_row(each) for each in board.rows)
     return {
         "id": plan.id, "title": plan.title, "title_en": plan.title_en, "issuer": plan.issuer, "date": plan.date, "date_note": plan.date_note,
         "period": list(plan.period), "state": plan.state, "area": plan.area, "note": plan.note, "datetime": board.day,
