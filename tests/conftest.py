@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 from people import headers_of
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import Engine, inspect
 
+from geosvc.accounts import passwords
 from geosvc.application import create_app
 from geosvc.settings import Settings
 from geosvc.store import migrate
@@ -61,6 +64,16 @@ def migrated_once() -> Iterator[None]:
     yield
     migrate.upgrade = real
     made.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[Callable[[], PasswordHash]]:
+    """Passwords are hashed by the same method with little work, since hundreds are; the real hasher is handed on."""
+    real = passwords._hasher
+    quick = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1),))
+    passwords._hasher = lambda: quick
+    yield real
+    passwords._hasher = real
 
 
 @pytest.fixture

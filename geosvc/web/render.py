@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from fastapi.responses import HTMLResponse
@@ -21,8 +22,9 @@ _LANGUAGE_COOKIE = "language"
 _YEAR_SECONDS = 365 * 24 * 3600
 
 
+@cache
 def templates() -> Environment:
-    """Return the templates of the pages; what is put into them is escaped."""
+    """Return the templates of the pages, compiled once for the process; what is put into them is escaped."""
     return Environment(
         loader=PackageLoader("geosvc.web"), autoescape=select_autoescape(default=True),
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,

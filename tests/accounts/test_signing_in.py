@@ -49,6 +49,11 @@ def _sign_in(client, name="王管理", password=GOOD_PASSWORD, **more):
     return client.post("/sign-in", data={"name": name, "password": password, **more})
 
 
+def test_a_password_costs_who_guesses(cheap_passwords):
+    """Argon2id with 64 MiB, as it is recommended; the other tests hash with less."""
+    assert cheap_passwords().hash(GOOD_PASSWORD).startswith("$argon2id$v=19$m=65536,t=3,")
+
+
 # --- first start, links
 
 

@@ -131,6 +131,7 @@ def test_a_band_is_ordered_in_every_row(county):
             assert 0 <= row["share_covered"]["p5"] <= row["share_covered"]["p95"] <= 1
 
 
+@pytest.mark.slow
 def test_less_certain_speeds_widen_the_band(county):
     """With the sigma doubled and doubled again the band of people, and the ground that is not certain, grow."""
     answers = [coverage_band(county, "hospital-drive", draws=40, assumptions=assuming(sigma=each)) for each in (0.05, 0.1, 0.2)]
@@ -141,6 +142,7 @@ def test_less_certain_speeds_widen_the_band(county):
     assert doubtful[0] < doubtful[-1]
 
 
+@pytest.mark.slow
 def test_less_certain_positions_widen_the_band_as_the_crow_flies(county):
     """A service radius has no speeds: only where the facilities stand matters."""
     widths = [width(coverage_band(county, "basic-radius", draws=40, assumptions=assuming(sigma=5.0, sd_m=each)), "people_covered")
@@ -194,6 +196,7 @@ def test_a_question_is_not_computed_twice(own, monkeypatch):
     assert coverage_band(own, "hospital-drive", draws=FEW) == first
 
 
+@pytest.mark.slow
 def test_only_so_many_bands_are_kept(own, monkeypatch):
     """Asking with another seed each time does not fill the disk: the oldest are forgotten, table and raster."""
     monkeypatch.setattr(uncertainty, "_BANDS_KEPT", 2)
@@ -207,6 +210,7 @@ def test_only_so_many_bands_are_kept(own, monkeypatch):
 # -- a plain that a pencil can check -------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_on_a_plain_the_covered_ground_grows_with_the_square_of_the_speed(plain):
     """One hospital on open ground, on foot: the ground covered is that of the run times the factor squared.
 
