@@ -8,7 +8,6 @@ from typing import Annotated, Any, Optional
 import typer
 
 from geosvc.cli.common import JsonOption, WorkspaceOption, opened, out, print_json, settings_of
-from geosvc.errors import InvalidParameter
 
 _KIB = 1024
 ServiceArgument = Annotated[str, typer.Argument(help="The service.")]
@@ -37,7 +36,7 @@ def map_command(
     from geosvc.workflows import handing_over, publishing
 
     if output is None and pdf is None and png is None:
-        raise InvalidParameter("say what to write: --output FILE.html, --pdf FILE.pdf or --png FILE.png")
+        raise typer.BadParameter("say what to write: --output FILE.html, --pdf FILE.pdf or --png FILE.png")
     settings = settings_of(workspace, language=language)
     written: dict[str, Path] = {}
     with opened(workspace) as (store, own):

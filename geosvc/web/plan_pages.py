@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 
 from geosvc.gate.people import store_of
 from geosvc.language import words
-from geosvc.plans.plan import Kind
+from geosvc.plans.plan import Kind, Status
 from geosvc.plans.verdicts import Verdict
 from geosvc.web import views
 from geosvc.web.render import language_of, render
@@ -54,7 +54,7 @@ def plan_page(
     return render(
         request, "plan.html", active="plans", **views.study_frame(store), plan=told, groups=groups, conflicts=told["contradictions"], kinds=[each.value for each in Kind],
         verdicts=[each.value for each in Verdict if told["counts"]["verdicts"][each.value]], kind=kind or "", verdict=verdict or "", at=at or "",
-        culprits=_CULPRITS)
+        culprits=_CULPRITS, unstated=Status.UNSTATED.value)
 
 
 _KINDS = [each.value for each in Kind]
