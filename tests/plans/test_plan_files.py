@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -243,15 +242,6 @@ def test_no_tag_of_yaml_makes_an_object() -> None:
     text = GOOD.replace("quote: 床位数", "quote: !!python/object/apply:os.getcwd []")
     plan = read(text)
     assert [each.id for each in plan.statements] == ["made-2", "made-3"]
-
-
-def test_many_statements_take_little_time() -> None:
-    """20,000 statements of one id: what is looked up for each must not be looked for among all."""
-    head = "plan: {id: x, title: t, period: 2021-2025}\nstatements:\n"
-    started = time.process_time()
-    plan = read(head + "".join(f"- {{id: s-{n % 5}, quote: q, kind: GOV, recorded: r}}\n" for n in range(20_000)))
-    assert len(plan.problems) == 20_000
-    assert time.process_time() - started < 40
 
 
 @settings(max_examples=150, deadline=None)

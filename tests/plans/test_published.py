@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from plans.made_plans import evidence
 
 from geosvc.coverage.blank_spots import shipped_rules
 from geosvc.coverage.services import shipped_services
+from geosvc.plans.computing import compute
 from geosvc.plans.documents import read_plan, read_plan_file
 from geosvc.plans.plan import Indicator, Kind, Plan, Statement, Status
 from geosvc.plans.targets import Form
@@ -200,6 +202,30 @@ def test_people_are_those_of_the_census() -> None:
     census = {name: [each.people for each in plan(name).denominators if each.status == "census"] for name in STATEMENTS}
     assert census == {
         "changbaishan-2025": [], "jingyu-2025": [108_478], "national-2025": [], "xinxiang-2025": [6_251_929], "baotou-rare-earth-2025": [184_127]}
+
+
+LESS_IS_BETTER = re.compile("死亡率|吸烟率|近视率|携带率|平均住院日|个人卫生支出|致贫率|龋患率|每千人口医疗机构床位数")
+
+
+def test_less_is_better_of_what_a_plan_wants_less_of() -> None:
+    """A mortality that falls must not be told as behind, nor a coverage that falls as met."""
+    for each in every_indicator():
+        if each.way == "gate":
+            continue
+        wanted = "lower" if LESS_IS_BETTER.search(each.name) else "higher"
+        assert each.better == wanted, f"{each.id} {each.name}"
+        if each.target is not None and each.target.target.form in (Form.AT_LEAST, Form.AT_MOST):
+            assert (each.target.target.form is Form.AT_MOST) == (wanted == "lower"), each.id
+
+
+def test_every_computed_indicator_can_be_asked_of_an_empty_registry() -> None:
+    """Nothing is known: each says why and how to cure it, and none says 0."""
+    for each in every_indicator():
+        answer = compute(each, evidence(people=()))
+        assert (answer is None) == (each.way is None), each.id
+        if answer is not None:
+            assert not answer.is_computable, each.id
+            assert answer.value is None, each.id
 
 
 def test_a_fault_in_one_statement_leaves_the_others() -> None:
