@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from geosvc.coverage.blank_spots import FILLED, Rule, SpotState, rules_named
-from geosvc.errors import InvalidParameter
 from geosvc.plans.answers import Answer, Culprit, Evidence, Why
 from geosvc.plans.facts import RESIDENT
 from geosvc.plans.targets import band_of
@@ -174,7 +173,7 @@ def _quotient(upper: Answer, lower: Answer, times: float) -> Answer:
 
 
 def _has(one: Facility, having: str) -> str:
-    """Return whether a facility has something: yes, no or unknown."""
+    """Return whether a facility has something: yes, no or unknown. ``a|b`` asks for one of them."""
     name, _, wanted = having.partition(":")
     if name in _OWN and wanted:
         told = getattr(one, name)
@@ -182,7 +181,14 @@ def _has(one: Facility, having: str) -> str:
     if name == _STAFF and wanted in measures():
         number = amount(one, measures()[wanted])
         return _UNKNOWN if number is None else _YES if number >= 1 else _NO
-    return next((str(each["value"]) for each in one.capabilities if each["code"] == having), _UNKNOWN)
+    told = {str(each["code"]): str(each["value"]) for each in one.capabilities}
+    return _any(told.get(each, _UNKNOWN) for each in having.split("|"))
+
+
+def _any(answers: Iterable[str]) -> str:
+    """Return yes if one is, unknown if one may be, else no."""
+    found = set(answers)
+    return _YES if _YES in found else _UNKNOWN if _UNKNOWN in found else _NO
 
 
 def _has_all(one: Facility, having: Sequence[str], *, sure: bool) -> str:
@@ -236,11 +242,22 @@ def _related(indicator: Indicator, evidence: Evidence) -> Answer:
     members = _members(indicator.given["of"], evidence)
     if not members:
         return Answer(why=Why.NO_FACILITIES, cure=_IMPORT)
-    wanted = indicator.given["relation"]
-    told = [(each, _YES if any(one.get("kind") == wanted for one in each.facility.relations) else _UNKNOWN) for each, _sure in members]
+    known = {each.id: each.facility for each in evidence.facilities}
+    told = [(each, _is_related(each.facility, indicator.given["relation"], indicator.given.get("to_group"), known)) for each, _sure in members]
     if not any(word == _YES for _each, word in told):
         return Answer(why=Why.NOT_RELATED, cure=_IMPORT, counts={_YES: 0, _NO: 0, _UNKNOWN: len(told)})
     return _shared(told)
+
+
+def _is_related(one: Facility, kind: str, group: Group | None, known: Mapping[int, Facility]) -> str:
+    """Return yes if a relation to a facility of the group is registered; a facility elsewhere may be one of it."""
+    for each in one.relations:
+        if each.get("kind") != kind:
+            continue
+        other = known.get(each["facility_id"]) if isinstance(each.get("facility_id"), int) else None
+        if group is None or (other is not None and group.holds(other)):
+            return _YES
+    return _UNKNOWN
 
 
 def _shared(told: Sequence[tuple[Registered, str]]) -> Answer:
@@ -263,54 +280,52 @@ def _facility(one: Registered, *, known: bool) -> Culprit:
 
 def _each_area(indicator: Indicator, evidence: Evidence) -> Answer:
     """Share of areas that have what is asked for; service that comes to an area counts, and is told apart."""
-    finding, rule = _found(indicator, evidence)
-    return _of_spots(finding, rule, filled=True)
+    return _of_spots(*_found(indicator, evidence), only=indicator.given.get("only", ()), filled=True)
 
 
 def _mobile(indicator: Indicator, evidence: Evidence) -> Answer:
     """Share of areas that are served, with service that comes and goes; beside it the share without."""
-    finding, rule = _found(indicator, evidence)
-    whole, without = _of_spots(finding, rule, filled=True), _of_spots(finding, rule, filled=False)
-    beside = () if without.low is None else (("without_mobile", without.low),)
-    return Answer(value=whole.value, low=whole.low, high=whole.high, why=whole.why, cure=whole.cure, counts=whole.counts,
-                  culprits=whole.culprits, beside=beside, source=whole.source, schematic=whole.schematic)
+    found = _found(indicator, evidence)
+    whole, without = _of_spots(*found, filled=True), _of_spots(*found, filled=False)
+    return replace(whole, beside=() if without.low is None else (("without_mobile", without.low),))
 
 
-def _found(indicator: Indicator, evidence: Evidence) -> tuple[Finding, Rule]:
+def _found(indicator: Indicator, evidence: Evidence) -> tuple[Rule, Finding, Finding]:
+    """Return the rule, what is certain by it, and what there may be: with facilities that do not say whether they are what is asked for."""
     given = indicator.given
     if given.get("rule"):
         rule = rules_named(given["rule"])[0]
-        return evidence.finding(rule, [each for each in evidence.facilities if each.facility.class_code.startswith(rule.classes)]), rule
-    group = given["of"]
-    if not group.classes:
-        raise InvalidParameter(f"{indicator.id}: each_area needs a rule, or a group of classes")
+        finding = evidence.finding(rule, [each for each in evidence.facilities if each.facility.class_code.startswith(rule.classes)])
+        return rule, finding, finding
+    group, having = given["of"], given.get("having", ())
     rule = Rule(id="one-each", zh=group.zh, en=group.en, level=given["level"], facility_classes=group.classes,
                 exempt_where=given["exempt_where"].classes if "exempt_where" in given else ())
-    having = given.get("having", ())
-    held = [each for each, sure in _members(group, evidence) if not having or _has_all(each.facility, having, sure=sure) == _YES]
-    return evidence.finding(rule, held), rule
+    told = [(each, _has_all(each.facility, having, sure=sure)) for each, sure in _members(group, evidence)]
+    certain = evidence.finding(rule, [each for each, word in told if word == _YES])
+    return rule, certain, evidence.finding(rule, [each for each, word in told if word != _NO])
 
 
 _HOLDS = (SpotState.HELD, SpotState.EXEMPT)
+_OPEN = (SpotState.NOT_COMPUTABLE, SpotState.UNDECIDED, SpotState.MODE_UNKNOWN)
 
 
-def _of_spots(finding: Finding, rule: Rule, *, filled: bool) -> Answer:
-    counted = [each for each in finding.spots if each.state is not SpotState.NOT_ASKED]
+def _of_spots(rule: Rule, certain: Finding, possible: Finding, *, filled: bool, only: Sequence[str] = ()) -> Answer:
+    may_be = {each.area.code: each.state for each in possible.spots}
+    counted = [each for each in certain.spots if each.state is not SpotState.NOT_ASKED and (not only or (each.area.kind or each.area.name).endswith(tuple(only)))]
     if not counted:
         return Answer(why=Why.NO_AREAS, cure=_AREAS.format(level=rule.level))
-    good = (*_HOLDS, *FILLED) if filled else _HOLDS
-    unknown = (SpotState.NOT_COMPUTABLE, SpotState.UNDECIDED, SpotState.MODE_UNKNOWN)
-    if all(each.state is SpotState.NOT_COMPUTABLE for each in counted):
+    if all(may_be[each.area.code] is SpotState.NOT_COMPUTABLE for each in counted):
         return Answer(why=Why.NO_FACILITIES, cure=_IMPORT, counts={_UNKNOWN: len(counted)})
-    yes = sum(each.state in good for each in counted)
-    open_ = sum(each.state in unknown for each in counted)
-    low, high = 100 * yes / len(counted), 100 * (yes + open_) / len(counted)
+    good = (*_HOLDS, *FILLED) if filled else _HOLDS
+    words = [_YES if each.state in good else _UNKNOWN if may_be[each.area.code] in (*good, *_OPEN) else _NO for each in counted]
+    yes, unknown = words.count(_YES), words.count(_UNKNOWN)
+    low, high = 100 * yes / len(counted), 100 * (yes + unknown) / len(counted)
     return Answer(
-        value=None if open_ else low, low=low, high=high,
-        counts={_YES: yes, "filled": sum(each.state in FILLED for each in counted), _NO: len(counted) - yes - open_, _UNKNOWN: open_},
-        culprits=tuple(_area(each, known=each.state not in unknown) for each in counted if each.state not in good),
+        value=None if unknown else low, low=low, high=high,
+        counts={_YES: yes, "filled": sum(each.state in FILLED for each in counted), _NO: words.count(_NO), _UNKNOWN: unknown},
+        culprits=tuple(_area(each, known=word == _NO) for each, word in zip(counted, words, strict=True) if word != _YES),
         source={"rule": rule.id} if rule.id != "one-each" else {},
-        schematic=any(one.facility.illustrative for each in counted for one, _mode in each.by))
+        schematic=any(one.facility.illustrative for each in possible.spots for one, _mode in each.by))
 
 
 def _area(spot: Spot, *, known: bool) -> Culprit:

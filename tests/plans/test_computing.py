@@ -169,6 +169,47 @@ def test_each_area():
     assert answered(asked, evidence(told), kind="UNIT")[0].why is Why.NO_AREAS
 
 
+COUNTIES = [Area(code="990000", name="示例县", level="county"), Area(code="990001", name="示例区", level="county")]
+
+
+def test_who_does_not_say_is_neither_there_nor_missing():
+    """A hospital of unknown ownership may be the public one that every county must have: between none and all."""
+    asked = "compute: {each_area: {level: county, of: public_hospital}}, target: ≥1"
+    told = [replace(hospital(), ownership=None, area_code="990000")]
+    answer, standing = answered(asked, evidence(told, areas=COUNTIES[:1]), kind="UNIT")
+    assert (answer.low, answer.high, standing.verdict) == (0, 100, Verdict.UNDECIDED)
+    answer, standing = answered(asked, evidence([replace(hospital(), area_code="990000")], areas=COUNTIES[:1]), kind="UNIT")
+    assert (answer.value, standing.verdict) == (100, Verdict.MET)
+
+
+def test_only_some_areas_are_asked():
+    """每个县: a 区 without one does not count."""
+    told = [replace(hospital(), area_code="990000")]
+    assert answered("compute: {each_area: {level: county, of: hospital, only: [县]}}", evidence(told, areas=COUNTIES), kind="UNIT")[0].value == 100
+    assert answered("compute: {each_area: {level: county, of: hospital}}", evidence(told, areas=COUNTIES), kind="UNIT")[0].value != 100
+
+
+def test_one_of_two_capabilities():
+    """发热门诊或发热诊室: one of them will do; none of both is known, and the other no, is unknown."""
+    def of(*codes: tuple[str, str]) -> tuple[float | None, float | None]:
+        one = hospital(capabilities=[{"code": code, "value": value} for code, value in codes])
+        other = hospital("二", capabilities=[{"code": "发热门诊", "value": "no"}, {"code": "发热诊室", "value": "no"}])
+        answer, _ = answered("compute: {share: {of: hospital, having: [发热门诊|发热诊室]}}", evidence([one, other]), kind="SHARE")
+        return answer.low, answer.high
+
+    assert of(("发热诊室", "yes"), ("发热门诊", "no")) == (50, 50)
+    assert of(("发热诊室", "no")) == (0, 50)
+
+
+def test_a_relation_to_the_right_ones():
+    """Membership under a hospital counts, under a clinic it does not tell."""
+    lead, clinic_ = hospital(), clinic("诊", None)
+    centre = Facility(name="甲", class_code="C220", relations=[{"kind": "member_of", "facility_id": 1}])
+    other = replace(centre, name="乙", relations=[{"kind": "member_of", "facility_id": 2}])
+    answer, _ = answered("compute: {related: {relation: member_of, of: township_centre, to_group: hospital}}", evidence([lead, clinic_, centre, other]), kind="REL")
+    assert (answer.low, answer.high) == (50, 100)
+
+
 def test_mobile():
     """MOBILE: with the clinic that reaches a village 75 % are served, without 50 %."""
     told = [clinic("一室", "990000100200", service_mode="邻村延伸", areas_served=["990000100202"]), clinic("二室", "990000100201")]
