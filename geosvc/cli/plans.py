@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from geosvc.cli.common import JsonOption, WorkspaceOption, opened, out, print_json, settings_of
+from geosvc.cli.common import JsonOption, WorkspaceOption, administrator, opened, out, print_json, settings_of
 from geosvc.errors import DefinitionError
 
 plans = typer.Typer(help="Plans: what they promise, how it stands, and where their figures contradict each other.", no_args_is_help=True)
@@ -42,14 +42,18 @@ def show(
     plan: PlanArgument, workspace: WorkspaceOption = None, at: AtOption = None,
     kind: Annotated[Optional[str], typer.Option(help="Only statements of a kind, such as DENS.")] = None,
     verdict: Annotated[Optional[str], typer.Option(help="Only indicators of a verdict, such as behind.")] = None,
+    scenario: Annotated[Optional[int], typer.Option(help="Number of a scenario: as its changes make it; geosvc scenarios list shows them.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Also statements that are recorded only.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show a plan: every indicator with baseline, now and target, and the contradictions between its figures."""
     from geosvc.workflows import as_of, planning
+    from geosvc.workflows.scenarios import asked_changes
 
+    when = as_of.times_asked(at, None)
     with opened(workspace) as (store, settings):
-        told = planning.plan_board(store, settings, plan, as_of.times_asked(at, None), kind=kind, verdict=verdict)
+        under = asked_changes(store, administrator(settings), None if scenario is None else str(scenario), when)
+        told = planning.plan_board(store, settings, plan, when, kind=kind, verdict=verdict, under=under)
     if as_json:
         print_json(told)
         return
@@ -60,6 +64,8 @@ def show(
 
 def _print_head(told: dict[str, Any]) -> None:
     out.print(f"[bold]{escape(told['title'])}[/]  {escape(told['issuer'])} · {told['period'][0]}-{told['period'][1]} · {told['state']} · {told['datetime']}")
+    if told["scenario"]:
+        out.print(f"[yellow]under scenario {told['scenario']['id']}[/] {escape(told['scenario']['name'])}")
     for each in told["people"]:
         out.print(f"  {each['people']:>12,.0f} people  {each['year']} {escape(each['source'])} ({each['kind']}, {each['status']})")
     if not told["area_registered"]:
@@ -75,7 +81,7 @@ def _print_board(told: dict[str, Any], *, everything: bool) -> None:
     for statement in told["statements"]:
         for each in statement["indicators"]:
             table.add_row(f"{each['id']} {escape(each['name'])}", statement["kind"], _figure(each["baseline"]), escape(_now(each)), _figure(each["target"]),
-                          each["verdict"], str(len(statement["conflicts"]) or ""))
+                          _verdict(each), str(len(statement["conflicts"]) or ""))
             for one in (each["stated"] or {}).get("by_people", []):
                 table.add_row(f"   {each['stated']['count']:,.0f} ÷ {one['people']:,.0f} ({one['year']} {escape(one['source'])})", "", f"{one['value']:.2f}", "", "", "", "")
             if each["stated"]:
@@ -83,6 +89,12 @@ def _print_board(told: dict[str, Any], *, everything: bool) -> None:
         if everything and not statement["indicators"]:
             table.add_row(f"{statement['id']} {escape(statement['quote'])}", statement["kind"], "", escape(statement["recorded"] or ""), "", "recorded", "")
     out.print(table)
+
+
+def _verdict(each: dict[str, Any]) -> str:
+    """Return a verdict; under a scenario that changes it, also what it is without."""
+    before = each.get("registered", {}).get("verdict", each["verdict"])
+    return str(each["verdict"]) if before == each["verdict"] else f"{each['verdict']} (registered: {before})"
 
 
 def _figure(figure: dict[str, Any] | None) -> str:
@@ -145,6 +157,14 @@ def check(file: FileArgument, as_json: JsonOption = False) -> None:
         out.print(f"{plan.id}: {len(plan.statements)} statements, {computed} with a computation, {len(plan.problems)} problems")
     if plan.problems:
         raise DefinitionError("\n".join(str(each) for each in plan.problems))
+
+
+@plans.command()
+def schema() -> None:
+    """Print the JSON Schema of plan files: editors complete and check with it."""
+    from geosvc.plans.schema import plan_schema
+
+    print_json(plan_schema())
 
 
 @plans.command()
