@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
+
+from geosvc.store.pinyin import commonest_reading
 
 _BRACKETS = re.compile(r"[(\[【〔<《]([^)\]】〕>》]*)[)\]】〕>》]")
 _SEPARATORS = re.compile(r"[\s·•.,,、。:;/|_\"'“”‘’*&+~-]+")
@@ -174,13 +175,9 @@ def sound_of(text: str) -> str:
     return " ".join(map(_syllable, text))
 
 
-@cache
 def _syllable(character: str) -> str:
-    # A single character stands in none of its 47,000 phrases, which take most of a second to read.
-    os.environ.setdefault("PYPINYIN_NO_PHRASES", "true")
-    from pypinyin import lazy_pinyin  # noqa: PLC0415  slow to import
-
-    return lazy_pinyin(character)[0] if character >= "\u3400" else character
+    reading = commonest_reading(character)
+    return character if reading is None else reading[:-1]  # without its tone
 
 
 def is_station_of(owner: str, centre: str) -> bool:

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from geosvc.errors import Conflict, FacilityNotFound
 from geosvc.registry.moments import after
 from geosvc.store.areas import AreaRow
-from geosvc.store.facilities import FacilityRevisionRow, select_believed, select_believed_of, select_revisions_by_id
+from geosvc.store.facilities import (
+    DERIVED,
+    FacilityRevisionRow,
+    select_believed,
+    select_believed_of,
+    select_revisions_by_id,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,8 +35,8 @@ MERGE, MERGED = "merge", "merged"
 KINDS = (CREATE, CORRECTION, UPDATE, DELETE, RESTORE, CONFIRM, END, OPENING, UNDO, MERGE, MERGED)
 CONTENT = tuple(
     name for name in FacilityRevisionRow.__table__.columns.keys()  # noqa: SIM118  a collection of columns
-    if name not in {"id", "facility_id", "valid_from", "valid_to", "recorded_at", "superseded_at", "deleted", "kind",
-                    "author", "reason", "origin", "replaces", "same_as"}
+    if name not in DERIVED | {"id", "facility_id", "valid_from", "valid_to", "recorded_at", "superseded_at", "deleted", "kind",
+                              "author", "reason", "origin", "replaces", "same_as"}
 )
 _FEW = 20
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
     String,
     and_,
     bindparam,
+    event,
     false,
     func,
     insert,
@@ -37,6 +38,7 @@ from sqlalchemy.types import NULLTYPE
 from geosvc.store.base import Audited, Base
 from geosvc.store.boxes import containing
 from geosvc.store.moments import today
+from geosvc.store.search_texts import has_letters, is_in_sounds, plain, search_columns, sound_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
 _ASKED_AT_ONCE = 500
 _MOST_DIGITS = 18
 _READ_AT_ONCE = 2000
+# Columns that follow from others, for searches and lists: no content, and nobody writes them but this module.
+DERIVED = frozenset({"search_text", "search_sounds", "name_order"})
 _ASKED_OF_ALL = ("facility_id", "valid_from", "valid_to", "deleted", "area_code", "state", "class_code", "illustrative", "lon")
 
 
@@ -78,7 +82,7 @@ class FacilityRevisionRow(Audited, Base):
     subject_kind = "facility"
     subject_key: ClassVar = ("facility_id",)
     # Contacts are personal data: not even their checksum is in the log.
-    outside_content: ClassVar = frozenset({"id", "author", "reason", "origin", "superseded_at", "contact"})
+    outside_content: ClassVar = frozenset({"id", "author", "reason", "origin", "superseded_at", "contact"}) | DERIVED
     only_added = True
     numbered = True
     __table_args__ = (
@@ -87,9 +91,9 @@ class FacilityRevisionRow(Audited, Base):
         _answering("area", "area_code", "facility_id"),
         _answering("updated", "recorded_at", "facility_id"),
         _answering("position", "lon", "lat", "facility_id"),
-        # A search walks over all names: the less stands beside them, the sooner it is through.
-        _answering("names", "name", "facility_id", "aliases", "short_name", more=("recorded_at",)),
-        _answering("texts", "facility_id", "name", "aliases", "short_name", "identifiers", "source", more=("recorded_at", "lat")),
+        _answering("names", "name_order", "facility_id", more=("recorded_at", "lat")),
+        # A search walks over all texts: the less stands beside them, the sooner it is through.
+        _answering("texts", "facility_id", "search_text", "search_sounds", "source", more=("recorded_at", "lat")),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -141,10 +145,21 @@ class FacilityRevisionRow(Audited, Base):
     illustrative: Mapped[bool] = mapped_column(default=False)
     source: Mapped[str | None]
     note: Mapped[str | None]
+    # what follows from them: see geosvc.store.search_texts
+    search_text: Mapped[str] = mapped_column(server_default="")
+    search_sounds: Mapped[str] = mapped_column(server_default="")
+    name_order: Mapped[str] = mapped_column(server_default="")
 
     def action(self, *, new: bool) -> str:
         """Return what was done: the kind of the revision."""
         return self.kind if new else "change"
+
+
+@event.listens_for(FacilityRevisionRow, "before_insert")
+def _derive(_mapper: Any, _connection: Any, row: FacilityRevisionRow) -> None:
+    """Fill the columns that follow from others, whoever adds a revision; a revision is never changed afterwards."""
+    for column, value in search_columns(row.name, row.short_name, row.aliases, row.identifiers).items():
+        setattr(row, column, value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,8 +177,8 @@ class FacilityQuery:
 
     ``class_prefixes`` match from the left ("A" is every hospital); ``valid_at`` (a day, today
     unless given) and ``recorded_at`` (a moment) mean "as it was true then" and "as it was known then".
-    Every word of ``text`` must stand in the name, the short name, an alias, an identifier or be the
-    id; ``updated_since`` and ``updated_before`` are the moments from which on, and before which, the revision was recorded.
+    Every word of ``text`` must stand in the name, the short name, an alias or an identifier, be the id, or be how the name
+    is read; ``updated_since`` and ``updated_before`` are the moments from which on, and before which, the revision was recorded.
     """
 
     ids: Sequence[int] | None = None
@@ -229,6 +244,24 @@ def _position_of_in_sqlite(element: _Stands, compiler: Any, **told: Any) -> str:
     return f"(instr({compiler.process(element.clauses, **told)}) > 0)"
 
 
+class _FirstLine(FunctionElement[Any]):
+    """The first line of a text, of which every line is ended."""
+
+    type = NULLTYPE
+    inherit_cache = True
+
+
+@compiles(_FirstLine)
+def _first_line_of(element: _FirstLine, compiler: Any, **told: Any) -> str:
+    return f"split_part({compiler.process(element.clauses, **told)}, chr(10), 1)"
+
+
+@compiles(_FirstLine, "sqlite")
+def _first_line_of_in_sqlite(element: _FirstLine, compiler: Any, **told: Any) -> str:
+    text = compiler.process(element.clauses, **told)
+    return f"substr({text}, 1, instr({text}, char(10)) - 1)"
+
+
 def _begins(column: Any, prefix: str) -> Any:
     """Match a prefix as a range, which an index serves; LIKE with an escape would read every row."""
     return and_(column >= prefix, column < prefix + "\U0010ffff")
@@ -244,20 +277,21 @@ def _lies_within(area: Within) -> Any:
     return found
 
 
-# What stands around and between the texts of a JSON list.
-_JSON_SIGNS = frozenset('[]", \\')
+def _word_found(text: str) -> Any:
+    """Match a word of a search where a facility can be called by it; only what can match is asked.
 
-
-def _word_found(word: str) -> Any:
-    """Match a word of a search where a facility can be called by it; only what can match is asked."""
-    row = FacilityRevisionRow
-    places: list[Any] = [holds(row.name, word), holds(row.short_name, word)]
-    in_json = json.dumps(word, ensure_ascii=False)[1:-1]
-    if set(word) - _JSON_SIGNS:  # else it is found between the aliases
-        aliases = type_coerce(row.aliases, String)
-        places.append(and_(aliases != "[]", holds(aliases, in_json)))
-    if any(letter.isdigit() for letter in word):
-        places.append(holds(type_coerce(row.identifiers, String), in_json))
+    A word of Latin letters without a digit is not looked for in identifiers: "jg" would find all whose numbers begin with it.
+    """
+    row, word = FacilityRevisionRow, plain(text)
+    places: list[Any] = []
+    if has_letters(word) and any(letter.isdigit() for letter in word):
+        # LIKE finds small letters (names) and large ones (identifiers) in one walk, a plain comparison the small ones only.
+        places.append(row.search_text.like(f"%{like_text(word)}%", escape="\\"))
+    elif not is_in_sounds(word):
+        places.append(_Stands(row.search_text, word))
+    pattern = sound_pattern(word)
+    if pattern is not None:
+        places.append(row.search_sounds.op("GLOB", is_comparison=True)(pattern))
     if word.isascii() and word.isdigit() and len(word) <= _MOST_DIGITS:
         places.append(row.facility_id == int(word))
     return or_(*places)
@@ -294,8 +328,14 @@ def _recorded(query: FacilityQuery) -> list[Any]:
 
 def _texts(query: FacilityQuery) -> list[Any]:
     row = FacilityRevisionRow
-    named = ((row.name, query.name_contains), (row.source, query.source_contains))
-    return [*(holds(column, text) for column, text in named if text), *(_word_found(word) for word in (query.text or "").split())]
+    found = [_word_found(word) for word in (query.text or "").split()]
+    if query.source_contains:
+        found.append(holds(row.source, query.source_contains))
+    if query.name_contains:
+        name = plain(query.name_contains)
+        # Few texts hold it anywhere: only these are cut to their first line, the name.
+        found += [_Stands(row.search_text, name), _Stands(_FirstLine(row.search_text), name)]
+    return found
 
 
 def select_revisions(
@@ -410,12 +450,12 @@ def knows_all(index: str, query: FacilityQuery, *also: str) -> bool:
     """Return whether an index knows all that a query asks of a facility, and some columns more."""
     needed = {*also, *(column for part, column in _NEEDS.items() if getattr(query, part) is not None)}
     if query.text:
-        needed.add("identifiers" if any(letter.isdigit() for letter in query.text) else "aliases")
+        needed |= {"search_text", "search_sounds"}
     return needed <= _known_to(index)
 
 
 # The parts of a query that only some indices know.
-_NEEDS = {"bbox": "lat", "name_contains": "name", "source_contains": "source", "updated_since": "recorded_at", "updated_before": "recorded_at"}
+_NEEDS = {"bbox": "lat", "name_contains": "search_text", "source_contains": "source", "updated_since": "recorded_at", "updated_before": "recorded_at"}
 
 
 def _narrowing(query: FacilityQuery) -> str:

@@ -14,6 +14,7 @@ from geosvc.application import create_app
 from geosvc.registry import facilities
 from geosvc.registry.facilities import Facility
 from geosvc.settings import Settings
+from geosvc.store.pinyin import order_of
 from geosvc.workflows.finding import SORT_WORDS
 from geosvc.workflows.workspace import init_workspace
 
@@ -71,7 +72,7 @@ def test_following_next_gives_every_facility_once_in_order(client, sort):
         features += answer["features"]
         address = next((link["href"] for link in answer["links"] if link["rel"] == "next"), None)
     assert len({each["id"] for each in features}) == len(features) == CLINICS + 2 == answer["numberMatched"]
-    key = {"id": lambda each: each["id"], "name": lambda each: each["properties"]["name"],
+    key = {"id": lambda each: each["id"], "name": lambda each: order_of(each["properties"]["name"]),
            "class": lambda each: each["properties"]["class_code"], "updated": lambda each: each["properties"]["recorded_at"]}
     keys = [key[sort.removeprefix("-")](each) for each in features]
     assert keys == sorted(keys, reverse=sort.startswith("-"))

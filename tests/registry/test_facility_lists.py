@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import unicodedata
 from dataclasses import replace
 
 import pytest
@@ -12,14 +13,16 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 
 from geosvc.errors import InvalidParameter
-from geosvc.registry import facilities, history
+from geosvc.registry import audit, facilities, history
 from geosvc.registry.facilities import Facility
+from geosvc.registry.revisions import content_of
 from geosvc.settings import Settings
 from geosvc.store import facilities as stored
 from geosvc.store import facility_lists
 from geosvc.store.engine import DATABASE_NAME
 from geosvc.store.facilities import FacilityQuery, select_values
 from geosvc.store.facility_lists import SORTS
+from geosvc.store.pinyin import readings_of
 from geosvc.workflows import features, finding
 from geosvc.workflows.workspace import init_workspace
 
@@ -59,6 +62,7 @@ def three(store):
     ("jg-0007", [HOSPITAL.name]), ("412761234", [HOSPITAL.name]), ("2", [HOSPITAL.name, CLINIC.name]),
     ("靖宇 医院", [HOSPITAL.name]), ("靖宇　急救", []), ("急救 抚松", [STATION.name]),
     ("scheme", []), ("[", []), ("%", []), ("_", []), ("医_院", []), ("\\", []), ("'; DROP TABLE facility; --", []),
+    ("jg", []), ("ICU", [HOSPITAL.name]), ("ＩＣＵ", [HOSPITAL.name]), ("cu", [HOSPITAL.name]), ("0007", [HOSPITAL.name]), ("local", []),
     ("u9756", []), ("   ", [HOSPITAL.name, CLINIC.name, STATION.name]),
 ])
 def test_a_search_finds_what_a_facility_is_called_by(three, text, names):
@@ -66,11 +70,13 @@ def test_a_search_finds_what_a_facility_is_called_by(three, text, names):
     assert found(three, text=text) == names
 
 
-@pytest.mark.parametrize(("text", "found_too"), [("%", True), ("_", True), ("'", True), ("[", False), ("]", False), (",", False), ('"', False)])
-def test_a_sign_is_found_in_an_alias_unless_it_stands_between_aliases_too(three, text, found_too):
-    """Signs are text like any other; those that every list of aliases is written with are looked for in names only."""
+@pytest.mark.parametrize(("text", "names"), [
+    ("%", ["甲"]), ("_", ["甲"]), ("'", ["甲"]), ("[", []), ("]", []), (",", []), ('"', [HOSPITAL.name]), ("\\", []),
+])
+def test_a_sign_is_found_where_it_stands(three, text, names):
+    """Signs are text like any other: wildcards and quotes, and what a list is written with does not count."""
     register(three, replace(CLINIC, name="甲", aliases=["百分之百%_'", "乙"]))
-    assert found(three, text=text) == (["甲"] if found_too else [])
+    assert found(three, text=text) == names
 
 
 @pytest.mark.parametrize(("asked", "names"), [
@@ -96,7 +102,7 @@ def test_a_question_that_means_nothing_is_refused(asked):
         finding.query_of(**asked)
 
 
-NAMES = st.text(alphabet="甲乙丙ab%_' 医", min_size=1, max_size=4).filter(str.strip)
+NAMES = st.text(alphabet="甲乙丙安西ab%_' 医1", min_size=1, max_size=4).filter(str.strip)
 SOME = st.lists(
     st.builds(
         Facility, name=NAMES, class_code=st.sampled_from(["A100", "A210", "D600"]), state=st.sampled_from(["operating", "closed"]),
@@ -104,20 +110,62 @@ SOME = st.lists(
     ), min_size=1, max_size=12)
 
 
+def said(text):
+    """Return a text in one spelling: width and small letters."""
+    return unicodedata.normalize("NFKC", text).lower()
+
+
+def read_as(name):
+    """Return, for each stretch of characters that have a reading, their syllables; signs are passed over."""
+    stretches = [[]]
+    plain = unicodedata.normalize("NFKC", name)
+    for each, reading in zip(plain, readings_of(plain), strict=True):
+        if reading is not None:
+            stretches[-1].append(reading[:-1])
+        elif each.isalnum():
+            stretches.append([])
+    return [each for each in stretches if each]
+
+
+def sounds_like(name, word):
+    """Say whether a word is what a name is read as: from one of its syllables on, or its initials; two letters from its beginning only."""
+    word = word.replace("'", "").replace("ü", "v")
+    if len(word) < 2 or not (word.isascii() and word.isalpha()):
+        return False
+    for at, syllables in enumerate(read_as(name)):
+        for begin in range(len(syllables)):
+            from_here = ("".join(syllables[begin:]), "".join(each[0] for each in syllables[begin:]))
+            if any(each.startswith(word) for each in from_here) and (len(word) > 2 or (at, begin) == (0, 0)):
+                return True
+    return False
+
+
+def word_found(each, word):
+    """The slow obvious twin of a search for one word."""
+    one, word = each.facility, said(word)
+    called = [said(text) for text in (one.name, one.short_name or "", *one.aliases)]
+    codes = [said(identifier["value"]) for identifier in one.identifiers]
+    latin = any("a" <= letter <= "z" for letter in word)
+    if latin and not any(letter.isdigit() for letter in word):
+        codes = []  # "jg" would find all whose numbers begin with it
+    return any(word in text for text in (*called, *codes)) or word == str(each.id) or sounds_like(one.name, word)
+
+
 def by_hand(everything, asked, order):
     """The slow obvious twin: all of them, looked through and sorted."""
     def kept(each):
         one = each.facility
-        words = [word.lower() for word in (asked.get("text") or "").split()]
-        called = [text.lower() for text in (one.name, *one.aliases)]
         return (
-            all(any(word in text for text in called) or (word == str(each.id)) for word in words)
+            all(word_found(each, word) for word in (asked.get("text") or "").split())
             and one.class_code.startswith(asked.get("class_prefix") or "") and one.state == (asked.get("state") or one.state)
             and (one.area_code or "").startswith(asked.get("area") or "")
         )
 
-    keys = {"id": lambda each: each.id, "name": lambda each: each.facility.name, "class": lambda each: each.facility.class_code,
-            "updated": lambda each: each.recorded_at}
+    def by_name(each):
+        plain = unicodedata.normalize("NFKC", each.facility.name).upper()
+        return [(reading or letter, letter) for letter, reading in zip(plain, readings_of(plain), strict=True)]
+
+    keys = {"id": lambda each: each.id, "name": by_name, "class": lambda each: each.facility.class_code, "updated": lambda each: each.recorded_at}
     return [each.id for each in sorted(filter(kept, everything), key=lambda each: (keys[order.by](each), each.id), reverse=order.descending)]
 
 
@@ -135,10 +183,11 @@ def pages(store, query, sort, limit, between=lambda: None):
 @hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     some=SOME, sort=st.sampled_from(finding.SORT_WORDS), limit=st.integers(1, 5), data=st.data(),
-    text=st.none() | st.text(alphabet="甲乙丙aB%_医 ", max_size=3), class_prefix=st.sampled_from([None, "A", "A2", "D600"]),
+    text=st.none() | st.text(alphabet="甲乙丙aB%_医 ", max_size=3) | st.sampled_from(["an", "xian", "xi'an", "yb", "jia yi", "ybj", "nx"]), class_prefix=st.sampled_from([None, "A", "A2", "D600"]),
     state=st.sampled_from([None, "closed"]), area=st.sampled_from([None, "2206", "220622"]), first=st.sampled_from([1, 5, 1500]),
+    few=st.sampled_from([0, 1, 5]),
 )
-def test_pages_are_what_a_person_would_cut_by_hand(tmp_path_factory, some, sort, limit, data, text, class_prefix, state, area, first):
+def test_pages_are_what_a_person_would_cut_by_hand(tmp_path_factory, some, sort, limit, data, text, class_prefix, state, area, first, few):
     """Any search, filter, order and page size, after changes and deletions, gives what the slow obvious way gives.
 
     Also where a page lies beyond the rows that a search looks at first.
@@ -147,6 +196,7 @@ def test_pages_are_what_a_person_would_cut_by_hand(tmp_path_factory, some, sort,
     patch = pytest.MonkeyPatch()
     patch.setattr(facility_lists, "_SOUGHT_FIRST", first)
     patch.setattr(facility_lists, "_FETCHED_FIRST", first)
+    patch.setattr(facility_lists, "_FEW", few)
     try:
         ids = register(store, *some)
         with store.writing() as session:
@@ -187,11 +237,11 @@ def test_what_did_not_change_between_pages_is_neither_lost_nor_doubled(store, so
 
 
 @pytest.mark.parametrize(("sort", "cursor"), [
-    ("name", "12"), ("name", "%%%"), ("name", "W10"), (None, "-1"), (None, "²"), ("class", finding.cursor_of(finding.order_of("name"), ("甲", 1))),
+    ("name", "WyJuYW1lIiwi5LmZIiwxXQ"), ("name", "12"), ("name", "%%%"), ("name", "W10"), (None, "-1"), (None, "²"), ("class", finding.cursor_of(finding.order_of("name"), ("甲", 1))),
     ("name", finding.cursor_of(finding.Order(by="name"), ("\ud800", 1))), ("size", None), ("--name", None),
 ])
 def test_a_made_up_cursor_or_order_is_refused(three, sort, cursor):
-    """A cursor of another order would skip facilities without a word."""
+    """A cursor of another order would skip facilities without a word: of another column, or of names by code points as once."""
     with pytest.raises(InvalidParameter):
         features.facilities_page(three, FacilityQuery(), cursor=cursor, limit=2, sort=sort)
 
@@ -217,8 +267,12 @@ def test_what_is_remembered_is_forgotten_with_the_next_change(three):
     assert features.count_to_be_located(three) == 1
 
 
-def test_lists_are_answered_from_indices_alone(three, settings):
-    """Every order and filter is one walk over an index that knows all: 100,000 wide rows are never read for a page."""
+def test_lists_are_answered_from_indices_alone(three, settings, monkeypatch):
+    """Every order and filter is a walk over an index that knows all: 100,000 wide rows are never read for a page.
+
+    But for the names of a few that a search found, which are looked up.
+    """
+    monkeypatch.setattr(facility_lists, "_FEW", 0)
     asked = [{}, {"text": "医院"}, {"class_prefix": "D", "state": "closed"}, {"area": "2206"}, {"located": False}, {"illustrative": True},
              {"bbox": (126.0, 42.0, 128.0, 43.0)}, {"source": "名录"}, {"updated_since": "2026-01-01"}]
     statements = []
@@ -270,3 +324,93 @@ def test_groups_read_together_stay_with_their_facilities(three, monkeypatch, at_
     with three.reading() as session:
         one_by_one = [[each.id, *(getattr(each.facility, name) for name in names[1:])] for each in facilities.find(session, FacilityQuery())]
         assert [*select_values(session, FacilityQuery(), names)] == one_by_one
+
+
+@pytest.mark.parametrize(("text", "names"), [
+    ("jyxrmyy", [HOSPITAL.name]), ("jingyu", [HOSPITAL.name]), ("JingYu", [HOSPITAL.name]), ("jingyux", [HOSPITAL.name]), ("rmyy", [HOSPITAL.name]),
+    ("renmin yiyuan", [HOSPITAL.name]), ("靖宇 rmyy", [HOSPITAL.name]), ("wss", [CLINIC.name]), ("bacwss", [CLINIC.name]), ("jijiu", [STATION.name]),
+    ("xian", [HOSPITAL.name, STATION.name]),
+    ("jy", [HOSPITAL.name]), ("ba", [CLINIC.name]), ("yy", []), ("ws", []), ("j", []),  # two letters from the beginning only
+    ("ingyu", []), ("uxian", []), ("en", []), ("yyx", []), ("jingrm", []), ("diyiyiyuan", []), ("xyy", []),  # from a syllable on, and of the name
+    ("jy1", []), ("jyx rmyy ws", []),
+])
+def test_a_search_finds_what_a_name_is_read_as(three, text, names):
+    """靖宇县人民医院 is found by its initials and its syllables, and by no other stretch of letters."""
+    assert found(three, text=text) == names
+
+
+def test_a_word_does_not_reach_from_one_text_into_the_next(store):
+    """The texts stand in one column: a word is found within one of them only, and what the name holds is asked of the name alone."""
+    register(store, replace(CLINIC, name="甲乙", short_name="丙丁", aliases=["戊", "己"], identifiers=[{"scheme": "local", "value": "7"}, {"scheme": "uscc", "value": "8"}]))
+    assert [text for text in ("甲乙", "丙丁", "戊", "己", "7", "8") if not found(store, text=text)] == []
+    assert [text for text in ("乙丙", "丁戊", "戊己", "己7", "78", "yb", "jyj") if found(store, text=text)] == []
+    with store.reading() as session:
+        told = {name: facilities.count(session, FacilityQuery(name_contains=name)) for name in ("甲", "乙", "甲乙", "丙", "戊", "7", "Jia", "%")}
+    assert told == {"甲": 1, "乙": 1, "甲乙": 1, "丙": 0, "戊": 0, "7": 0, "Jia": 0, "%": 0}
+
+
+@pytest.mark.parametrize(("name", "words", "not_these"), [
+    ("重庆市长寿区医院", ("chongqing", "cqs", "changshou", "csq"), ("zhongqing", "zhangshou")),
+    ("长春市儿童医院", ("changchun", "ccs"), ("zhangchun",)), ("西安路诊所", ("xian", "xi'an", "xal"), ()),
+    ("吕绿女子医院", ("lvlv", "lülü", "llnz"), ("lulu",)), ("第2人民(中心)医院", ("rmzxyy", "di"), ("drm", "d2", "zx")),
+    ("ＩＣＵ中心", ("icu", "zx", "zhongxin"), ("icuzx",)),
+])
+def test_readings_of_places_and_what_people_type(store, name, words, not_these):
+    """County names have their own readings; ü is v; a digit parts initials, brackets do not."""
+    register(store, replace(CLINIC, name=name))
+    assert {word: found(store, text=word) for word in words} == {word: [name] for word in words}
+    assert {word: found(store, text=word) for word in not_these} == {word: [] for word in not_these}
+
+
+def test_names_are_in_the_order_of_a_dictionary(store):
+    """By syllable, tone and character, one character after the other; signs, digits and Latin letters before Chinese."""
+    expected = ["(旧)诊所", "2号诊所", "10号诊所", "A诊所", "b诊所", "安远诊所", "巴诊所", "崇州诊所", "重庆诊所", "靖宇县医院", "靖诊所", "静宇诊所", "重症中心", "卒中心"]
+    expected = sorted(expected[:3]) + expected[3:]
+    register(store, *(replace(CLINIC, name=each) for each in reversed(expected)))
+    items = [each["properties"]["name"] for each in features.facilities_page(store, FacilityQuery(), cursor=None, limit=99, sort="name")[0]]
+    assert items == expected
+
+
+LETTERS = st.text(alphabet="靖宇重庆长安乐县医院第 1２aBcＩ%_'\"\\[]*?^-()（·é\u0301ßΣ\ud800\n", min_size=1, max_size=7)
+
+
+@hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(name=LETTERS.filter(lambda text: text.strip() and "\ud800" not in text), aliases=st.lists(LETTERS, max_size=2), code=LETTERS, data=st.data())
+def test_any_part_of_what_a_facility_is_called_by_is_found_and_nothing_else(one_store, name, aliases, code, data):
+    """The stored texts answer as the slow obvious twin does, whatever signs stand in names and words."""
+    store = one_store
+    one = replace(CLINIC, name=name, aliases=aliases, identifiers=[{"scheme": "local", "value": code.replace("\ud800", "")}])
+    (number,) = register(store, one)
+    with store.reading() as session:
+        (each,) = facilities.find(session, FacilityQuery(ids=[number]))
+        words = data.draw(st.lists(st.one_of(
+            LETTERS, st.sampled_from(["jy", "jyx", "jing", "yu", "xian", "chong", "cqy", "chang", "ca", "lex", "yiyuan", "yy", "dy"]),
+            st.builds(lambda text, a, b: text[a : b + 1], st.sampled_from([name, *aliases, code]), st.integers(0, 6), st.integers(0, 6)),
+        ).filter(lambda text: "\ud800" not in text), min_size=1, max_size=6))
+        for word in filter(None, (part for text in words for part in text.split())):
+            told = facilities.count(session, FacilityQuery(text=word, ids=[number])) == 1
+            assert told == word_found(each, word), (word, each)
+
+
+@pytest.fixture(scope="module")
+def one_store(tmp_path_factory):
+    """A registry for many examples: each looks at the facility that it adds only."""
+    store = init_workspace(Settings(workspace=tmp_path_factory.mktemp("words") / "w"))
+    yield store
+    store.close()
+
+
+def test_what_is_derived_is_no_content(three):
+    """The texts of a search are in no seal, no difference and no export of what a facility is."""
+    with three.writing() as session:
+        history.confirm(session, 1, author="王", origin="test", reason=None)
+    with three.reading() as session:
+        rows = stored.select_history(session, 1)
+        assert rows[0].search_text == rows[1].search_text
+        assert rows[0].same_as == rows[1].id
+        assert not stored.DERIVED & set(content_of(rows[0]))
+        assert audit.verify(session).problem is None
+    with sqlite3.connect(three.folder / DATABASE_NAME) as writer:
+        writer.execute("UPDATE facility_revision SET search_text = '', search_sounds = '', name_order = ''")
+    with three.reading() as session:
+        assert audit.verify(session).problem is None
