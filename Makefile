@@ -49,6 +49,7 @@ bench: $(VENV)/.installed-bench ## times as ratios to peers, in one run
 	$(BIN)/python benchmarks/bench_graph.py
 	$(BIN)/python benchmarks/bench_edits.py
 	$(BIN)/python benchmarks/bench_live.py
+	$(BIN)/python benchmarks/bench_planner.py
 	$(BIN)/python benchmarks/bench_osm.py
 	$(BIN)/python benchmarks/bench_registry.py
 

@@ -37,6 +37,8 @@ class Settings:
         How long a browser stays signed in.
     what_if_mb : int
         The memory that the live what-if keeps between questions, in mebibytes.
+    warm_up : bool
+        Whether ``geosvc serve`` asks the live what-if ahead, in the background.
     webhook_private : bool
         Whether webhooks may lie in private networks or on this machine.
     maps : Path
@@ -59,6 +61,7 @@ class Settings:
     public_read: bool = False
     session_hours: int = 12
     what_if_mb: int = 512
+    warm_up: bool = True
     webhook_private: bool = False
     maps: Path = Path("maps")
     font: str = ""

@@ -374,7 +374,7 @@ def _serve(settings: Settings) -> None:
 
     _check_free(settings)
     _print_first_link(settings)
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="warning", server_header=False)
+    uvicorn.run(create_app(settings, warm_up=settings.warm_up), host=settings.host, port=settings.port, log_level="warning", server_header=False)
 
 
 def _print_first_link(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from geosvc.store.audit import newest_seal
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 _MOST = 2000
+_MOST_LARGE = 12
 Answer = TypeVar("Answer")
 
 
@@ -27,6 +29,7 @@ class Memory:
     def __init__(self) -> None:
         self._told: tuple[str, str] | None = None
         self._answers: dict[Hashable, Any] = {}
+        self._large: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = threading.Lock()
 
     def recall(self, session: Session, key: Hashable, work: Callable[[], Answer]) -> Answer:
@@ -42,4 +45,19 @@ class Memory:
         if key not in answers:
             answers[key] = work()
         found: Answer = answers[key]
+        return found
+
+    def recall_large(self, session: Session, key: Hashable, work: Callable[[], Answer]) -> Answer:
+        """Return the answer to a question whose answers have megabytes, as :meth:`recall` does; the last few are kept."""
+        whole = (newest_seal(session), today(), key)
+        with self._lock:
+            if whole in self._large:
+                self._large.move_to_end(whole)
+                known: Answer = self._large[whole]
+                return known
+        found = work()
+        with self._lock:
+            self._large[whole] = found
+            while len(self._large) > _MOST_LARGE:
+                self._large.popitem(last=False)
         return found

@@ -26,6 +26,7 @@ def served(workspace: Path, folder: Path) -> Iterator[str]:
     port = free_port()
     log = folder / "server.log"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GEOSVC_")}
+    environment["GEOSVC_WARM_UP"] = "false"  # tests want the processor
     with log.open("wb") as stream:
         process = subprocess.Popen(
             [sys.executable, "-m", "geosvc", "serve", "--public-read", "--workspace", str(workspace), "--port", str(port)],

@@ -10,10 +10,12 @@ from api.hostile_world import SERVICE, make_hostile_workspace
 from api.own_server import served
 from playwright.sync_api import Browser, Page, sync_playwright
 from web.browser_guard import chromium, guarded, start
+from web.every_page import Filled, fill
 
 from geosvc.settings import Settings
 from geosvc.store.engine import Store
 from geosvc.workflows import publishing
+from geosvc.workflows.backup import restore_backup, write_backup
 from geosvc.workflows.workspace import open_workspace
 
 Opener = Callable[..., Page]
@@ -71,6 +73,18 @@ def hostile_file(hostile_settings: Settings, tmp_path_factory: pytest.TempPathFa
     written = publishing.write_map(store, SERVICE, tmp_path_factory.mktemp("hostile-file") / "map.html")
     store.close()
     return written
+
+
+@pytest.fixture(scope="session")
+def full_world(browser: Browser, demo_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Filled]]:
+    """The address of a server of the demo county with something to see on every page, and what was put there."""
+    folder = tmp_path_factory.mktemp("full")
+    settings = Settings(workspace=folder / "workspace", public_read=True)
+    write_backup(demo_store, folder / "demo.zip")
+    restore_backup(folder / "demo.zip", settings.workspace)
+    one = fill(settings, folder / "maps", ["长江路社区", "东风 Clinic", "永红"], service="hospital-drive", lon=126.8, lat=42.4)
+    with served(settings.workspace, folder) as address:
+        yield address, one
 
 
 @pytest.fixture
