@@ -5,27 +5,41 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from geosvc.accounts.people import Right
+from geosvc.errors import GeosvcError
 from geosvc.language import words
+from geosvc.registry.areas import LEVELS
 from geosvc.registry.classes import facility_classes
 from geosvc.travel.conditions import conditions
 from geosvc.travel.profiles import travel_profiles
+from geosvc.web.refusals import kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from geosvc.accounts.people import Person
 
 # The script writes these; each is a key of the words of a language.
 _WORDS = (
-    "area", "asking", "baseline", "best_area", "beyond", "change", "change_close", "change_move", "change_open", "change_road",
-    "click_to_close_road", "click_to_open", "close_bracket", "close_facility", "colon", "covered", "curve", "facility_page",
-    "gap_count", "inhabited", "largest_gap", "lat", "leg_between", "leg_cycle", "leg_delay", "leg_foot",
-    "leg_km", "leg_minutes", "leg_ride", "lon", "move_back", "move_here", "name",
-    "nearest", "newly_beyond", "newly_covered", "no_change", "no_data", "none", "open_bracket", "outside", "p50", "p90", "people",
-    "people_beyond", "people_beyond_horizon", "people_covered", "people_here", "people_no_data", "people_unreachable", "pin_closed",
-    "pin_moved", "pin_planned", "place_no_data", "place_outside", "place_unreachable", "places_beyond", "planned_name", "points", "quicker", "remove_planned", "reopen_facility",
-    "road_closed_here", "saved", "saving", "scenario", "second_nearest", "share_covered", "slower", "swipe", "take_back", "then_nearest",
-    "trial_busy", "trial_failed", "trial_hint", "no_road_here", "nobody_left", "answered_in", "unknown", "unreachable", "within", "worst_area",
+    "all_facilities", "all_gaps", "and_others", "answered_in", "area", "areas_as_circles", "areas_failed",
+    "areas_not_drawn", "asking", "at_worst", "baseline", "best_area", "beyond", "change", "change_close",
+    "change_move", "change_of_share", "change_open", "change_road", "circle_beyond", "circle_people",
+    "click_to_close_road", "click_to_open", "close_bracket", "close_facility", "colon", "covered", "curve",
+    "equity_gini", "equity_gini_nobody", "equity_gini_text", "equity_more_areas", "equity_none", "equity_worst",
+    "equity_worst_text", "error_detail", "facilities_shown", "facility_class", "facility_page", "facility_word",
+    "gap", "gap_count", "gaps_of_area", "gaps_of_baseline", "gaps_of_own_limits", "guide_areas", "guide_areas_text",
+    "guide_back", "guide_count", "guide_done", "guide_limit", "guide_limit_text", "guide_map", "guide_map_text",
+    "guide_next", "guide_service", "guide_service_text", "guide_skip", "guide_trial", "guide_trial_text", "inhabited",
+    "largest_gap", "lat", "leg_between", "leg_cycle", "leg_delay", "leg_foot", "leg_km", "leg_minutes", "leg_ride",
+    "list_comma", "lon", "mode_areas", "move_back", "move_here", "name", "nearest", "nearest_elsewhere", "nearest_is",
+    "newly_beyond", "newly_covered", "no_change", "no_data", "no_gaps", "no_outline", "no_people", "no_road_here", "nobody_beyond",
+    "nobody_left", "none", "open_bracket", "outside", "p50", "p90", "people", "people_beyond",
+    "people_beyond_horizon", "people_covered", "people_here", "people_no_data", "people_not_covered",
+    "people_unreachable", "pin_closed", "pin_moved", "pin_planned", "place_no_data", "place_outside",
+    "place_unreachable", "places_beyond", "planned_name", "points", "points_0", "points_1", "points_2", "points_3",
+    "points_4", "quicker", "remove_planned", "reopen_facility", "road_closed_here", "saved", "saving", "scenario",
+    "second_nearest", "served_note", "served_of_baseline", "served_within", "share_covered", "slower", "swipe",
+    "take_back", "then_nearest", "trial_failed", "trial_hint", "unknown", "unreachable", "within", "within_limit",
+    "worst_area",
 )
 
 
@@ -51,8 +65,33 @@ def planner_data(page: Mapping[str, Any], person: Person, language: str, *, scen
         "may_explain": not page["times"]["then"] and page["part"] is None,
         "may_save": person.may(Right.MEASURE), "csrf": person.csrf_token,
         "scenario": scenario,
-        "words": {name: text[name] for name in _WORDS} | {"unit": text[service["unit"]]},
+        "whole": page["part"] is None,
+        "words": {name: text[name] for name in _WORDS} | {"unit": text[service["unit"]]} | _levels(text) | problem_words(text),
     }
+
+
+def _levels(text: Mapping[str, str]) -> dict[str, str]:
+    return {f"level_{level}": text[f"level_{level}"] for level in LEVELS}
+
+
+def problem_words(text: Mapping[str, str]) -> dict[str, str]:
+    """Return a sentence for each error that an answer may name (``title`` of its problem), as the script looks them up.
+
+    An error that needs other words on the map than on a page of its own has them as ``problem_<name>``.
+    """
+    found = {f"problem_{each.__name__}": _sentence(each, text) for each in _errors_below(GeosvcError)}
+    return found | {name: value for name, value in text.items() if name.startswith("problem_")}
+
+
+def _sentence(error: type[GeosvcError], text: Mapping[str, str]) -> str:
+    kind, _status = kind_of(error.__new__(error))
+    return f"{text[f'error_{kind}']}{text['colon']}{text[f'error_{kind}_text']}"
+
+
+def _errors_below(family: type[GeosvcError]) -> Iterator[type[GeosvcError]]:
+    yield family
+    for each in family.__subclasses__():
+        yield from _errors_below(each)
 
 
 def _figures(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -257,18 +257,23 @@
   function legend(doc, map, layers) {
     var words = doc.words;
     var card = foldable('gm-legend', 'gm-legend', words.legend);
-    card.appendChild(element('h3', '', words.surface + words.open_bracket + words.unit + words.close_bracket));
-    var bands = element('div', 'gm-bands');
+    // What speaks of the surface has a class: a page that shows areas instead folds it away.
+    card.appendChild(element('h3', 'gm-of-surface', words.surface + words.open_bracket + words.unit + words.close_bracket));
+    var bands = element('div', 'gm-bands gm-of-surface');
     bands.appendChild(bandRows(bandsOf(doc)));
     card.appendChild(bands);
     var people = doc.people;
     var count = function (state) { return people ? number(people[state]) + ' ' + words.people : words.unknown; };
-    card.appendChild(element('h3', '', words.states));
+    card.appendChild(element('h3', 'gm-of-surface', words.states));
     if (doc.gap_count !== null) {
-      card.appendChild(switchRow(map, function () { return layers.gaps; }, hatchSwatch(), doc.gap_label, number(doc.gap_count))).id = 'gm-gap-switch';
+      var gaps = card.appendChild(switchRow(map, function () { return layers.gaps; }, hatchSwatch(), doc.gap_label, number(doc.gap_count)));
+      gaps.id = 'gm-gap-switch';
+      gaps.classList.add('gm-of-surface');
     }
     [['unreachable', UNREACHABLE], ['no_data', NO_DATA]].forEach(function (pair) {
-      card.appendChild(legendRow(colourSwatch(pair[1]), words[pair[0]], count(pair[0]))).setAttribute('data-state', pair[0]);
+      var row = card.appendChild(legendRow(colourSwatch(pair[1]), words[pair[0]], count(pair[0])));
+      row.setAttribute('data-state', pair[0]);
+      row.classList.add('gm-of-surface');
     });
     card.appendChild(switchRow(map, function () { return layers.facilities; }, element('span', ''), words.facilities)).classList.add('gm-head');
     var groups = {};
@@ -421,7 +426,7 @@
       target.bindTooltip(function () { return tooltip(doc, members); }, { direction: 'top', className: 'gm-tip' });
       target.bindPopup(function () { return popup(doc, members); }, { maxWidth: 320 });
       layer.addLayer(target);
-      parts.push({ layer: target, at: at, name: members.map(function (i) { return data.name[i]; }).join(', ') });
+      parts.push({ layer: target, at: at, ids: members.map(function (i) { return data.id[i]; }), name: members.map(function (i) { return data.name[i]; }).join(', ') });
       if (members.length > 1) {
         var icon = element('span', '', members.length);
         layer.addLayer(L.marker([data.lat[first], data.lon[first]], {
@@ -433,6 +438,7 @@
     layer.addTo(map);
     keyboardLayer(map, 'facilities', doc.words.map_layer_facilities, parts);
     map.getPane('counts').setAttribute('aria-hidden', 'true');
+    layer.parts = parts;
     return layer;
   }
 
@@ -640,7 +646,7 @@
       surface.paint(bandsOf(doc));
       layers.surface = overlayOf(surface).addTo(map);
       readout(doc, map, surface);
-      tell({ map: map, doc: doc, surface: surface, layers: layers, legend: key, gapParts: layers.gaps.parts });
+      tell({ map: map, doc: doc, surface: surface, layers: layers, legend: key, gapParts: layers.gaps.parts, facilityParts: layers.facilities.parts });
     };
     image.onerror = function () { document.documentElement.setAttribute('data-map', 'failed'); };
     image.src = doc.picture.source;
@@ -655,7 +661,8 @@
     draw: draw, shown: null,
     tools: {
       Surface: Surface, numbersOf: numbersOf, overlayOf: overlayOf, bandsFor: bandsFor, bandRows: bandRows, rgb: rgb, element: element,
-      number: number, roundedUp: roundedUp, control: control, groups: GROUPS
+      number: number, roundedUp: roundedUp, control: control, groups: GROUPS, near: NEAR, far: FAR, noData: NO_DATA, legendRow: legendRow, colourSwatch: colourSwatch,
+      keyboardLayer: keyboardLayer, popupOf: popupOf
     }
   };
 }());

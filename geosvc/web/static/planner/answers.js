@@ -1,5 +1,7 @@
 /* Asking the server what a scenario would change: one question under way, the newest one waiting, the others forgotten. */
 
+import { problemIn } from './problems.js';
+
 // The gaps of every limit take as long as all the rest: they are asked for when the hand rests.
 const MOVING = ['figures', 'curve', 'picture'];
 const RESTING = MOVING.concat(['gaps']);
@@ -30,15 +32,19 @@ export async function post(planner, address, body, method) {
   const headers = { 'Content-Type': 'application/json', Accept: 'application/json' };
   if (planner.csrf) { headers['X-CSRF-Token'] = planner.csrf; }
   const answer = await window.fetch(address, { method: method || 'POST', headers, body: JSON.stringify(body), credentials: 'same-origin' });
+  return bodyOf(answer);
+}
+
+/* What the server holds at an address. */
+export async function read(address) {
+  return bodyOf(await window.fetch(address, { headers: { Accept: 'application/json' }, credentials: 'same-origin' }));
+}
+
+/* The body of an answer; one that tells of a problem is thrown. */
+export async function bodyOf(answer) {
   const text = await answer.text();
-  let told = {};
-  try { told = JSON.parse(text); } catch (error) { told = {}; }
-  if (!answer.ok) {
-    const failed = new Error(told.detail || told.title || String(answer.status));
-    failed.status = answer.status;
-    throw failed;
-  }
-  return told;
+  if (!answer.ok) { throw problemIn(answer.status, text); }
+  return JSON.parse(text);
 }
 
 async function answerOf(planner, tools, changes, parts) {

@@ -80,6 +80,6 @@ function axes(picture, x, y, most) {
   });
   const tick = [1, 2, 5, 10, 15, 30, 60, 120].find((each) => most / each <= 8) || most / 4;
   for (let value = 0; value <= most + 1e-9; value += tick) {
-    picture.appendChild(svg('text', { class: 'curve-tick', x: x(value), y: HEIGHT - 6, 'text-anchor': 'middle' }, String(value)));
+    picture.appendChild(svg('text', { class: 'curve-tick', x: x(value), y: HEIGHT - 6, 'text-anchor': value + tick > most + 1e-9 ? 'end' : 'middle' }, String(value)));
   }
 }

@@ -1,6 +1,7 @@
 /* A place explained: which facility, how long by which legs, the second nearest, who lives there. */
 
 import { post } from './answers.js';
+import { showProblem } from './problems.js';
 import { amount, element, fill, people, word } from './text.js';
 
 const COLOURS = { foot: '#5b3a8c', cycle: '#5b3a8c', ride: '#16242e' };
@@ -28,7 +29,7 @@ export function explainPlaces(state, shown, planner, changes) {
       fillBox(box, told, state.get().limit);
       legs = drawLegs(map, (told.legs || []).concat((told.then && told.then.legs) || []));
     } catch (error) {
-      if (mine === asked) { box.textContent = error.message; }
+      if (mine === asked) { showProblem(box, error); }
     }
     popup.update();
   }

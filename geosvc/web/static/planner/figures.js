@@ -61,7 +61,9 @@ export function rowsAt(answer, k) {
   return answer.curves.areas.filter((each) => each.code !== TOTAL).map((area) => {
     const states = statesAt(area, k);
     const people = states ? peopleOf(states) : 0;
-    return { code: area.code, name: area.name, level: area.level, states, people, share: states && people > 0 ? states.covered / people : null };
+    // Where nobody's state is known the share is not known either: that is not 0.
+    const known = states && people > states.no_data;
+    return { code: area.code, name: area.name, level: area.level, states, people, share: known ? states.covered / people : null };
   });
 }
 

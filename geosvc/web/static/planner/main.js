@@ -1,14 +1,20 @@
 /* The planner's page: one state, and parts of the page that show it. */
 
+import { areasAsked, showAreas } from './areas.js';
+import { read } from './answers.js';
+import { showEquity } from './equity.js';
 import { explainPlaces } from './explain.js';
+import { makeGuide } from './guide.js';
 import { limitControl } from './limit.js';
+import { showLists } from './lists.js';
+import { showProblem } from './problems.js';
 import { scenarioForm } from './scenario.js';
 import { showCurve } from './curve.js';
 import { showFigures } from './panel.js';
 import { showSurface } from './surface.js';
 import { makeState } from './state.js';
 import { makeTrial } from './trial.js';
-import { speak, word } from './text.js';
+import { element, speak } from './text.js';
 
 const $ = (id) => document.getElementById(id);
 
@@ -19,22 +25,22 @@ function ready() {
   });
 }
 
-async function curvesOf(planner) {
-  const answer = await window.fetch(`/api/services/${encodeURIComponent(planner.service)}/curves?run=${planner.run}`, { credentials: 'same-origin' });
-  if (!answer.ok) { throw new Error(`curves: ${answer.status}`); }
-  return answer.json();
+function curvesOf(planner) {
+  return read(`/api/services/${encodeURIComponent(planner.service)}/curves?run=${planner.run}`);
 }
 
 /* The address always opens what is seen: a limit of the service by its id, one's own by its value. */
 function keepAddress(state, planner) {
   let timer = 0;
-  state.on(['limit'], () => {
+  state.on(['limit', 'mode', 'level', 'measure'], () => {
     window.clearTimeout(timer);
     timer = window.setTimeout(() => {
       const address = new URL(window.location.href);
       const own = planner.thresholds.find((each) => each.value === state.get().limit);
       address.searchParams.delete(own ? 'limit' : 'threshold');
       address.searchParams.set(own ? 'threshold' : 'limit', own ? own.id : String(state.get().limit));
+      const { mode, level, measure } = state.get();
+      if (mode === 'areas') { address.searchParams.set('by', measure === 'share' ? level : `${level}-${measure}`); } else { address.searchParams.delete('by'); }
       window.history.replaceState(null, '', address.pathname + address.search);
     }, 400);
   });
@@ -51,6 +57,11 @@ function showViews(state, box) {
   choose();
 }
 
+function areaBoxes() {
+  $('map-bar').hidden = false;
+  return { modes: $('modes'), choice: $('area-choice'), level: $('area-level'), measure: $('area-measure'), status: $('area-status'), swipe: $('views').querySelector('[value=swipe]') };
+}
+
 /* A gap that another page points at: brought into view, with what is known of it. */
 function showGap(shown, id) {
   const part = shown.gapParts.find((each) => String(each.id) === id);
@@ -59,13 +70,22 @@ function showGap(shown, id) {
   L.popup({ maxWidth: 320 }).setLatLng(part.at).setContent(part.content()).openOn(shown.map);
 }
 
+/* An area or a facility that another page points at: brought into view and named. */
+function showPlace(shown, place) {
+  const [west, south, east, north] = place.box;
+  const bounds = L.latLngBounds([south, west], [north, east]);
+  shown.map.fitBounds(bounds, { maxZoom: 13, padding: [40, 40], animate: false });
+  L.popup({ maxWidth: 320 }).setLatLng(bounds.getCenter()).setContent(element('div', 'place-shown', place.text)).openOn(shown.map);
+}
+
 async function start() {
   const planner = JSON.parse($('planner-data').textContent);
   speak(planner);
   const tools = window.geosvcCoverage.tools;
   const [shown, curves] = await Promise.all([ready(), curvesOf(planner)]);
   const baseline = { curves, thresholds: planner.thresholds, numbers: shown.surface.numbers };
-  const state = makeState({ limit: planner.limit, baseline, tried: null, changes: {}, view: 'now' });
+  const byArea = areasAsked(new URL(window.location.href).searchParams.get('by'), curves);
+  const state = makeState(Object.assign({ limit: planner.limit, baseline, tried: null, changes: {}, view: 'now', facility: null }, byArea));
   const boxes = { headline: $('headline'), kpis: $('kpis'), areas: $('areas') };
   const draw = showFigures(state, boxes, planner);
   limitControl(state, $('limit-box'), planner);
@@ -73,9 +93,12 @@ async function start() {
   showSurface(state, shown, tools);
   showViews(state, $('views'));
   keepAddress(state, planner);
+  let trial = null;
+  showAreas(state, shown, planner, tools, areaBoxes(), (at) => Boolean(trial && trial.took(at)));
+  showLists(state, shown, planner, { gaps: $('gap-list'), facilities: $('facility-list') });
+  showEquity(state, $('equity'), planner);
   draw();
   const root = $('trial');
-  let trial = null;
   if (planner.may_try && root) {
     const named = {};
     root.querySelectorAll('[data-box]').forEach((node) => { named[node.dataset.box] = node; });
@@ -92,6 +115,8 @@ async function start() {
   window.geosvcCoverage.clicked = clicked;
   const asked = new URL(window.location.href).searchParams.get('gap');
   if (asked) { showGap(shown, asked); }
+  if (planner.place) { showPlace(shown, planner.place); }
+  makeGuide($('guide-open'));
   document.documentElement.setAttribute('data-planner', 'ready');
 }
 
@@ -99,5 +124,5 @@ start().catch((error) => {
   // The page the server drew stays as it is: complete, only without the slider and the trial.
   document.documentElement.setAttribute('data-planner', 'failed');
   const box = $('planner-failed');
-  if (box) { box.hidden = false; box.querySelector('code').textContent = error.message; }
+  if (box) { box.hidden = false; showProblem(box.querySelector('span'), error); }
 });

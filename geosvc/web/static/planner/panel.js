@@ -105,7 +105,7 @@ function areaRow(row, earlier, compares) {
   const name = element('th', '', row.level === 'outside' ? word('outside') : row.name);
   name.scope = 'row';
   line.appendChild(name);
-  if (!row.states || row.people === 0) {
+  if (row.share === null) {
     const cell = element('td', 'num', word('no_data'));
     cell.colSpan = compares ? 4 : 3;
     line.appendChild(cell);

@@ -96,6 +96,7 @@ export function makePins(map, tools, planner, edits) {
 
   function open(marker) {
     const each = marker.facility;
+    edits.chosen(each);
     const box = element('div', 'pin-menu');
     box.appendChild(element('b', '', labelOf(each)));
     const close = () => map.closePopup();

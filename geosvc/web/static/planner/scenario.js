@@ -1,6 +1,7 @@
 /* Saving what was tried under a name, and opening what was saved. */
 
-import { post } from './answers.js';
+import { bodyOf, post } from './answers.js';
+import { showProblem } from './problems.js';
 import { element, word } from './text.js';
 
 export function scenarioForm(form, trial, planner) {
@@ -23,7 +24,7 @@ export function scenarioForm(form, trial, planner) {
       said.appendChild(link);
       window.history.replaceState(null, '', withScenario(known.id));
     } catch (error) {
-      said.textContent = error.message;
+      showProblem(said, error);
     }
   });
 }
@@ -33,8 +34,7 @@ async function save(planner, known, body) {
   const headers = { 'Content-Type': 'application/json', Accept: 'application/json', 'If-Match': known.etag || `"${known.version}"` };
   if (planner.csrf) { headers['X-CSRF-Token'] = planner.csrf; }
   const answer = await window.fetch(`/api/scenarios/${known.id}`, { method: 'PUT', headers, body: JSON.stringify(body), credentials: 'same-origin' });
-  const told = await answer.json();
-  if (!answer.ok) { throw new Error(told.detail || told.title); }
+  const told = await bodyOf(answer);
   return Object.assign(told, { etag: answer.headers.get('ETag') });
 }
 

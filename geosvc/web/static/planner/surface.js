@@ -22,7 +22,7 @@ export function showSurface(state, shown, tools) {
 
   const paint = () => {
     waiting = 0;
-    const { limit, baseline, tried, view } = state.get();
+    const { limit, baseline, tried, view, mode } = state.get();
     const k = Math.round(limit / baseline.curves.step);
     const numbers = tried ? tried.numbers : first;
     surface.numbers = numbers;
@@ -30,7 +30,10 @@ export function showSurface(state, shown, tools) {
     // The polygons of the run, which can be walked through by keyboard, speak for its own limit only.
     const layer = limit === drawnFor && !tried ? polygons : hatch;
     if (layers.gaps !== layer) { layers.gaps.remove(); layers.gaps = layer; }
-    if (switched() && !map.hasLayer(layer)) { layer.addTo(map); }
+    // Where areas are shown instead, the surface is kept up to date and not seen: one click brings it back.
+    const seen = mode !== 'areas';
+    if (seen && switched()) { if (!map.hasLayer(layer)) { layer.addTo(map); } } else { layer.remove(); }
+    surface.canvas.style.visibility = seen ? '' : 'hidden';
     if (view === 'difference' && tried) {
       surface.context.putImageData(differences(surface, first, numbers, k, tools), 0, 0);
       hatch.cut(k, numbers);
@@ -48,7 +51,7 @@ export function showSurface(state, shown, tools) {
     document.documentElement.setAttribute('data-painted', String(limit));
   };
   const later = () => { if (!waiting) { waiting = window.requestAnimationFrame(paint); } };
-  state.on(['limit', 'tried', 'baseline', 'view'], later);
+  state.on(['limit', 'tried', 'baseline', 'view', 'mode'], later);
   swipe(state, shown, beneath, tools, (column) => {
     const { limit, baseline, tried } = state.get();
     if (tried) { hatch.cut(Math.round(limit / baseline.curves.step), tried.numbers, first, column); }
@@ -110,7 +113,7 @@ function swipe(state, shown, beneath, tools, hatched) {
   map.getContainer().appendChild(handle);
   L.DomEvent.disableClickPropagation(handle);
   const clip = () => {
-    const on = state.get().view === 'swipe' && state.get().tried;
+    const on = state.get().view === 'swipe' && state.get().tried && state.get().mode !== 'areas';
     handle.hidden = line.hidden = !on;
     if (!on) { surface.canvas.style.clipPath = ''; under.remove(); return; }
     if (!map.hasLayer(under)) { under.addTo(map); under.bringToBack(); }
@@ -126,6 +129,6 @@ function swipe(state, shown, beneath, tools, hatched) {
   handle.addEventListener('input', clip);
   map.on('move zoomend resize', clip);
   // After the map is painted, which is done at the next frame too.
-  state.on(['view', 'tried', 'limit'], () => window.requestAnimationFrame(() => window.requestAnimationFrame(clip)));
+  state.on(['view', 'tried', 'limit', 'mode'], () => window.requestAnimationFrame(() => window.requestAnimationFrame(clip)));
   clip();
 }

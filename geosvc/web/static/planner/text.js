@@ -1,5 +1,7 @@
 /* Numbers and sentences as the page's language writes them; the server writes them alike (maps/numbers.py). */
 
+// One for all: making one for each number is most of the work where two thousand areas are named.
+const GROUPED = new Intl.NumberFormat('en-US');
 const HAN = /[\u3400-\u9fff]/;
 let words = {};
 let language = 'zh';
@@ -17,7 +19,7 @@ export function fill(name, values) {
   return word(name).replace(/\{(\w+)\}/g, (whole, key) => (values[key] === undefined ? whole : String(values[key])));
 }
 
-export function whole(value) { return Math.round(value).toLocaleString('en-US'); }
+export function whole(value) { return GROUPED.format(Math.round(value)); }
 
 export function people(value) { return value === null || value === undefined ? word('unknown') : whole(value); }
 

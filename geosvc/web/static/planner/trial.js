@@ -3,9 +3,10 @@
 import { makeAsker } from './answers.js';
 import { makeHistory } from './state.js';
 import { facilitiesOf, makePins } from './pins.js';
+import { showProblem } from './problems.js';
 import { button, element, fill, word } from './text.js';
 
-const EMPTY = ['open', 'close', 'move', 'close_roads', 'conditions'];
+const EMPTY = ['open', 'close', 'move', 'serve', 'close_roads', 'conditions'];
 
 function isEmpty(changes) { return EMPTY.every((key) => !(changes[key] || []).length); }
 
@@ -53,7 +54,7 @@ export function makeTrial(state, shown, planner, tools, boxes) {
       if (!isEmpty(history.now())) { state.set({ tried: answer, asked: changes }); }
     },
     failed(error) {
-      boxes.status.textContent = `${word(error.status === 503 ? 'trial_busy' : 'trial_failed')} ${error.message}`;
+      showProblem(boxes.status, error, word('trial_failed'));
       boxes.root.classList.add('failed');
     },
     busy(busy) { boxes.root.setAttribute('aria-busy', String(busy)); }
@@ -103,6 +104,7 @@ export function makeTrial(state, shown, planner, tools, boxes) {
         changes.move = changes.move.filter((one) => one.facility !== each.id).concat([Object.assign({ facility: each.id }, there)]);
       }, live);
     },
+    chosen(each) { state.set({ facility: each.id }); },
     back(each) { change((changes) => { changes.move = changes.move.filter((one) => one.facility !== each.id); }); },
     close(each) {
       change((changes) => {
