@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from importlib import resources
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -34,6 +36,24 @@ _WAITS = "The change is not made but proposed: an administrator publishes it; ``
 # What may have become part of something else.
 _MAY_BE_GONE = "/facilities/items/{facility_id}"
 _GONE = {"410": "It was merged into another; ``merged_into`` says which."}
+# Answers that are no JSON and that FastAPI cannot know of.
+_FILES = {"/surface": "image/tiff; application=geotiff", "/picture": "image/png"}
+_EXAMPLE = "From the demo county, lists cut short: "
+_GEOJSON_SCHEMAS = {
+    "FeatureCollection": {
+        "type": "object", "required": ["type", "features"], "properties": {
+            "type": {"const": "FeatureCollection"}, "features": {"type": "array", "items": {"$ref": "#/components/schemas/Feature"}},
+            "numberMatched": {"type": "integer", "description": "How many the filters match, on all pages."},
+            "numberReturned": {"type": "integer"}, "timeStamp": {"type": "string"}, "links": {"type": "array", "items": {"type": "object"}},
+        },
+    },
+    "Feature": {
+        "type": "object", "required": ["type", "geometry", "properties"], "properties": {
+            "type": {"const": "Feature"}, "id": {"type": ["integer", "string"]}, "properties": {"type": "object"},
+            "geometry": {"type": ["object", "null"], "description": "Degrees (CRS84); null where no position or outline is known."},
+        },
+    },
+}
 # What only a request that changes something can be answered.
 _REFUSED_CHANGES = {"412": "Somebody else changed it meanwhile; ``changed`` says what.", "413": "More than a request may bring.",
                     "422": "What came cannot be used.", "428": "The change does not say which revision it saw (If-Match)."}
@@ -46,10 +66,13 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
-        schemas["Problem"] = _PROBLEM
+        schemas |= {"Problem": _PROBLEM, **_GEOJSON_SCHEMAS}
+        examples = shown_answers()
         for path, operations in document["paths"].items():
             for method, operation in operations.items():
                 _correct(path, operation["responses"], changes=method != "get")
+                if (shown := examples.get(f"{method} {path}")) is not None:
+                    _show(operation, shown)
         document["components"]["securitySchemes"] = {
             "key": {"type": "http", "scheme": "bearer", "description": "An API key, made on the page of one's account."}}
         document["security"] = [{"key": []}, {}]
@@ -64,13 +87,39 @@ def _correct(path: str, responses: dict[str, Any], *, changes: bool) -> None:
     good = next((responses[status] for status in ("200", "201") if status in responses), None)
     if good is not None and (path.endswith(_FEATURES) or ("/items/" in path and not path.endswith(_NO_FEATURES))):
         content = good.pop("content", {}).get("application/json", {})
-        good["content"] = {_GEOJSON: content or {"schema": {"type": "object"}}}
+        several = path.endswith(_FEATURES) and not changes
+        good["content"] = {_GEOJSON: {**content, "schema": {"$ref": f"#/components/schemas/{'FeatureCollection' if several else 'Feature'}"}}
+                           if not changes else content or {"schema": {"type": "object"}}}
+    for ending, kind in _FILES.items():
+        if good is not None and path.endswith(ending):
+            good["content"] = {kind: {"schema": {"type": "string", "format": "binary"}}}
     gone = _GONE if path.endswith(_MAY_BE_GONE) and not changes else {}
     for status, description in {**_REFUSALS, **gone, **(_REFUSED_CHANGES if changes else {})}.items():
         responses[status] = {
             "description": description,
             "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
+
+
+def shown_answers() -> dict[str, dict[str, Any]]:
+    """Return what the document shows for ``method path``: what is asked (parameters, query, body), and what the demo county answers.
+
+    ``docs/make_api_examples.py`` writes it; a test asks the same again.
+    """
+    found: dict[str, dict[str, Any]] = json.loads(resources.files("geosvc.api").joinpath("examples.json").read_text("utf-8"))
+    return found
+
+
+def _show(operation: dict[str, Any], shown: dict[str, Any]) -> None:
+    """Put an example of question and answer into an operation; examples that a route declares itself stay."""
+    good = next(operation["responses"][status] for status in ("200", "201") if status in operation["responses"])
+    query = "&".join(f"{name}={value}" for name, value in shown.get("query", {}).items())
+    named = ", ".join(f"{name} {value}" for name, value in shown.get("parameters", {}).items())
+    asked = " ".join(part for part in (named, query and f"?{query}") if part) or "as it is"
+    for content in good["content"].values():
+        content.setdefault("examples", {"demo": {"summary": _EXAMPLE + asked, "value": shown["answer"]}})
+    if "body" in shown:
+        operation["requestBody"]["content"]["application/json"]["examples"] = {"demo": {"summary": "As in the answer's example", "value": shown["body"]}}
 
 
 def add_openapi(app: FastAPI) -> None:

@@ -25,7 +25,7 @@ _EXAMPLE = {
 }
 ChangesMember = Annotated[
     dict[str, Any],
-    Field(description="What differs from what is registered: some of open, close, move, close_roads, conditions; positions in degrees.",
+    Field(description="What differs from what is registered: some of open, close, move, close_roads, conditions; positions in degrees. serve is read and changes no travel.",
           examples=[_EXAMPLE]),
 ]
 
@@ -62,7 +62,8 @@ def what_if(service_id: str, request: Request, body: Annotated[WhatIfBody, Body(
     """Return figures, areas, curve and picture as if facilities were opened, closed or moved; nothing is stored.
 
     Every figure is the one that measuring the same changes would store; ``run`` is the id that run would have. Each request
-    carries all changes, so a newer one simply takes the place of an older one. 503 with ``Retry-After``: too much is asked at once.
+    carries all changes, so a newer one simply takes the place of an older one. To an account of some areas it is of these, ``part``
+    says which; its changes must lie in them (403). 503 with ``Retry-After``: too much is asked at once.
     """
     store = store_of(request)
     answer = live_of(request).what_if(store, service_id, changes_from(body.changes), PARTS if body.parts is None else body.parts)
@@ -75,7 +76,8 @@ def explain(service_id: str, request: Request, body: Annotated[ExplainBody, Body
 
     ``state`` is reached, unreachable, no_data or outside; ``value`` is in ``unit``. ``legs`` are in the order people travel, each with
     its mode (foot, ride, cycle, delay), minutes, metres and line; null for distances as the crow flies. ``second`` is what closing the
-    nearest would lead to, null where nobody else can be reached. ``then`` tells the same of the journey that follows.
+    nearest would lead to, null where nobody else can be reached. An account of some areas is told ``elsewhere``: whether the nearest is a
+    facility of others, which is not named; a place outside of its areas is ``outside``. ``then`` tells the same of the journey that follows.
     """
     return live_of(request).explain(store_of(request), service_id, body.lon, body.lat, changes_from(body.changes))
 

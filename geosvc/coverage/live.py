@@ -118,6 +118,12 @@ class LiveFigures:
         """Return what every limit would give, with the gaps where they are asked for (:meth:`gap_curve`)."""
         return Curves(step=self.step, unit=self.unit, areas=self.areas, gaps=gaps)
 
+    def gaps_within(self, surface: Surface, service: Service, areas: NDArray[np.bool_]) -> dict[str, dict[str, Any]]:
+        """Return the gaps of some areas, by limit; a gap lies in one area. ``areas`` says by index of the tree which."""
+        layout = self.layout
+        own = np.where((layout.area_of_cell >= 0) & np.append(areas, False)[layout.area_of_cell], layout.area_of_cell, -1).astype(np.int32)
+        return {each.id: _gaps_of(surface, own, layout.weights, micro_of(service.limit_of(each))) for each in service.thresholds}
+
     def gap_curve(self) -> GapCurve:
         """Return the gaps that every limit would leave; it takes longer than all the rest."""
         return gap_curve(self.levels, self.layout.area_of_cell, self.layout.weights)
@@ -151,17 +157,22 @@ def live_figures(layout: Layout, surface: Surface, service: Service, *, step: fl
 
 def _gaps(layout: Layout, surface: Surface, limit: int) -> dict[str, Any]:
     """Return the gaps of one limit (whole millionths) as the summary of a run tells them."""
+    areas = layout.area_of_cell if layout.any_inside else np.zeros_like(layout.area_of_cell)
+    return _gaps_of(surface, areas, layout.weights, limit)
+
+
+def _gaps_of(surface: Surface, areas: NDArray[np.int32], people: NDArray[np.float64] | None, limit: int) -> dict[str, Any]:
+    """Return the gaps of one limit in some areas (-1: in none); ``people`` by cell, None where nobody was counted."""
     from geosvc.coverage import live_kernels  # noqa: PLC0415  brings the compiled kernels
 
-    areas = layout.area_of_cell if layout.any_inside else np.zeros_like(layout.area_of_cell)
     looked = np.zeros((0, 0), np.bool_) if surface.looked is None else surface.looked
-    weights = np.zeros((0, 0)) if layout.weights is None else layout.weights
+    weights = np.zeros((0, 0)) if people is None else people
     found = live_kernels.people_of_gaps(surface.micro, looked, areas, weights, limit, not np.isfinite(surface.horizon))
-    if not layout.counted:
+    if people is None:
         return {"gaps": len(found), "gaps_with_people": None, "people_in_gaps": None, "largest_gap_people": None}
-    people = sorted(found.tolist(), reverse=True)  # added up in the order in which gaps are told
-    return {"gaps": len(people), "gaps_with_people": sum(each > 0 for each in people), "people_in_gaps": float(sum(people)),
-            "largest_gap_people": people[0] if people else None}
+    counts = sorted(found.tolist(), reverse=True)  # added up in the order in which gaps are told
+    return {"gaps": len(counts), "gaps_with_people": sum(each > 0 for each in counts), "people_in_gaps": float(sum(counts)),
+            "largest_gap_people": counts[0] if counts else None}
 
 
 def _figures(row: _Row, sums: NDArray[np.float64], quantiles: dict[str, float | None], km2: dict[str, float] | None) -> CoverageFigures:

@@ -66,7 +66,7 @@ def told_of(store: Store, session: Session, run: RunRow) -> dict[str, Any]:
     """
     if store.areas is None:
         return {"inputs": run.inputs, "notes": _with_scenarios(session, run), "summary": run.summary}
-    return store.recall(session, ("part of run", run.id), lambda: _Part(store, session, run).told())
+    return store.recall(session, ("part of run", run.id), lambda: Part(store, session, run).told())
 
 
 def _with_scenarios(session: Session, run: RunRow) -> list[Any]:
@@ -76,7 +76,7 @@ def _with_scenarios(session: Session, run: RunRow) -> list[Any]:
 
 
 @dataclass
-class _Part:
+class Part:
     """A run as somebody of some areas may know it."""
 
     store: Store
@@ -85,6 +85,7 @@ class _Part:
 
     @cached_property
     def service(self) -> Service:
+        """The service as the run asked it."""
         return services.service_from(self.run.parameters["service"])
 
     @cached_property
@@ -97,10 +98,12 @@ class _Part:
 
     @cached_property
     def first(self) -> dict[str, CoverageRow]:
+        """The rows of the first limit."""
         return self.rows[self.service.thresholds[0].id]
 
     @cached_property
     def tree(self) -> AreaTree:
+        """The areas that are seen, as they were for the run."""
         times = times_of(self.run)
         found = areas.find(self.session, AreaQuery(valid_at=times.valid_at, recorded_at=times.recorded_at))
         return AreaTree(tuple(found), successions(self.session, times))
@@ -147,6 +150,7 @@ class _Part:
 
     @cached_property
     def without_outline(self) -> list[str]:
+        """Divisions of which no map can be drawn."""
         shapes = {area.code: area.geometry for area in self.tree.areas}
         return [code for code in (self.divisions or self.summed) if shapes.get(code) is None]
 
@@ -157,7 +161,11 @@ class _Part:
             surface, people, _study = surface_of_run(self.store, self.run)
         except RunNotFound:
             return None
-        if people is None or not self.summed or self.beside:
+        return None if people is None else self.cells_of(surface, people)
+
+    def cells_of(self, surface: Surface, people: NDArray[np.float64]) -> _Cells | None:
+        """Return the cells of a surface with the people in them (NaN outside of the part), where they give every sum of the table."""
+        if not self.summed or self.beside:
             return None
         found = _Cells(surface, people, self.service)
         return found if all(found.agrees(self.service.limit_of(each), self._people(each.id)) for each in self.service.thresholds) else None
@@ -165,13 +173,16 @@ class _Part:
     # -- what is told ------------------------------------------------------------------------
 
     def told(self) -> dict[str, Any]:
+        """Return inputs, notes, summary and whose they are."""
         summary, not_shown = self._summary()
-        part = {
-            "areas": self._named(self.summed), "beside": self._named([*self.uncounted, *self.beside]),
-            "without_outline": self._named(self.without_outline), "not_shown": not_shown,
-        }
+        part = {**self.whose(), "not_shown": not_shown}
         return {"inputs": self._inputs(), "notes": [*self._own_notes(), *notes_for_a_part(self.run.notes, self.service, self._reaches)],
                 "summary": summary, "part": part}
+
+    def whose(self) -> dict[str, list[dict[str, str]]]:
+        """Return whom the figures are of, who is beside the sums, and of whom no map can be drawn."""
+        return {"areas": self._named(self.summed), "beside": self._named([*self.uncounted, *self.beside]),
+                "without_outline": self._named(self.without_outline)}
 
     def _reaches(self, code: str) -> bool:
         return inside(code, self.store.areas or ())
@@ -181,6 +192,7 @@ class _Part:
 
     @property
     def title(self) -> str:
+        """The names of the areas."""
         return title_of_names([self.first[code].name for code in self.summed or self.first])
 
     def _own_notes(self) -> list[dict[str, str]]:
@@ -201,7 +213,7 @@ class _Part:
 
     def _summary(self) -> tuple[dict[str, Any], list[str]]:
         found, not_shown = dict(self.run.summary), []
-        thresholds = {each.id: self._figures(each.id) for each in self.service.thresholds}
+        thresholds = {each.id: self.figures(each.id) for each in self.service.thresholds}
         people = thresholds[self.service.thresholds[0].id]["people"]
         if people is None and self.run.summary["people_total"] is not None:
             not_shown.append("people")
@@ -215,13 +227,14 @@ class _Part:
         return {
             **found, "title": self.title, "people_total": None if people is None else sum(people.values()), "people_moved": None,
             "facilities": self._facilities(), "curve": {**found["curve"], "people": curve},
-            "thresholds": {name: {"gaps": None, **_NO_GAPS, **each} for name, each in thresholds.items()},
+            "thresholds": {name: {**NO_GAPS, **each} for name, each in thresholds.items()},
         }, not_shown
 
     def _people(self, threshold: str) -> dict[str, float] | None:
         return _added([self.rows[threshold][code].people for code in self.summed])
 
-    def _figures(self, threshold: str) -> dict[str, Any]:
+    def figures(self, threshold: str) -> dict[str, Any]:
+        """Return people, km2, shares, percentiles and gaps of one limit; a figure that cannot be told of the part is not among them."""
         people = self._people(threshold)
         figures: dict[str, Any] = {
             "people": people, "km2": _added([self.rows[threshold][code].km2 for code in self.summed]), "share": shares(people)}
@@ -230,9 +243,9 @@ class _Part:
             figures |= {name: own[name] for name in _PERCENTILES if name in own}
         elif people is not None and self.cells is not None:
             figures |= self.cells.percentiles()
-        return {**figures, **self._gap_figures(threshold, counted=people is not None)}
+        return {**figures, **self.gap_figures(threshold, counted=people is not None)}
 
-    def _gap_figures(self, threshold: str, *, counted: bool) -> dict[str, Any]:
+    def gap_figures(self, threshold: str, *, counted: bool) -> dict[str, Any]:
         """Count the gaps; they lie in divisions, so of what has no outline nobody can say."""
         if not self.divisions or self.without_outline:
             return {}
@@ -248,19 +261,23 @@ class _Part:
 
     @cached_property
     def seen(self) -> set[int]:
+        """Ids of the facilities that counted and may be named."""
         return set(facilities_seen(self.session, self.run))
 
     @cached_property
     def to_be_located(self) -> set[int]:
+        """Ids of those seen that have no position."""
         return {one for one, _revision in marks_of(self.session, self.service, located=False, as_of=times_of(self.run))}
 
     @cached_property
     def to_be_located_in_registry(self) -> int:
+        """How many facilities that are seen have no position."""
         times = times_of(self.run)
         return facilities.count(self.session, FacilityQuery(located=False, valid_at=times.valid_at, recorded_at=times.recorded_at))
 
     @cached_property
     def seen_after(self) -> set[int]:
+        """Ids of the facilities of the onward journey that may be named."""
         then = self.run.inputs.get("then")
         if not then:
             return set()
@@ -298,7 +315,7 @@ class _Part:
         return found
 
 
-_NO_GAPS = {"gaps_with_people": None, "people_in_gaps": None, "largest_gap_people": None}
+NO_GAPS = {"gaps": None, "gaps_with_people": None, "people_in_gaps": None, "largest_gap_people": None}
 
 
 class _Cells:

@@ -55,9 +55,13 @@ def cells_seen(store: Store, run: RunRow) -> NDArray[np.bool_] | None:
     """Return the cells whose centre lies in an area of a limited store, shape (rows, cols); None without a limit."""
     if store.areas is None:
         return None
-    grid = Grid(**run.inputs["grid"])
     with store.reading() as session:
-        shapes = [(in_metres(area.geometry, grid), 1) for area in areas_seen(store, session, run)]
+        return cells_within(areas_seen(store, session, run), Grid(**run.inputs["grid"]))
+
+
+def cells_within(found: Sequence[Area], grid: Grid) -> NDArray[np.bool_]:
+    """Return the cells whose centre lies in one of some areas, shape (rows, cols)."""
+    shapes = [(in_metres(area.geometry, grid), 1) for area in found]
     return np.asarray(burn(shapes, grid, touched=False, dtype="uint8", fill=0) == 1)
 
 
@@ -79,11 +83,12 @@ def changes_within(session: Session, changes: Changes, as_of: AsOf) -> Changes:
         return changes
     found = areas.find(session, AreaQuery(has_geometry=True, valid_at=as_of.valid_at, recorded_at=as_of.recorded_at))
     own = shapely.unary_union([each.geometry for each in found if inside(each.code, limit)])
-    ids = [*changes.close, *(each.facility for each in changes.move)]
+    ids = changes.registered
     seen = {each.id for each in facilities.find(session, FacilityQuery(ids=ids, valid_at=as_of.valid_at, recorded_at=as_of.recorded_at))} if ids else set()
     return replace(
         changes, open=tuple(each for each in changes.open if shapely.intersects_xy(own, each.lon, each.lat)),
         close=tuple(each for each in changes.close if each in seen), move=tuple(each for each in changes.move if each.facility in seen),
+        serve=tuple(each for each in changes.serve if each.facility in seen and all(inside(code, limit) for code in each.areas)),
         close_roads=tuple(each for each in changes.close_roads if shapely.intersects_xy(own, *each)))
 
 

@@ -31,7 +31,7 @@ from geosvc.registry.scopes import codes_meant
 from geosvc.settings import Settings
 from geosvc.store.areas import AreaQuery
 from geosvc.store.facilities import FacilityQuery
-from geosvc.workflows import as_of, features, importing, publishing, reading, uncertainty
+from geosvc.workflows import as_of, features, importing, map_layers, publishing, reading, uncertainty
 from geosvc.workflows.measuring import PEOPLE_FILE, SURFACE_FILE, measure_service
 from geosvc.workflows.scopes import as_seen_by
 from geosvc.workflows.study import Study
@@ -267,6 +267,23 @@ def test_isochrones_and_catchments_end_at_the_border(county):
         assert sum(each["properties"]["people"] for each in found) == pytest.approx(people[mask & (micro >= 0)].sum())
     assert features.isochrone_features(as_seen_by(store, [f"{EAST}201"]), SERVICE, None, [30.0]) == []
     assert features.catchment_features(as_seen_by(store, [f"{EAST}201"]), SERVICE, None, None) == []
+
+
+def test_what_the_map_is_drawn_with_is_of_ones_own_areas(county):
+    """Areas and their centres are one's own; who is nearest to a facility of others is counted, and the facility not named."""
+    store, _settings, runs = county
+    centres = dict.fromkeys((WEST, EAST, COUNTY), (126.0, 42.0))
+    for west in (True, False):
+        limited = as_seen_by(store, [WEST if west else EAST])
+        drawn = map_layers.areas_of_run(limited, SERVICE, None, centres)["features"]
+        assert {each["id"] for each in drawn if each["properties"]["level"] == "township"} == {WEST if west else EAST}
+        assert COUNTY not in {each["id"] for each in drawn}
+        told = map_layers.catchment_curves(limited, SERVICE, None)["facilities"]
+        mask, people = _mask(reading.run_record(store, runs[SERVICE]), west), read_band(store.runs / runs[SERVICE] / PEOPLE_FILE, 1)
+        micro = read_band(store.runs / runs[SERVICE] / SURFACE_FILE, 1)
+        assert sum(sum(each["people"]) for each in told) == pytest.approx(people[mask & (micro >= 0)].sum(), abs=0.01)
+        assert {each["name"] for each in told if each["id"] is None} <= {None}
+        assert ("县人民医院" in {each["name"] for each in told}) is west
 
 
 def test_a_surface_of_no_outline_is_refused_with_the_reason(county, tmp_path):

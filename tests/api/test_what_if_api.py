@@ -94,7 +94,7 @@ def test_who_may_not_read_may_not_ask(tmp_path):
 
 
 def test_a_place_is_explained(county):
-    """The way from a place, leg by leg; a place outside of the study; an account of some areas is refused."""
+    """The way from a place, leg by leg; a place outside of the study."""
     told = county.post("/api/services/hospital-drive/explain", json={"lon": 126.95, "lat": 42.33, "changes": OPENED}).json()
     assert (told["state"], told["nearest"]["name"]) == ("reached", "新医院")
     assert {leg["mode"] for leg in told["legs"]} <= {"foot", "ride", "delay"}
@@ -105,12 +105,16 @@ def test_a_place_is_explained(county):
     assert county.post("/api/services/hospital-drive/explain", json={"lon": 200, "lat": 30}).status_code == 400
 
 
-def test_an_account_of_some_areas_is_refused_with_a_sentence(county):
-    """A what-if is of the whole study; nothing of the others leaks by it."""
+def test_an_account_of_some_areas_asks_about_these(county):
+    """It is told its own part; a change that lies elsewhere is refused with a sentence that names nothing."""
     key = headers_of(county.app.state.store(), "viewer", areas=["990001101"])
-    for path, body in (("what-if", {}), ("explain", {"lon": 126.95, "lat": 42.33})):
-        answer = county.post(f"/api/services/hospital-drive/{path}", json=body, headers=key)
-        assert (answer.status_code, "of the whole study" in answer.json()["detail"]) == (403, True)
+    told = ask(county, OPENED, headers=key)
+    assert told.status_code == 200
+    assert [area["code"] for area in told.json()["areas"]] == ["990001101"]
+    assert "县人民医院" not in told.text
+    refused = ask(county, {"close": [1]}, headers=key)
+    assert (refused.status_code, "must lie in the areas of this account" in refused.json()["detail"], "县人民医院" in refused.text) == (403, True, False)
+    assert county.post("/api/services/hospital-drive/explain", json={"lon": 126.95, "lat": 42.33}, headers=key).json()["elsewhere"] is True
 
 
 def test_too_many_are_told_when_to_come_back(county, monkeypatch):

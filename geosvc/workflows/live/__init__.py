@@ -6,5 +6,6 @@ would store for the same changes.
 """
 
 from geosvc.workflows.live.answering import PARTS, Live
+from geosvc.workflows.live.warming import Warming
 
-__all__ = ["PARTS", "Live"]
+__all__ = ["PARTS", "Live", "Warming"]

@@ -8,15 +8,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from geosvc.coverage.changes import NO_CHANGES, PLANNED_FROM
 from geosvc.coverage.live import live_figures
-from geosvc.errors import InvalidParameter, NotAllowed
-from geosvc.maps.picture import painted, picture_record, png_of, step_of
+from geosvc.errors import InvalidParameter
+from geosvc.maps.picture import OUTSIDE, painted, picture_record, png_of, step_of
+from geosvc.store.scope import inside
 from geosvc.workflows import reading
 from geosvc.workflows.live.explaining import answer_at, cell_at, place_told
 from geosvc.workflows.live.fields import MB, Fields
 from geosvc.workflows.live.journeys import journeys_of
 from geosvc.workflows.live.lanes import Lanes
+from geosvc.workflows.live.part import nobody_named, own_of, part_told
 from geosvc.workflows.live.states import States
 from geosvc.workflows.measuring import question_of
 
@@ -30,7 +34,9 @@ if TYPE_CHECKING:
     from geosvc.settings import Settings
     from geosvc.store.engine import Store
     from geosvc.workflows.live.journeys import Journey
+    from geosvc.workflows.live.part import Own
     from geosvc.workflows.live.states import Prepared, State
+    from geosvc.workflows.map_layers import Place
     from geosvc.workflows.measuring import Question
 
 PARTS = ("figures", "areas", "curve", "gaps", "picture")
@@ -67,6 +73,18 @@ class Live:
         """Return the workspace as it is now, with all that is made of it once."""
         return self._states.now(store.everywhere())
 
+    def centres(self, store: Store) -> dict[str, Place]:
+        """Return where the people of each area are centred now, by code: (longitude, latitude) in degrees.
+
+        Raises
+        ------
+        NoStudyArea
+        Busy
+            If too much is asked at once.
+        """
+        with self._at_work(store) as state:
+            return state.prepared.centres
+
     def what_if(self, store: Store, service_id: str, changes: Changes, parts: Collection[str] = PARTS) -> dict[str, Any]:
         """Return what a service would answer under changes, as plain data; nothing is stored.
 
@@ -84,17 +102,18 @@ class Live:
         ------
         ServiceNotFound, NoFacility, NoStudyArea, InvalidParameter, AreaNotFound, Unsolvable
         NotAllowed
-            For an account of some areas.
+            If an account of some areas asks for changes elsewhere. It is told what it may see, and ``part`` says so.
         Busy
             If too much is asked at once.
         """
         unknown = sorted(set(parts) - set(PARTS))
         if unknown:
             raise InvalidParameter(f"parts must be some of {', '.join(PARTS)}; got {', '.join(map(repr, unknown))}")
-        _refuse_part(store)
         with self._at_work(store) as state:
-            asked = question_of(state.study, service_id, changes=changes, held=state.held(service_id))
-            return self._answer(state, asked, changes, set(parts))
+            own = own_of(store, state, changes)
+            with nobody_named(own, service_id):
+                asked = question_of(state.study, service_id, changes=changes, held=state.held(service_id))
+                return self._answer(store, state, asked, changes, set(parts), own)
 
     def explain(self, store: Store, service_id: str, lon: float, lat: float, changes: Changes = NO_CHANGES) -> dict[str, Any]:
         """Return why a place has the time it has under changes: nearest facility, legs, the second nearest, who lives there.
@@ -112,22 +131,23 @@ class Live:
         ------
         ServiceNotFound, NoFacility, NoStudyArea, InvalidParameter, AreaNotFound, Unsolvable
         NotAllowed
-            For an account of some areas.
+            If an account of some areas asks for changes elsewhere; a place elsewhere is ``outside``.
         Busy
             If too much is asked at once.
         """
-        _refuse_part(store)
-        with self._at_work(store) as state:
+        with self._at_work(store) as state, nobody_named(own := own_of(store, state, changes), service_id):
             cell = cell_at(state.study.grid, lon, lat)
+            if own is not None and not own.holds(cell):
+                cell = None
             asked = question_of(state.study, service_id, changes=changes, held=state.held(service_id))
             service = asked.service
             with ExitStack() as used:
                 surface, journeys = journeys_of(self.fields, state, asked, changes, used)
-                told = answer_at(surface, journeys, service, cell, state.prepared)
+                told = answer_at(surface, journeys, service, cell, state.prepared, None if own is None else own.sees)
             return {"service": service.id, "unit": service.shown_unit, "conditions": list(service.conditions), "run": asked.run_id,
                     "lon": lon, "lat": lat, **place_told(state, cell), **told}
 
-    def _answer(self, state: State, asked: Question, changes: Changes, parts: set[str]) -> dict[str, Any]:
+    def _answer(self, store: Store, state: State, asked: Question, changes: Changes, parts: set[str], own: Own | None) -> dict[str, Any]:
         service = asked.service
         with ExitStack() as used:
             surface, journeys = journeys_of(self.fields, state, asked, changes, used)
@@ -136,37 +156,45 @@ class Live:
                 "service": service.id, "unit": service.shown_unit, "changes": changes.as_dict(),
                 "limits": [reading.threshold_entry(service, each.id) for each in service.thresholds],
                 "conditions": list(service.conditions), "baseline_run": state.baseline(service.id), "run": asked.run_id,
-                "facilities": _told(journeys[0]),
-                "to_be_located": [each.id for each in asked.missing],
+                "facilities": _told(journeys[0], own),
+                "to_be_located": [each.id for each in asked.missing if own is None or own.sees(each)],
                 "then": None if len(journeys) == 1 else {
-                    "service": journeys[1].service.id, "facilities": _told(journeys[1])},
+                    "service": journeys[1].service.id, "facilities": _told(journeys[1], own)},
             }
         if parts:
             figures = live_figures(state.prepared.layout, surface, service, step=step_of(service))
             # The gaps of every limit take as long as all the rest, and leave Python's lock alone.
-            gaps = self._beside.submit(figures.gap_curve) if "gaps" in parts else None
+            gaps = self._beside.submit(figures.gap_curve) if "gaps" in parts and own is None else None
             answer |= _figures_told(figures, parts)
             if "picture" in parts:
-                answer["picture"] = _picture(figures, service, state.prepared)
+                answer["picture"] = _picture(figures, service, state.prepared, own)
             if parts & {"curve", "gaps"}:
                 answer["curve"] = figures.curves(None if gaps is None else gaps.result()).as_dict()
+            if own is not None:
+                answer |= _limited(answer, own, part_told(store, own, service, figures, surface))
         return answer
 
 
-def _refuse_part(store: Store) -> None:
-    """Refuse an account of some areas: what it may know of a what-if is told by measuring a scenario."""
-    if store.areas is not None:
-        raise NotAllowed("a what-if is of the whole study, and this account sees some areas only; measure a scenario instead")
+def _limited(answer: dict[str, Any], own: Own, told: dict[str, Any]) -> dict[str, Any]:
+    """Return those members of an answer that are of the whole study, as an account of some areas may see them."""
+    found = {"part": told["part"]}
+    if "thresholds" in answer:
+        found["thresholds"] = told["thresholds"]
+    if "areas" in answer:
+        found["areas"] = [each for each in answer["areas"] if inside(each["code"], own.codes)]
+    if "curve" in answer:
+        found["curve"] = {**answer["curve"], "areas": [each for each in answer["curve"]["areas"] if inside(each["code"], own.codes)], "gaps": None}
+    return found
 
 
-def _told(journey: Journey) -> list[dict[str, Any]]:
-    """Return the facilities of a journey and what became of each."""
+def _told(journey: Journey, own: Own | None) -> list[dict[str, Any]]:
+    """Return the facilities of a journey and what became of each; to an account of some areas those that it sees."""
     moved = {each.facility for each in journey.changes.move}
     return [
         {"id": each.id, "name": each.facility.name, "lon": each.facility.lon, "lat": each.facility.lat,
          "class_code": each.facility.class_code, "planned": each.id > PLANNED_FROM, "moved": each.id in moved,
          "state": journey.stands[each.id].state, "snapped_m": journey.stands[each.id].snapped_m}
-        for each in journey.located
+        for each in journey.located if own is None or own.sees(each)
     ]
 
 
@@ -191,7 +219,8 @@ def _area(rows: dict[str, CoverageFigures]) -> dict[str, Any]:
     }
 
 
-def _picture(figures: LiveFigures, service: Service, prepared: Prepared) -> dict[str, Any]:
-    numbers = painted(figures.levels, prepared.pixels)
+def _picture(figures: LiveFigures, service: Service, prepared: Prepared, own: Own | None) -> dict[str, Any]:
+    levels = figures.levels if own is None else np.where(own.cells, figures.levels, np.uint8(OUTSIDE))
+    numbers = painted(levels, prepared.pixels)
     png = base64.b64encode(png_of(numbers, compress_level=_QUICK_COMPRESSION)).decode()
     return {"png": f"data:image/png;base64,{png}", **picture_record(service, prepared.bounds, numbers.shape)}

@@ -18,6 +18,8 @@ from geosvc.travel.raster import Field
 from geosvc.workflows.surfaces import positions_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from geosvc.coverage.services import Service
     from geosvc.geo.grid import Grid, Surface
     from geosvc.registry.facilities import Registered
@@ -57,8 +59,15 @@ def place_told(state: State, cell: Cell | None) -> dict[str, Any]:
             "areas": [{"code": each.code, "name": each.name, "level": each.level} for each in found]}
 
 
-def answer_at(surface: Surface, journeys: list[Journey], service: Service, cell: Cell | None, prepared: Prepared) -> dict[str, Any]:
-    """Return what a surface says of a cell, and how it came about; edits the fields of the journeys for a moment."""
+def answer_at(
+    surface: Surface, journeys: list[Journey], service: Service, cell: Cell | None, prepared: Prepared,
+    sees: Callable[[Registered], bool] | None = None,
+) -> dict[str, Any]:
+    """Return what a surface says of a cell, and how it came about; edits the fields of the journeys for a moment.
+
+    ``sees`` says of a facility whether it may be named, None: all. Of another ``elsewhere`` is told, and neither the way
+    there nor who would be the next.
+    """
     state = _state(surface, cell)
     told: dict[str, Any] = {
         "state": state, "value": None, "thresholds": {each.id: _word(surface, service.limit_of(each), state, cell) for each in service.thresholds},
@@ -68,6 +77,9 @@ def answer_at(surface: Surface, journeys: list[Journey], service: Service, cell:
     if state == REACHED:
         told["value"] = int(surface.micro[cell]) / (MICRO * service.units_per_shown)
     parts = [_journey_at(each, cell, prepared) for each in journeys]
+    if sees is not None:
+        parts = [_as_seen(part, {each.id for each in journey.located if sees(each)}) for part, journey in zip(parts, journeys, strict=True)]
+        told["elsewhere"] = parts[0]["elsewhere"]
     told |= {name: parts[0][name] for name in ("nearest", "legs", "second")}
     if len(parts) > 1:
         told["then"] = {"service": journeys[1].service.id, **parts[1]}
@@ -109,6 +121,16 @@ def _journey_at(journey: Journey, cell: Cell, prepared: Prepared) -> dict[str, A
     second = None if other is None else {
         "value": spent / shown, "facility": _facility(journey, next(each for each in journey.placed if each.id == other))}
     return {**told, "legs": [_leg(each, crs) for each in legs], "second": second}
+
+
+def _as_seen(part: dict[str, Any], seen: set[int]) -> dict[str, Any]:
+    """Return what is told of a journey without the facilities that may not be named."""
+    nearest, second = part["nearest"], part["second"]
+    if nearest is not None and nearest["id"] not in seen:
+        return {"value": part["value"], "nearest": None, "legs": None, "second": None, "elsewhere": True}
+    if second is not None and second["facility"]["id"] not in seen:
+        second = {"value": second["value"], "facility": None}
+    return {**part, "second": second, "elsewhere": False}
 
 
 def _facility(journey: Journey, one: Registered) -> dict[str, Any]:

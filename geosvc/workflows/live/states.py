@@ -17,6 +17,7 @@ from geosvc.store.audit import newest_seal
 from geosvc.store.facilities import FacilityQuery
 from geosvc.workflows import reading
 from geosvc.workflows.live.crow import Crow
+from geosvc.workflows.map_layers import centres_of_people
 from geosvc.workflows.study import Study, marks_in_force
 from geosvc.workflows.surfaces import Held, field_of, held_of, positions_of, sources_on, start_pace, starts_of, travels
 from geosvc.workflows.workspace import study_settings, title_of
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from geosvc.settings import Settings
     from geosvc.store.engine import Session, Store
     from geosvc.travel import Field, HybridField
+    from geosvc.workflows.map_layers import Place
     from geosvc.workflows.surfaces import Sources, Start
 
 _MOST_GROUNDS, _MOST_CROWS = 6, 3
@@ -67,6 +69,11 @@ class Prepared:
     def bounds(self) -> BBox:
         """West, south, east, north of a picture, degrees."""
         return self.study.grid.bbox_degrees()
+
+    @cached_property
+    def centres(self) -> dict[str, Place]:
+        """Where the people of each area are centred, by code."""
+        return centres_of_people(self.layout)
 
     @property
     def field_bytes(self) -> int:
