@@ -9,6 +9,7 @@ from fastapi.responses import Response
 
 from geosvc.api.exports import download
 from geosvc.api.parameters import DatetimeParameter, RecordedParameter, StrictRoute
+from geosvc.api.plans import ScenarioParameter, under
 from geosvc.coverage.blank_spots import SpotState
 from geosvc.gate.people import store_of
 from geosvc.workflows import as_of, blank_spots
@@ -24,6 +25,7 @@ def spots(
     state: Annotated[SpotState | None, Query(description="Lists only areas in this state; counts are of all.")] = None,
     at: DatetimeParameter = None,
     recorded: RecordedParameter = None,
+    scenario: ScenarioParameter = None,
     f: Annotated[Literal["json", "csv", "xlsx"], Query(description="json, or a table for a spreadsheet.")] = "json",
     language: Annotated[Literal["zh", "en"], Query(description="Language of csv and xlsx.")] = "zh",
 ) -> dict[str, Any] | Response:
@@ -33,10 +35,12 @@ def spots(
     service mode; ``mode_unknown``: served, nobody told how; ``exempt``: the rule asks for none there; ``undecided``: a
     facility may stand there whose area is not known; ``not_computable``: the registry holds no facility of the class in
     the county; ``not_asked``: the rule is not for areas of that kind; ``blank``: none of these. A rule of which
-    the registry holds no facilities or areas at all has ``computable`` false and says which import would change that.
+    the registry holds no facilities or areas at all has ``computable`` false and says which import would change that. Under a scenario
+    ``registered_state`` and ``registered_counts`` tell how it is without it.
     """
+    when = as_of.times_asked(at, recorded)
     told = blank_spots.blank_spots(
-        store_of(request), as_of.times_asked(at, recorded), rule_id=rule, area=area, states=None if state is None else [state])
+        store_of(request), when, rule_id=rule, area=area, states=None if state is None else [state], under=under(request, scenario, when))
     if f == "json":
         return told
     return download(lambda target: blank_spots.write_blank_spots(told, target, language=language), f, blank_spots.name_of)

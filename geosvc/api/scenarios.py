@@ -26,10 +26,11 @@ _EXAMPLE = {
     "name": "花园口镇增设卫生院", "notes": "2026 年规划初稿",
     "changes": {
         "open": [{"number": 1, "class_code": "C220", "name": "花园口镇第二卫生院", "lon": 126.79, "lat": 42.41}], "close": [12],
-        "move": [{"facility": 7, "lon": 126.9, "lat": 42.3}], "close_roads": [[126.81, 42.39]], "conditions": ["winter"]},
+        "move": [{"facility": 7, "lon": 126.9, "lat": 42.3}], "serve": [{"facility": 9, "mode": "邻村延伸", "areas": ["220622102003"]}], "close_roads": [[126.81, 42.39]], "conditions": ["winter"]},
 }
 Document = Annotated[Any, Body(
-    description="``name``, ``notes`` and ``changes``. A planned facility has a ``number`` of its own in its scenario; degrees.", examples=[_EXAMPLE])]
+    description="``name``, ``notes`` and ``changes``. A planned facility has a ``number`` of its own in its scenario; degrees. "
+                "``serve``: a registered facility also serves areas by 联合设置, 邻村延伸, 派驻 or 流动巡诊.", examples=[_EXAMPLE])]
 _SIDE = "Number of a scenario, or ``baseline``: the newest run of what is registered."
 
 
@@ -94,7 +95,7 @@ def compare(
 def one_scenario(number: str, request: Request) -> Response:
     """Return a scenario; its ETag is what a change of it sends as If-Match.
 
-    ``facilities`` says what stands today of those that it closes or moves (``gone``: deleted or merged), ``measured`` which
+    ``facilities`` says what stands today of those that it closes, moves or has serve (``gone``: deleted or merged), ``measured`` which
     runs there are of it as it is now.
     """
     return _answer(request, scenarios.get_scenario(store_of(request), person_of(request), scenario_number(number)))
@@ -172,7 +173,7 @@ def apply(
     document: Annotated[Any, Body(
         description="``names``: names of planned facilities by their number, in place of those of the scenario.", examples=[{"names": {"1": "花园口镇第二卫生院"}}])] = None,
 ) -> Response:
-    """Write a scenario into the registry, all of it or nothing: openings are registered, moves and closings are updates from a day.
+    """Write a scenario into the registry, all of it or nothing: openings are registered, moves, services and closings are updates from a day.
 
     412 says what somebody changed since the scenario was saved. Closed roads and conditions are no facts of the registry:
     ``not_applied`` names them. Where an administrator publishes what editors change, the answer is 202 with ``proposals``.

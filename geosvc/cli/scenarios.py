@@ -24,7 +24,7 @@ from geosvc.errors import UnreadableFile
 
 scenarios = typer.Typer(help="Scenarios: named changes on top of what is registered. They change nothing until one is applied.", no_args_is_help=True)
 _ORIGIN = "cli"
-_KINDS = ("open", "move", "close", "close_roads", "conditions")
+_KINDS = ("open", "move", "serve", "close", "close_roads", "conditions")
 NumberArgument = Annotated[int, typer.Argument(help="Number of the scenario; geosvc scenarios list shows them.")]
 
 
@@ -70,6 +70,8 @@ def show(number: NumberArgument, workspace: WorkspaceOption = None, as_json: Jso
         out.print(f"  open   {escape(each['name'] or '(no name)')} {each['class_code']} at {each['lon']}, {each['lat']}")
     for each in told["changes"].get("move", ()):
         out.print(f"  move   {_facility(told, each['facility'])} to {each['lon']}, {each['lat']}")
+    for each in told["changes"].get("serve", ()):
+        out.print(f"  serve  {_facility(told, each['facility'])} serves {escape(', '.join(each['areas']))} by {each['mode']}")
     for one in told["changes"].get("close", ()):
         out.print(f"  close  {_facility(told, one)}")
     for lon, lat in told["changes"].get("close_roads", ()):

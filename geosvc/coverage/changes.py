@@ -5,6 +5,7 @@ A scenario never touches the registry. What it changes is a document that a pers
     {"open": [{"number": 1, "class_code": "C220", "name": "新卫生院", "lon": 126.8, "lat": 42.4}],
      "close": [12],
      "move": [{"facility": 7, "lon": 126.9, "lat": 42.3}],
+     "serve": [{"facility": 9, "mode": "邻村延伸", "areas": ["220622102003"]}],
      "close_roads": [[126.81, 42.39]],
      "conditions": ["winter"]}
 """
@@ -16,6 +17,7 @@ import unicodedata
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from geosvc.coverage.blank_spots import MODES, OWN
 from geosvc.errors import InvalidParameter
 from geosvc.registry.classes import facility_classes
 from geosvc.registry.facilities import Facility, PositionMethod, Registered
@@ -30,7 +32,10 @@ PLANNED_FROM = 1_000_000_000
 MOST_CHANGES = 200
 _LONGEST_NAME = 200
 _LARGEST_NUMBER = 1_000_000
-_KEYS = ("open", "close", "move", "close_roads", "conditions")
+_KEYS = ("open", "close", "move", "serve", "close_roads", "conditions")
+_LONGEST_CODE = 64
+# How a facility can serve an area other than its own, in the registry's words.
+SERVING_MODES = tuple(word for word, mode in MODES.items() if mode != OWN)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,12 +62,22 @@ class Move:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Serving:
+    """A registered facility that would also serve areas, by a service mode; ``areas`` are codes in their order."""
+
+    facility: int
+    mode: str
+    areas: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Changes:
     """What differs from what is registered; ``close_roads`` are positions at the roads to close, degrees."""
 
     open: tuple[Opening, ...] = ()
     close: tuple[int, ...] = ()
     move: tuple[Move, ...] = ()
+    serve: tuple[Serving, ...] = ()
     close_roads: tuple[tuple[float, float], ...] = ()
     conditions: tuple[str, ...] = ()
 
@@ -73,6 +88,7 @@ class Changes:
     def as_dict(self) -> dict[str, Any]:
         """Return the document; what is empty is left out."""
         whole = {key: list(value) for key, value in asdict(self).items()}
+        whole["serve"] = [{**each, "areas": list(each["areas"])} for each in whole["serve"]]
         whole["close_roads"] = [list(each) for each in self.close_roads]
         return {key: whole[key] for key in _KEYS if whole[key]}
 
@@ -89,12 +105,20 @@ class Changes:
         return (*self.conditions, ROAD_CLOSED + "@" + ",".join(f"{lon};{lat}" for lon, lat in self.close_roads))
 
     def of_classes(self, prefixes: Sequence[str], registered: Iterable[int]) -> Changes:
-        """Return what concerns the facilities of some classes: those registered have these ids."""
+        """Return what concerns the travel to facilities of some classes: those registered have these ids.
+
+        Whom a facility serves by a mode changes no travel and is left out.
+        """
         known = set(registered)
         return replace(
-            self, close_roads=(), conditions=(), open=tuple(each for each in self.open if each.class_code.startswith(tuple(prefixes))),
+            self, serve=(), close_roads=(), conditions=(), open=tuple(each for each in self.open if each.class_code.startswith(tuple(prefixes))),
             close=tuple(each for each in self.close if each in known), move=tuple(each for each in self.move if each.facility in known),
         )
+
+    @property
+    def registered(self) -> list[int]:
+        """The ids of the registered facilities that are changed, each once, in their order."""
+        return sorted({*self.close, *(each.facility for each in self.move), *(each.facility for each in self.serve)})
 
     def opened(self) -> list[Registered]:
         """Return the planned facilities as if they were registered, each with its own id in every service."""
@@ -112,14 +136,15 @@ def facilities_under(
         return list(located), list(missing)
     closed = set(changes.close)
     moved = {each.facility: each for each in changes.move}
-    kept = [_moved(each, moved[each.id]) if each.id in moved else each for each in located if each.id not in closed]
-    placed = [_moved(each, moved[each.id]) for each in missing if each.id in moved and each.id not in closed]
+    kept = [moved_to(each, moved[each.id]) if each.id in moved else each for each in located if each.id not in closed]
+    placed = [moved_to(each, moved[each.id]) for each in missing if each.id in moved and each.id not in closed]
     opened = [each for each in changes.opened() if each.facility.class_code.startswith(tuple(prefixes))]
     still = [each for each in missing if each.id not in moved and each.id not in closed]
     return sorted([*kept, *placed, *opened], key=lambda each: each.id), still
 
 
-def _moved(each: Registered, move: Move) -> Registered:
+def moved_to(each: Registered, move: Move) -> Registered:
+    """Return a facility at the place to which a scenario moves it."""
     method = each.facility.position_method
     method = PositionMethod.SURVEYED if method == PositionMethod.NONE else method  # somebody pointed at the place
     return replace(each, facility=replace(each.facility, lon=move.lon, lat=move.lat, position_method=method))
@@ -149,6 +174,7 @@ def changes_from(document: Mapping[str, Any]) -> Changes:
         open=tuple(sorted((_opening(each, i) for i, each in enumerate(_list(document, "open"))), key=lambda each: each.number)),
         close=tuple(sorted({_facility_id(each, f"close[{i}]") for i, each in enumerate(_list(document, "close"))})),
         move=tuple(sorted((_move(each, i) for i, each in enumerate(_list(document, "move"))), key=lambda each: each.facility)),
+        serve=tuple(sorted((_serving(each, i) for i, each in enumerate(_list(document, "serve"))), key=lambda each: each.facility)),
         close_roads=tuple(dict.fromkeys(_position(each, f"close_roads[{i}]") for i, each in enumerate(_list(document, "close_roads")))),
         conditions=tuple(str(each) for each in all_asked(_text(each, f"conditions[{i}]") for i, each in enumerate(_list(document, "conditions")))),
     )
@@ -166,6 +192,13 @@ def _check_whole(changes: Changes) -> None:
     twice = sorted({each for each in named if named.count(each) > 1} | (set(named) & set(changes.close)))
     if twice:
         raise InvalidParameter(f"facility {twice[0]} is changed twice: close it, or move it once")
+    serving = [each.facility for each in changes.serve]
+    again = sorted({each for each in serving if serving.count(each) > 1})
+    if again:
+        raise InvalidParameter(f"serve: facility {again[0]} stands there twice; a facility has one service mode: name all its areas in one entry")
+    shut = sorted(set(serving) & set(changes.close))
+    if shut:
+        raise InvalidParameter(f"facility {shut[0]} is closed and serves areas: take it out of close, or out of serve")
     if any(each.startswith(ROAD_CLOSED) for each in changes.conditions):
         raise InvalidParameter(f"roads are closed by close_roads, not by the condition {ROAD_CLOSED}")
 
@@ -198,6 +231,26 @@ def _move(entry: Any, number: int) -> Move:
     held = _held(entry, where, ("facility", "lon", "lat"), ())
     lon, lat = _position([held["lon"], held["lat"]], where)
     return Move(facility=_facility_id(held["facility"], f"{where}.facility"), lon=lon, lat=lat)
+
+
+def _serving(entry: Any, number: int) -> Serving:
+    where = f"serve[{number}]"
+    held = _held(entry, where, ("facility", "mode", "areas"), ())
+    mode = held["mode"]
+    if mode not in SERVING_MODES:
+        raise InvalidParameter(f"{where}.mode must be one of {', '.join(SERVING_MODES)}; got {mode!r}")
+    codes = held["areas"]
+    if not isinstance(codes, list) or not codes:
+        raise InvalidParameter(f"{where}.areas must be a list of one or more codes of areas, got {codes!r}")
+    told = tuple(sorted({_code(each, f"{where}.areas[{i}]") for i, each in enumerate(codes)}))
+    return Serving(facility=_facility_id(held["facility"], f"{where}.facility"), mode=mode, areas=told)
+
+
+def _code(value: Any, where: str) -> str:
+    code = _text(value, where).strip()
+    if not 0 < len(code) <= _LONGEST_CODE:
+        raise InvalidParameter(f"{where} must be the code of an area, such as 220622102003; got {value!r}")
+    return code
 
 
 def _held(entry: Any, where: str, needed: tuple[str, ...], optional: tuple[str, ...]) -> dict[str, Any]:

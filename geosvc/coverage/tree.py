@@ -144,6 +144,11 @@ class AreaTree:
         """Return the code that a division has in this tree: an old one is told as what it became, where that is one."""
         return code if code in self.index else self.became.one(code) or code
 
+    def outlined(self, code: str) -> str | None:
+        """Return the code of an area if it has an outline, else of the nearest above it that has; None where there is none."""
+        chain = [self.areas[i] for i in self.ancestors(self.index[code])] if code in self.index else []
+        return next((area.code for area in chain if area.geometry is not None), None)
+
     def homes(self, area_of_cell: NDArray[np.int32]) -> tuple[NDArray[np.int32], dict[int, list[int]]]:
         """Return on whose cells the people of each area stand, and which cells those are.
 

@@ -9,14 +9,16 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
+from geosvc.accounts.people import Right
 from geosvc.coverage.blank_spots import SpotState, shipped_rules
 from geosvc.coverage.services import service_from
-from geosvc.gate.people import store_of
+from geosvc.gate.people import person_of, store_of
 from geosvc.maps import numbers
 from geosvc.store.runs import GAP_SORTS
 from geosvc.web import facility_views, job_pages, views
 from geosvc.web.render import language_of, render
 from geosvc.workflows import as_of, blank_spots, features, publishing, reading
+from geosvc.workflows.scenarios import asked_changes
 
 if TYPE_CHECKING:
     from geosvc.settings import Settings
@@ -119,25 +121,34 @@ def _exports(run: dict[str, Any], threshold_id: str, asked: dict[str, Any], lang
     return [(name, f"/api/collections/gaps/export?{urlencode({'f': name, **told})}") for name in EXPORTS]
 
 
+def _address(**asked: str | None) -> str:
+    told = {name: value for name, value in asked.items() if value}
+    return "/blank-spots" + (f"?{urlencode(told)}" if told else "")
+
+
 # -- blank spots -----------------------------------------------------------------------------
 
 
 @router.get("/blank-spots", response_class=HTMLResponse)
 def blank_spots_page(
     request: Request, rule: str | None = None, area: str | None = None, state: str | None = None,
-    at: DatetimeParameter = None, recorded: str | None = None, lang: LanguageParameter = None,
+    at: DatetimeParameter = None, recorded: str | None = None, scenario: str | None = None, lang: LanguageParameter = None,
 ) -> HTMLResponse:
-    """List the townships and villages without the facility that their rule asks for, as they are or were on a day."""
+    """List the townships and villages without the facility that their rule asks for, as they are or were on a day, or under a scenario."""
     del lang
     store, language = store_of(request), language_of(request)
     times = facility_views.times_of(at, recorded)
     day = as_of.times_asked(at or None, recorded or None)
     states: Sequence[str] = [state] if state else _LISTED_FIRST
-    told = blank_spots.blank_spots(store, day, rule_id=rule or None, area=area or None, states=states)
-    query = {"rule": rule, "area": area, "datetime": times["datetime"], "recorded": times["recorded"], "language": language}
+    under = asked_changes(store, person_of(request), scenario, day)
+    told = blank_spots.blank_spots(store, day, rule_id=rule or None, area=area or None, states=states, under=under, changed_too=not state)
+    number = "" if under is None else str(under.id)
+    query = {"rule": rule, "area": area, "scenario": number, "datetime": times["datetime"], "recorded": times["recorded"], "language": language}
     exports = [(name, f"/api/blank-spots?{urlencode({'f': name, **{key: value for key, value in query.items() if value}})}")
                for name in blank_spots.FORMATS[::-1]]
     return render(
         request, "blank_spots.html", active="gaps", study=told["title"], times=times, rules=told["rules"], all_rules=shipped_rules(), rule=rule or "",
         area=area or "", state=state or "", states=list(SpotState), exports=exports, most=_MOST_AREAS,
+        scenario=told["scenario"], fillable=_LISTED_FIRST if person_of(request).may(Right.MEASURE) and not times["then"] else (),
+        back=_address(rule=rule, state=state, area=area, scenario=number), baseline=_address(rule=rule, state=state, area=area),
         said_of=lambda facility: blank_spots.said_of(facility, language))

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from geosvc.gate.people import store_of
+from geosvc.accounts.people import Right
+from geosvc.gate.people import person_of, store_of
 from geosvc.language import words
 from geosvc.plans.plan import Kind, Status
 from geosvc.plans.verdicts import Verdict
 from geosvc.web import views
 from geosvc.web.render import language_of, render
 from geosvc.workflows import as_of, planning
+from geosvc.workflows.scenarios import asked_changes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from geosvc.workflows.scenarios import Asked
 
 router = APIRouter(include_in_schema=False)
 LanguageParameter = Annotated[str | None, Query(alias="lang")]
@@ -32,29 +37,50 @@ _SHARES = ("share", "part", "each_area", "each_facility", "coverage", "mobile", 
 
 
 @router.get("/plans", response_class=HTMLResponse)
-def plans_page(request: Request, at: DatetimeParameter = None, lang: LanguageParameter = None) -> HTMLResponse:
-    """Show every plan and how it stands."""
+def plans_page(
+    request: Request, at: DatetimeParameter = None, scenario: str | None = None, lang: LanguageParameter = None
+) -> HTMLResponse:
+    """Show every plan and how it stands, on a day or under a scenario."""
     del lang
     store, settings = store_of(request), request.app.state.settings
-    found = planning.plan_list(store, settings, as_of.times_asked(at or None, None))
-    return render(request, "plans.html", active="plans", **views.study_frame(store), plans=found, verdicts=[each.value for each in Verdict], at=at or "")
+    when = as_of.times_asked(at or None, None)
+    under = asked_changes(store, person_of(request), scenario, when)
+    # Those of this workspace's areas first: of the others nothing is computed.
+    found = sorted(planning.plan_list(store, settings, when, under=under), key=lambda each: not each["area_registered"])
+    return render(
+        request, "plans.html", active="plans", **views.study_frame(store), plans=found, verdicts=[each.value for each in Verdict],
+        scenario=None if under is None else under.told, asked={"datetime": at or "", "scenario": _number(under)})
 
 
 @router.get("/plans/{plan_id}", response_class=HTMLResponse)
 def plan_page(
-    request: Request, plan_id: str, kind: str | None = None, verdict: str | None = None, at: DatetimeParameter = None, lang: LanguageParameter = None
+    request: Request, plan_id: str, kind: str | None = None, verdict: str | None = None, at: DatetimeParameter = None,
+    scenario: str | None = None, lang: LanguageParameter = None
 ) -> HTMLResponse:
-    """Show one plan as of a day."""
+    """Show one plan as of a day, or under a scenario."""
     del lang
     store, settings, language = store_of(request), request.app.state.settings, language_of(request)
     when = as_of.times_asked(at or None, None)
-    told = planning.plan_board(store, settings, plan_id, when, kind=kind or None, verdict=verdict or None)
-    groups = [(name, [_statement(each, language) for each in members])
+    person = person_of(request)
+    under = asked_changes(store, person, scenario, when)
+    told = planning.plan_board(store, settings, plan_id, when, kind=kind or None, verdict=verdict or None, under=under)
+    groups = [(name, [_statement(each, language, _number(under)) for each in members])
               for name, members in groupby(sorted(told["statements"], key=_order), key=lambda each: each["kind"])]
     return render(
         request, "plan.html", active="plans", **views.study_frame(store), plan=told, groups=groups, conflicts=told["contradictions"], kinds=[each.value for each in Kind],
         verdicts=[each.value for each in Verdict if told["counts"]["verdicts"][each.value]], kind=kind or "", verdict=verdict or "", at=at or "",
-        culprits=_CULPRITS, unstated=Status.UNSTATED.value)
+        culprits=_CULPRITS, unstated=Status.UNSTATED.value, scenario=told["scenario"], fills=person.may(Right.MEASURE) and not at,
+        here=f"/plans/{plan_id}" + _query(kind=kind, verdict=verdict, scenario=_number(under)), baseline=f"/plans/{plan_id}" + _query(kind=kind, verdict=verdict),
+        downloads=_query(kind=kind, verdict=verdict, datetime=at, scenario=_number(under), language=language))
+
+
+def _number(under: Asked | None) -> str:
+    return "" if under is None else str(under.id)
+
+
+def _query(**asked: str | None) -> str:
+    told = {name: value for name, value in asked.items() if value}
+    return f"?{urlencode(told)}" if told else ""
 
 
 _KINDS = [each.value for each in Kind]
@@ -64,27 +90,37 @@ def _order(statement: dict[str, Any]) -> int:
     return _KINDS.index(statement["kind"])
 
 
-def _statement(told: dict[str, Any], language: str) -> dict[str, Any]:
-    return {**told, "indicators": [_indicator(each, language) for each in told["indicators"]]}
+def _statement(told: dict[str, Any], language: str, scenario: str) -> dict[str, Any]:
+    return {**told, "indicators": [_indicator(each, language, scenario) for each in told["indicators"]]}
 
 
-def _indicator(told: dict[str, Any], language: str) -> dict[str, Any]:
+def _indicator(told: dict[str, Any], language: str, scenario: str) -> dict[str, Any]:
     text, now = words(language), told["now"]
     # A share is in percent, whatever the target counts.
     told = {**told, "unit_now": "%" if told["way"] in _SHARES else told["unit"]}
-    return {**told, "shown": None if now is None or now["why"] else _shown(now, told["unit_now"], text), "spark": _spark(told), "link": _link(now)}
+    return {**told, "shown": None if now is None or now["why"] else _shown(now, told["unit_now"], text), "spark": _spark(told), "link": _link(now, scenario),
+            "rule": ((now or {}).get("source") or {}).get("rule"), "before": _before(told, text)}
+
+
+def _before(told: Mapping[str, Any], text: Mapping[str, str]) -> dict[str, str] | None:
+    """Return the value and the verdict without the scenario, where either is another one."""
+    old, now = told.get("registered"), told["now"] or {}
+    if old is None or (all(old[name] == now.get(name) for name in ("value", "low", "high")) and old["verdict"] == told["verdict"]):
+        return None
+    known = old["value"] is not None or old["low"] is not None
+    return {"shown": _shown(old, told["unit_now"], text) if known else text["not_computable"], "verdict": old["verdict"]}
 
 
 def _shown(now: Mapping[str, Any], unit: str, text: Mapping[str, str]) -> str:
     """Return a value as a reader sees it; where all is not known, between what it is at least and at most."""
     if now["value"] is not None:
-        return f"{_number(now['value'])}{_unit(unit)}"
+        return f"{_amount(now['value'])}{_unit(unit)}"
     if now["high"] is None:
-        return text["plan_at_least"].format(value=f"{_number(now['low'])}{_unit(unit)}")
-    return f"{_number(now['low'])}–{_number(now['high'])}{_unit(unit)}"
+        return text["plan_at_least"].format(value=f"{_amount(now['low'])}{_unit(unit)}")
+    return f"{_amount(now['low'])}–{_amount(now['high'])}{_unit(unit)}"
 
 
-def _number(value: float) -> str:
+def _amount(value: float) -> str:
     return f"{value:,.2f}".rstrip("0").rstrip(".")
 
 
@@ -92,19 +128,21 @@ def _unit(unit: str) -> str:
     return f" {unit}" if unit else ""
 
 
-def _link(now: Mapping[str, Any] | None) -> str | None:
+def _link(now: Mapping[str, Any] | None, scenario: str) -> str | None:
     """Return where the areas or the map behind a value are shown."""
     source = (now or {}).get("source") or {}
     if source.get("rule"):
-        return f"/blank-spots?rule={source['rule']}"
+        return "/blank-spots" + _query(rule=source["rule"], scenario=scenario)
     if source.get("service"):
-        return f"/?service={source['service']}" + (f"&threshold={source['threshold']}" if source.get("threshold") else "")
+        return "/" + _query(service=source["service"], threshold=source.get("threshold"), scenario=scenario)
     return None
 
 
 def _spark(told: dict[str, Any]) -> dict[str, Any] | None:
     """Return the line of the figures by year, with the value now and the target; None of less than two."""
     points = [(each["year"], each["value"]) for each in told["trend"] if each["value"] is not None]
+    if not points:  # the value now and a target alone are no line
+        return None
     now, target = told["now"], told["target"]
     comparable = told["unit_now"] == told["unit"]
     if comparable and now is not None and now["value"] is not None and told["year"]:
@@ -120,7 +158,7 @@ def _spark(told: dict[str, Any]) -> dict[str, Any] | None:
         x = _EDGE + (point[0] - min(years)) / (max(years) - min(years)) * (_WIDE - 2 * _EDGE)
         return round(x, 1), round(_HIGH - _EDGE - (point[1] - low) / spread * (_HIGH - 2 * _EDGE), 1)
 
-    ends = [place(max(points)), place(goal)] if goal is not None else []
+    ends = [place(max(points)), place(goal)] if goal is not None and goal[0] > max(points)[0] else []
     return {"line": " ".join(f"{x},{y}" for x, y in map(place, sorted(points))), "points": [place(each) for each in points],
             "promised": " ".join(f"{x},{y}" for x, y in ends),
             "goal": None if goal is None else place(goal), "said": "; ".join(f"{year}: {value:g}" for year, value in shown)}

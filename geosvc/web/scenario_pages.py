@@ -13,7 +13,7 @@ from geosvc.errors import Conflict, InvalidInput, MissingPrecondition, RunNotFou
 from geosvc.gate.people import editor_of, person_of, seen_by, store_of
 from geosvc.maps.figure import json_block
 from geosvc.store.scenarios import ARCHIVED
-from geosvc.web import scenario_views
+from geosvc.web import job_pages, scenario_views
 from geosvc.web.duplicate_pages import FIRST_COME, NOT_NOW, SEE_OTHER, UNUSABLE, Sent, text_of
 from geosvc.web.facility_views import label, value
 from geosvc.web.render import language_of, render
@@ -68,7 +68,9 @@ def compare_page(request: Request) -> HTMLResponse:
     values = {"names": names, "first": first, "second": second, "services": services, "service": service, "measuring": person.may(Right.MEASURE)}
     missing = _missing(store, person, (first, second), service["id"])
     if missing:
-        return _page(request, "scenario_compare.html", store, table=None, missing=missing, **values)
+        own = {each: {"service": service["id"], **({} if each == BASELINE else {"scenario": int(each)})} for each in missing}
+        jobs = {each: job_pages.measuring_what(request, asked) for each, asked in own.items()}
+        return _page(request, "scenario_compare.html", store, table=None, missing=missing, jobs=jobs, **values)
     table = comparing.compare(store, person, first, second, service_id=service["id"], threshold_id=asked.get("threshold") or None)
     maps = scenario_views.maps_of(store, table, language)
     return _page(
@@ -112,6 +114,7 @@ def _one(
         request, "scenario.html", store, status=status, problem=problem, detail=detail, scenario=scenario_views.entry(told, store, language),
         figures=scenario_views.figures(store, person, told, language), concerned=scenarios.concerned(store, changes),
         failed=[services[each] for each in failed or {} if each in services],
+        job=job_pages.measuring_what(request, {"scenario": number}),
         typed=typed or {"name": told["name"], "notes": told["notes"]}, measuring=person.may(Right.MEASURE),
         applying=person.may(Right.EDIT) and told["state"] == "draft" and not any(each["state"] in ("open", "published") for each in told["proposals"]))
 
@@ -143,8 +146,8 @@ def _changed(request: Request, store: Store, person: Person, number: int, what: 
         outcome = scenarios.measure(store, request.app.state.settings, person, number, service_ids=[service] if service else ())
         if outcome["not_computable"]:
             return _one(request, store, person, number, failed=outcome["not_computable"])
-        back = text_of(sent, "back")
-        return RedirectResponse(back if back.startswith("/scenarios/compare?") else f"/scenarios/{number}?done=measured", status_code=SEE_OTHER)
+        back, done = text_of(sent, "back"), "?done=measured" if outcome["measured"] else ""  # else the page says that no service is concerned
+        return RedirectResponse(back if back.startswith("/scenarios/compare?") else f"/scenarios/{number}{done}", status_code=SEE_OTHER)
     if what == "copy":
         made = scenarios.copy(store, person, number, origin=_ORIGIN)
         return RedirectResponse(f"/scenarios/{made['id']}?done=copied", status_code=SEE_OTHER)

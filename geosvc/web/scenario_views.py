@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from geosvc.coverage.blank_spots import MODES
 from geosvc.errors import NotFound, Unsolvable
 from geosvc.language import words
 from geosvc.maps import numbers
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 # What the table shows at once; villages are folded below it.
 _SHOWN_LEVELS = ("total", "outside", *LEVELS[: LEVELS.index("village")], ZONE)
-_KINDS = ("open", "move", "close", "close_roads", "conditions")
+_KINDS = ("open", "move", "serve", "close", "close_roads", "conditions")
 _MINUS, _UP, _DOWN = "\N{MINUS SIGN}", "\N{UPWARDS ARROW}", "\N{DOWNWARDS ARROW}"
 PROPOSED = "proposed"
 
@@ -92,6 +93,7 @@ def _lines(told: dict[str, Any], store: Store, language: str) -> list[dict[str, 
         for each in changes.get("open", ())
     ]
     lines += [_line_of(told, "move", each["facility"], language, to=(each["lon"], each["lat"])) for each in changes.get("move", ())]
+    lines += _serving_lines(told, store, language)
     lines += [_line_of(told, "close", one, language) for one in changes.get("close", ())]
     lines += [_line("close_roads", "", known["scenario_at"].format(**_place(*each))) for each in changes.get("close_roads", ())]
     return [*lines, *_condition_lines(changes.get("conditions", ()), store, language)]
@@ -111,6 +113,20 @@ def _line_of(told: dict[str, Any], kind: str, number: int, language: str, to: tu
         if told["state"] == "applied":
             text = known["scenario_at"].format(**_place(*to))
     return _line(kind, held["name"], text, class_name=class_name(held["class_code"], language), facility=number)
+
+
+def _serving_lines(told: dict[str, Any], store: Store, language: str) -> list[dict[str, Any]]:
+    """Return the lines of facilities that serve areas: which areas, and by which mode."""
+    serving, known = told["changes"].get("serve", ()), words(language)
+    names = features.names_of_areas(store, [area for each in serving for area in each["areas"]])
+    lines = []
+    for each in serving:
+        line = _line_of(told, "serve", each["facility"], language)
+        if not line["gone"]:
+            served = known["list_comma"].join(names.get(area, area) for area in each["areas"])
+            line["text"] = known["scenario_serves"].format(mode=known[f"blank_mode_{MODES[each['mode']]}"], areas=served)
+        lines.append(line)
+    return lines
 
 
 def _condition_lines(asked: Sequence[str], store: Store, language: str) -> list[dict[str, Any]]:

@@ -1,20 +1,19 @@
 """Applying a scenario: what was planned becomes what is registered, all of it or nothing.
 
-Openings become facilities, moves and closings updates from a day, with the scenario as their reason. A
+Openings become facilities, moves, services and closings updates from a day, with the scenario as their reason. A
 facility that somebody changed since the scenario was saved is a conflict and is shown. Closed roads and
 conditions are no facts of the registry and are not applied. Where an administrator publishes what editors
-propose, the openings become one proposal and the moves and closings another.
+propose, the openings become one proposal and the moves, services and closings another.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import shapely
-
 from geosvc.accounts.people import Right
+from geosvc.coverage.changed import codes_at, serving_too, still_in
 from geosvc.coverage.changes import Changes, changes_from, readable
 from geosvc.errors import Conflict, FacilityNotFound, InvalidParameter, ScenarioNotFound
 from geosvc.geo.datums import CGCS2000
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
     from geosvc.workflows.editing import Done
 
 ORIGIN = "scenario:"
-OPENED, CLOSED, MOVED = "open", "close", "move"
+OPENED, CLOSED, MOVED, SERVING = "open", "close", "move", "serve"
 _LARGEST_NAME = 200
 
 
@@ -127,7 +126,7 @@ def apply(
     InvalidParameter
         If an opening has no name.
     Conflict
-        If the scenario, or a facility that it closes or moves, was changed since; nothing is done.
+        If the scenario, or a facility that it closes, moves or has serve, was changed since; nothing is done.
     """
     person.must(Right.EDIT)
     day = _day(valid_from)
@@ -240,7 +239,7 @@ def _ready(session: Session, asked: _Asked) -> tuple[ScenarioRow, Changes, list[
 def _refuse(row: ScenarioRow, plan: list[Planned], changes: Changes) -> None:
     if not plan:
         raise InvalidParameter(
-            f"scenario {row.id} opens, closes and moves no facility ({changes.count} closed roads or conditions): there is nothing to write into the registry")
+            f"scenario {row.id} opens, closes and moves no facility, and has none serve an area ({changes.count} closed roads or conditions): there is nothing to write into the registry")
     unnamed = [str(each.number) for each in plan if each.problem == "unnamed"]
     if unnamed:
         raise InvalidParameter(
@@ -259,10 +258,10 @@ def _plan(
     session: Session, tree: AreaTree, row: ScenarioRow, changes: Changes, names: Mapping[int, str], day: str,
     seen: Mapping[int, FacilityRevisionRow],
 ) -> list[Planned]:
-    """Return what applying does, in the order opened, moved, closed."""
+    """Return what applying does, in the order opened, moved, serving, closed; what moves and serves is one update, as moved."""
     hold(session, facilities_named(changes))
     places = [*((each.lon, each.lat) for each in changes.open), *((each.lon, each.lat) for each in changes.move)]
-    codes = _codes_at(tree, places)
+    codes = codes_at(tree, places)
     reason, planned = reason_of(row), []
     for place, opening in enumerate(changes.open):
         name = readable(names.get(opening.number) or opening.name, f"names.{opening.number}").strip()[:_LARGEST_NAME]
@@ -271,14 +270,18 @@ def _plan(
             step=None if not name else Step(facility=_at(Facility(
                 name=name, class_code=opening.class_code, state=State.OPERATING, opened_on=day, area_code=codes[place], source=reason,
             ), opening.lon, opening.lat, reason))))
+    serving = {each.facility: each for each in changes.serve}
     for place, move in enumerate(changes.move, start=len(changes.open)):
-        code = codes[place]
 
-        def moved(old: Facility, move: Any = move, code: str | None = code) -> Facility:
+        def moved(old: Facility, move: Any = move, code: str | None = codes[place]) -> Facility:
             here = _at(old, move.lon, move.lat, reason)
-            return here if _still_in(tree, old.area_code, code, move.lon, move.lat) else replace(here, area_code=code)
+            there = here if still_in(tree, old.area_code, code, move.lon, move.lat) else replace(here, area_code=code)
+            return serving_too(there, serving[move.facility]) if move.facility in serving else there
 
         planned.append(_of_facility(session, row, seen, MOVED, move.facility, day, moved))
+    moving = {each.facility for each in changes.move}
+    planned += [_of_facility(session, row, seen, SERVING, each.facility, day, partial(serving_too, serving=each))
+                for each in changes.serve if each.facility not in moving]
     planned += [_of_facility(session, row, seen, CLOSED, one, day, lambda old: replace(old, state=State.CLOSED, closed_on=day))
                 for one in changes.close]
     return planned
@@ -299,10 +302,10 @@ def _of_facility(
     old = Facility(**content_of(current))
     if changed or (before is None and not same):
         return Planned(kind=kind, facility_id=number, name=old.name, problem="changed", changed=changed)
-    if kind == CLOSED and old.state == State.CLOSED:
+    new = change(old)
+    if (kind == CLOSED and old.state == State.CLOSED) or (kind == SERVING and new == old):
         return Planned(kind=kind, facility_id=number, name=old.name)
-    return Planned(kind=kind, facility_id=number, name=old.name,
-                   step=Step(facility_id=number, revision=current.id, facility=change(old), old=old))
+    return Planned(kind=kind, facility_id=number, name=old.name, step=Step(facility_id=number, revision=current.id, facility=new, old=old))
 
 
 def _at(facility: Facility, lon: float, lat: float, reason: str) -> Facility:
@@ -312,32 +315,11 @@ def _at(facility: Facility, lon: float, lat: float, reason: str) -> Facility:
         position_source=reason, position_date=today())
 
 
-def _codes_at(tree: AreaTree, places: list[tuple[float, float]]) -> list[str | None]:
-    """Return the code of the smallest division around each place; None outside of all."""
-    if not places:
-        return []
-    lon, lat = np.array(places, dtype=float).T
-    return [tree.areas[i].code if i >= 0 else None for i in tree.areas_of_positions(lon, lat)]
-
-
-def _still_in(tree: AreaTree, code: str | None, found: str | None, lon: float, lat: float) -> bool:
-    """Return whether a place lies in the area that a facility is registered in, as far as that can be told.
-
-    A village without an outline stays where its township is.
-    """
-    if code is None or code not in tree.index:
-        return found is None
-    shape = tree.areas[tree.index[code]].geometry
-    if shape is not None:
-        return bool(shapely.intersects_xy(shape, lon, lat))
-    return found is None or (found in tree.index and tree.index[found] in tree.ancestors(tree.index[code]))
-
-
 # -- doing -------------------------------------------------------------------------------------
 
 
 def _steps(plan: list[Planned]) -> tuple[list[tuple[Planned, Step]], list[tuple[Planned, Step]]]:
-    """Return (openings, moves and closings) with their steps."""
+    """Return (openings; moves, services and closings) with their steps."""
     both = [(each, each.step) for each in plan if each.step is not None]
     return [each for each in both if each[0].kind == OPENED], [each for each in both if each[0].kind != OPENED]
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from geosvc.coverage import blank_spots as found_by
 from geosvc.coverage.blank_spots import SpotState, find_blank_spots, rules_named
+from geosvc.coverage.changed import facilities_changed
+from geosvc.coverage.changes import PLANNED_FROM
 from geosvc.errors import InvalidParameter
 from geosvc.language import LANGUAGES, words
 from geosvc.registry import facilities, populations
@@ -20,14 +23,16 @@ from geosvc.workflows.study import figures_of, tree_of
 from geosvc.workflows.workspace import title_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
     from geosvc.coverage.blank_spots import Finding, Rule, Spot
+    from geosvc.coverage.tree import AreaTree
     from geosvc.registry.facilities import Registered
     from geosvc.registry.moments import AsOf
     from geosvc.registry.populations import Population
     from geosvc.store.engine import Session, Store
+    from geosvc.workflows.scenarios import Asked
     from geosvc.workflows.sheets import Cell
 
 FORMATS = ("csv", "xlsx")
@@ -41,9 +46,12 @@ _COLUMNS: dict[str, tuple[float, str]] = {
 
 
 def blank_spots(
-    store: Store, as_of: AsOf, *, rule_id: str | None = None, area: str | None = None, states: Sequence[str] | None = None
+    store: Store, as_of: AsOf, *, rule_id: str | None = None, area: str | None = None, states: Sequence[str] | None = None,
+    under: Asked | None = None, changed_too: bool = False
 ) -> dict[str, Any]:
     """Return, for each rule, every area of its level with what is known of it, and how many are in each state.
+
+    Under a scenario, ``registered_state`` of an area and ``registered_counts`` of a rule tell how it is without it.
 
     Parameters
     ----------
@@ -58,6 +66,10 @@ def blank_spots(
         Code of an area, or the beginning of it; counts are of what lies in it.
     states : sequence of str, optional
         Lists only the areas in these states; counts are of all.
+    under : Asked, optional
+        A scenario: its changes are asked about, not what is registered.
+    changed_too : bool
+        Under a scenario also lists the areas whose state it changes, whatever state that is.
 
     Raises
     ------
@@ -70,28 +82,60 @@ def blank_spots(
     whole = store.everywhere()
     with whole.reading() as session:
         title = title_of(session)
-        answers = [_answer(store, _finding(whole, session, rule, as_of), area, states) for rule in rules_named(rule_id)]
-    return {"title": title, "datetime": as_of.valid_at or today(), "recorded": as_of.recorded_at, "rules": answers}
+        answers = [_asked(store, session, rule, as_of, area, states, under, changed_too=changed_too) for rule in rules_named(rule_id)]
+    return {"title": title, "datetime": as_of.valid_at or today(), "recorded": as_of.recorded_at, "scenario": None if under is None else under.told,
+            "rules": answers}
 
 
-def _finding(whole: Store, session: Session, rule: Rule, as_of: AsOf) -> tuple[Finding, dict[str, Population]]:
-    def work() -> tuple[Finding, dict[str, Population]]:
+def _asked(
+    store: Store, session: Session, rule: Rule, as_of: AsOf, area: str | None, states: Sequence[str] | None, under: Asked | None, *, changed_too: bool
+) -> dict[str, Any]:
+    """Return one rule as an answer tells it; under a scenario beside what is registered."""
+    known = _finding(store.everywhere(), session, rule, as_of)
+    if under is None:
+        return _answer(store, known, area, states)
+    before = {each.area.code: each.state for each in known.finding.spots}
+    tried = replace(known, finding=find_blank_spots(rule, known.tree, _under(session, rule, under, known.tree)))
+    changed = {each.area.code for each in tried.finding.spots if each.state is not before[each.area.code]} if changed_too else set()
+    told = _answer(store, tried, area, states, also=changed)
+    notes = [{"code": "scenario", **{language: words(language)["blank_note_scenario"].format(name=under.name) for language in LANGUAGES}}, *told["notes"]]
+    return {**told, "notes": notes, "registered_counts": found_by.count(each for each in known.finding.spots if _shown(store, each, area)),
+            "areas": [{**row, "registered_state": before[row["code"]].value} for row in told["areas"]]}
+
+
+def _under(session: Session, rule: Rule, under: Asked, tree: AreaTree) -> list[Registered]:
+    """Return the facilities of a rule's classes as a scenario makes them."""
+    found = facilities.find(session, FacilityQuery(class_prefixes=list(rule.classes), states=[State.OPERATING]))
+    return [each for each in facilities_changed(under.changes, found, tree) if each.facility.class_code.startswith(rule.classes)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Known:
+    """What a rule finds in the areas of a day, with the number of people of each."""
+
+    finding: Finding
+    people: dict[str, Population]
+    tree: AreaTree
+
+
+def _finding(whole: Store, session: Session, rule: Rule, as_of: AsOf) -> _Known:
+    def work() -> _Known:
         tree = tree_of(session, as_of)
         query = FacilityQuery(
             class_prefixes=list(rule.classes), states=[State.OPERATING], valid_at=as_of.valid_at, recorded_at=as_of.recorded_at)
         people = populations.in_force(figures_of(session, as_of, tree))
-        return find_blank_spots(rule, tree, facilities.find(session, query)), people
+        return _Known(finding=find_blank_spots(rule, tree, facilities.find(session, query)), people=people, tree=tree)
 
     # Of other days there are too many to remember.
     return whole.recall(session, ("blank spots", rule.id), work) if as_of.is_present else work()
 
 
 def _answer(
-    store: Store, known: tuple[Finding, dict[str, Population]], area: str | None, states: Sequence[str] | None
+    store: Store, known: _Known, area: str | None, states: Sequence[str] | None, also: Collection[str] = ()
 ) -> dict[str, Any]:
-    finding, people = known
+    finding = known.finding
     spots = [each for each in finding.spots if _shown(store, each, area)]
-    wanted = [each for each in spots if states is None or each.state in states]
+    wanted = [each for each in spots if states is None or each.state in states or each.area.code in also]
     why = "no_areas" if not finding.spots else finding.why_not_computable
     used = {one.id: one for spot in spots for one, _mode in spot.by}
     unplaced = [each for each in finding.unplaced if _visible(store, each)]
@@ -109,7 +153,7 @@ def _answer(
         "notes": _notes({
             "illustrative_facilities": made_up, "unplaced_facilities": len(unplaced), "exempting_unplaced": exempting,
             "served_unknown": len(served_unknown)}),
-        "areas": [_row(store, each, people) for each in wanted],
+        "areas": [_row(store, each, known) for each in wanted],
     }
 
 
@@ -151,21 +195,21 @@ def _by_parent(spots: Iterable[Spot]) -> list[dict[str, Any]]:
     ]
 
 
-def _row(store: Store, spot: Spot, people: dict[str, Population]) -> dict[str, Any]:
-    area, above, figure = spot.area, spot.parent, people.get(spot.area.code)
+def _row(store: Store, spot: Spot, known: _Known) -> dict[str, Any]:
+    area, above, figure = spot.area, spot.parent, known.people.get(spot.area.code)
     return {
         "code": area.code, "name": area.name, "kind": area.kind, "parent_code": None if above is None else above.code,
         "parent_name": None if above is None else above.name, "people": None if figure is None else figure.people,
-        "people_year": None if figure is None else figure.year, "state": spot.state.value,
+        "people_year": None if figure is None else figure.year, "state": spot.state.value, "outlined": known.tree.outlined(area.code),
         "facilities": [_facility(store, one, mode) for one, mode in spot.by],
     }
 
 
 def _facility(store: Store, one: Registered, mode: str | None) -> dict[str, Any]:
-    """Return a facility as an answer names it; of one that may not be seen only how it serves."""
-    if not _visible(store, one):
-        return {"id": None, "name": None, "class_code": one.facility.class_code, "mode": mode, "elsewhere": True}
-    return {"id": one.id, "name": one.facility.name, "class_code": one.facility.class_code, "mode": mode, "elsewhere": False}
+    """Return a facility as an answer names it; of one that may not be seen only how it serves. ``planned``: a scenario opens it."""
+    shown = _visible(store, one)
+    return {"id": one.id if shown else None, "name": one.facility.name if shown else None, "class_code": one.facility.class_code, "mode": mode,
+            "elsewhere": not shown, "planned": one.id >= PLANNED_FROM, "located": shown and one.facility.located}
 
 
 # -- files -----------------------------------------------------------------------------------
@@ -200,7 +244,8 @@ def write_blank_spots(told: dict[str, Any], path: Path, *, language: str = "zh")
 
 def name_of(told: dict[str, Any]) -> str:
     """Return a name for the file, without its suffix."""
-    return "-".join(["blank-spots", *([told["rules"][0]["id"]] if len(told["rules"]) == 1 else []), told["datetime"]])
+    scenario = [f"scenario-{told['scenario']['id']}"] if told["scenario"] else []
+    return "-".join(["blank-spots", *scenario, *([told["rules"][0]["id"]] if len(told["rules"]) == 1 else []), told["datetime"]])
 
 
 def _table(rule: dict[str, Any], told: dict[str, Any], language: str) -> list[list[Cell]]:

@@ -19,7 +19,7 @@ _COLUMNS: dict[str, tuple[float, str]] = {
     "statement": (24, "@"), "kind": (12, "@"), "quote": (46, "@"), "indicator": (36, "@"), "status": (10, "@"), "unit": (10, "@"),
     "baseline_year": (9, "0"), "baseline": (12, "@"), "now": (12, "0.00"), "low": (10, "0.00"), "high": (10, "0.00"), "target_year": (9, "0"),
     "target": (16, "@"), "verdict": (14, "@"), "distance": (10, "0.00"), "why": (36, "@"), "cure": (34, "@"), "failing": (9, "0"),
-    "not_known": (9, "0"), "schematic": (8, "@"), "conflicts": (10, "0"),
+    "not_known": (9, "0"), "schematic": (8, "@"), "conflicts": (10, "0"), "scenario": (20, "@"), "registered_verdict": (14, "@"),
 }
 
 
@@ -38,7 +38,7 @@ def write_plan(told: dict[str, Any], path: Path, *, language: str = "zh") -> dic
         raise InvalidParameter(f"{path.name}: the suffix says the format; expected one of .{', .'.join(FORMATS)}")
     text = words(language)
     headers = [text[f"plan_column_{column}"] for column in _COLUMNS]
-    rows = [row for statement in told["statements"] for row in _rows(statement, language)]
+    rows = [row for statement in told["statements"] for row in _rows(statement, told["scenario"], language)]
     if form == "csv":
         write_whole(path, lambda target: write_table(target, headers, rows), suffix=".csv")
         return told
@@ -56,13 +56,14 @@ def write_plan(told: dict[str, Any], path: Path, *, language: str = "zh") -> dic
 
 def name_of(told: dict[str, Any]) -> str:
     """Return a name for the file, without its suffix."""
-    return f"plan-{told['id']}-{told['datetime']}"
+    scenario = f"-scenario-{told['scenario']['id']}" if told["scenario"] else ""
+    return f"plan-{told['id']}{scenario}-{told['datetime']}"
 
 
-def _rows(statement: dict[str, Any], language: str) -> list[list[Cell]]:
+def _rows(statement: dict[str, Any], scenario: dict[str, Any] | None, language: str) -> list[list[Cell]]:
     text = words(language)
     shared = {"statement": statement["id"], "kind": text[f"plan_kind_{statement['kind']}"], "quote": statement["quote"], "status": statement["status"],
-              "conflicts": len(statement["conflicts"])}
+              "conflicts": len(statement["conflicts"]), "scenario": None if scenario is None else scenario["name"]}
     if not statement["indicators"]:
         given: list[dict[str, Cell]] = [{**shared, "verdict": text["plan_verdict_recorded"], "why": statement["recorded"]}]
     else:
@@ -80,6 +81,7 @@ def _of_indicator(each: dict[str, Any], language: str) -> dict[str, Cell]:
         "verdict": text[f"plan_verdict_{each['verdict']}"], "distance": each["distance"], "why": why[language] if why else each["recorded"],
         "cure": why["command"] if why else None, "failing": now.get("failing"), "not_known": now.get("unknown"),
         "schematic": text["yes"] if now.get("schematic") else text["no"] if now else None,
+        "registered_verdict": text[f"plan_verdict_{each['registered']['verdict']}"] if "registered" in each else None,
     }
 
 
@@ -91,6 +93,8 @@ def _about(told: dict[str, Any], language: str) -> list[list[Cell]]:
         [text["plan_date"], told["date"] or told["date_note"]], [text["plan_state"], text[f"plan_state_{told['state']}"]],
         [text["plan_day"], told["datetime"]],
     ]
+    if told["scenario"]:
+        rows.append([text["scenario"], told["scenario"]["name"]])
     rows += [[text["plan_people"], f"{each['people']:,.0f}{text['open_bracket']}{each['year']} {each['source']}{text['close_bracket']}"] for each in told["people"]]
     if not told["area_registered"]:
         rows.append([text["plan_area"], text["plan_why_no_area"]])

@@ -9,6 +9,8 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from geosvc.coverage.blank_spots import find_blank_spots
+from geosvc.coverage.changed import facilities_changed
+from geosvc.coverage.changes import PLANNED_FROM
 from geosvc.errors import DefinitionError, InvalidParameter, NotFound, RunNotFound, ServiceNotFound
 from geosvc.language import LANGUAGES, words
 from geosvc.plans.answers import Answer, Coverage, Culprit, Evidence, Why
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from geosvc.coverage.blank_spots import Finding, Rule
+    from geosvc.coverage.changes import Changes
     from geosvc.coverage.tree import AreaTree
     from geosvc.plans.plan import Figure, Indicator, Plan, Statement
     from geosvc.registry.facilities import Registered
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from geosvc.registry.populations import Population
     from geosvc.settings import Settings
     from geosvc.store.engine import Session, Store
+    from geosvc.workflows.scenarios import Asked
 
 FOLDER = "plans"  # of a workspace: plan files of its own
 CULPRITS_SHOWN = 50
@@ -120,12 +124,14 @@ def remove_plan(settings: Settings, plan_id: str) -> None:
 # -- a plan as of a day ----------------------------------------------------------------------
 
 
-def plan_list(store: Store, settings: Settings, as_of: AsOf) -> list[dict[str, Any]]:
+def plan_list(store: Store, settings: Settings, as_of: AsOf, *, under: Asked | None = None) -> list[dict[str, Any]]:
     """Return every plan with how many of its indicators have which verdict, and how many contradictions are in it."""
-    return [_head(plan, board) for plan in plans_of(settings).values() for board in [_Board(store, plan, as_of)]]
+    return [_head(plan, board) for plan in plans_of(settings).values() for board in [_Board(store, plan, as_of, under)]]
 
 
-def plan_board(store: Store, settings: Settings, plan_id: str, as_of: AsOf, *, kind: str | None = None, verdict: str | None = None) -> dict[str, Any]:
+def plan_board(
+    store: Store, settings: Settings, plan_id: str, as_of: AsOf, *, kind: str | None = None, verdict: str | None = None, under: Asked | None = None
+) -> dict[str, Any]:
     """Return a plan with every statement: its quote, its indicators, and how they stand as of a day.
 
     Parameters
@@ -134,6 +140,8 @@ def plan_board(store: Store, settings: Settings, plan_id: str, as_of: AsOf, *, k
         One of some areas is told what is computed of them, and of no others.
     kind, verdict : str, optional
         Only statements of a kind; only those with an indicator of a verdict.
+    under : Asked, optional
+        A scenario: indicators are told as its changes make them, and ``registered`` tells each without it.
 
     Raises
     ------
@@ -142,15 +150,17 @@ def plan_board(store: Store, settings: Settings, plan_id: str, as_of: AsOf, *, k
     _check(kind, Kind, "kind")
     _check(verdict, Verdict, "verdict")
     plan = plan_named(settings, plan_id)
-    board = _Board(store, plan, as_of)
+    board = _Board(store, plan, as_of, under)
     rows = [each for each in board.rows if kind is None or each["kind"] == kind]
     if verdict is not None:
         rows = [each for each in rows if any(one["verdict"] == verdict for one in each["indicators"])]
     return {**_head(plan, board), "statements": rows, "contradictions": board.contradictions}
 
 
-def plan_conflicts(store: Store, settings: Settings, plan_id: str, as_of: AsOf) -> dict[str, Any]:
+def plan_conflicts(store: Store, settings: Settings, plan_id: str, as_of: AsOf, *, under: Asked | None = None) -> dict[str, Any]:
     """Return the contradictions of a plan, each as a sentence with its figures, and what every number of people would give.
+
+    A scenario changes none of them: they are of the plan's figures and the numbers of people.
 
     Raises
     ------
@@ -158,11 +168,13 @@ def plan_conflicts(store: Store, settings: Settings, plan_id: str, as_of: AsOf) 
     """
     plan = plan_named(settings, plan_id)
     board = _Board(store, plan, as_of)
-    return {"plan": plan.id, "title": plan.title, "datetime": board.day, "people": [_denominator(each) for each in board.people],
-            "conflicts": board.contradictions}
+    return {"plan": plan.id, "title": plan.title, "datetime": board.day, "scenario": None if under is None else under.told,
+            "people": [_denominator(each) for each in board.people], "conflicts": board.contradictions}
 
 
-def plan_failing(store: Store, settings: Settings, plan_id: str, as_of: AsOf, *, indicator: str | None = None) -> dict[str, Any]:
+def plan_failing(
+    store: Store, settings: Settings, plan_id: str, as_of: AsOf, *, indicator: str | None = None, under: Asked | None = None
+) -> dict[str, Any]:
     """Return the facilities and areas that make indicators fail, or of which it is not known.
 
     Raises
@@ -170,7 +182,7 @@ def plan_failing(store: Store, settings: Settings, plan_id: str, as_of: AsOf, *,
     NotFound
     """
     plan = plan_named(settings, plan_id)
-    board = _Board(store, plan, as_of)
+    board = _Board(store, plan, as_of, under)
     known = {each.id for statement in plan.statements for each in statement.indicators}
     if indicator is not None and indicator not in known:
         raise NotFound(f"plan {plan.id} has no indicator {indicator!r}")
@@ -182,7 +194,7 @@ def plan_failing(store: Store, settings: Settings, plan_id: str, as_of: AsOf, *,
                 continue
             found += [{"indicator": each.id, "name": each.name, "kind": one.kind, "id": one.id, "facility_or_area": one.name, "known": one.known}
                       for one in answer.culprits]
-    return {"plan": plan.id, "datetime": board.day, "failing": found}
+    return {"plan": plan.id, "datetime": board.day, "scenario": None if under is None else under.told, "failing": found}
 
 
 def _check(value: str | None, choices: Iterable[str], name: str) -> None:
@@ -192,10 +204,15 @@ def _check(value: str | None, choices: Iterable[str], name: str) -> None:
 
 
 class _Board:
-    """A plan beside the registry as of a day: made once for an answer."""
+    """A plan beside the registry as of a day, or as a scenario makes it: made once for an answer.
 
-    def __init__(self, store: Store, plan: Plan, as_of: AsOf) -> None:
-        self.plan, self.day = plan, as_of.day
+    ``registered`` is the board without the scenario.
+    """
+
+    def __init__(self, store: Store, plan: Plan, as_of: AsOf, under: Asked | None = None) -> None:
+        self.plan, self.day, self.under = plan, as_of.day, under
+        self.registered = None if under is None else _Board(store, plan, as_of)
+        self._located: set[str] = set()
         whole = store.everywhere()
         self.why: Why | None = None
         with whole.reading() as session:
@@ -213,13 +230,34 @@ class _Board:
         for each in implied_people(facts_of(plan)):
             if not each.rate.goal:
                 self.implied.setdefault(each.rate.indicator, each)
-        self.answers = {each.id: _answered(each, evidence, self.why) for statement in plan.statements for each in statement.indicators}
+        self.answers = {each.id: self._answered(each, evidence) for statement in plan.statements for each in statement.indicators}
 
     def _evidence(self, whole: Store, session: Session, as_of: AsOf) -> Evidence:
         query = FacilityQuery(states=[State.OPERATING], area_prefix=self.plan.area, valid_at=as_of.valid_at, recorded_at=as_of.recorded_at)
         found = facilities.find(session, query)
-        return Evidence(facilities=found, people=self.people, finding=_within(self._tree, str(self.plan.area)),
-                        coverage=_coverage_of(whole, str(self.plan.area)))
+        coming: list[Registered] = []
+        if self.under is not None:
+            found, coming = self._changed(session, found, self.under.changes)
+        self._located = {str(each.id) for each in found if each.facility.located}
+        return Evidence(facilities=found, people=self.people, finding=_within(self._tree, str(self.plan.area), coming),
+                        coverage=_coverage_of(whole, str(self.plan.area), self.under))
+
+    def _changed(self, session: Session, found: list[Registered], changes: Changes) -> tuple[list[Registered], list[Registered]]:
+        """Return (the facilities of the plan's area, those elsewhere that a scenario has serve areas) as the scenario makes them."""
+        known = {each.id for each in found}
+        others = [number for number in changes.registered if number not in known]
+        more = facilities.find(session, FacilityQuery(ids=others, states=[State.OPERATING])) if others else []
+        made = facilities_changed(changes, [*found, *more], self._tree)
+        altered, area = {each.facility for each in changes.move}, [str(self.plan.area)]
+        here = [each for each in made if (each.id in known and each.id not in altered) or inside(each.facility.area_code, area)]
+        serving, inner = {each.facility for each in changes.serve}, {each.id for each in here}
+        return here, [each for each in made if each.id in serving and each.id not in inner]
+
+    def _answered(self, indicator: Indicator, evidence: Evidence | None) -> Answer | None:
+        answer = _answered(indicator, evidence, self.why)
+        if self.under is None or answer is None or answer.why is not Why.NOT_MEASURED or indicator.given["service"] not in self.under.concerned:
+            return answer
+        return replace(answer, cure=f"geosvc scenarios measure {self.under.id} {indicator.given['service']}")
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
@@ -248,7 +286,7 @@ class _Board:
             "id": indicator.id, "name": indicator.name, "unit": indicator.unit, "way": indicator.way, "better": indicator.better,
             "of": None if indicator.of is None else {"zh": indicator.of.zh, "en": indicator.of.en},
             "baseline": _figure(indicator.baseline), "target": _figure(indicator.target), "trend": [_figure(each) for each in trend_of(indicator)],
-            "now": None if answer is None else _answer(answer), "verdict": standing.verdict.value, "distance": standing.distance,
+            "now": None if answer is None else self._told(answer), **self._without_scenario(indicator.id), "verdict": standing.verdict.value, "distance": standing.distance,
             "expected": standing.expected, "year": standing.from_year, "weaker": standing.weaker, "provisional": standing.provisional,
             "overdue": standing.overdue, "recorded": indicator.recorded,
             "needed": self._needed(indicator),
@@ -257,6 +295,24 @@ class _Board:
                 "by_people": [{**_denominator(each), "value": implied.count.value / each.people * implied.rate.per} for each in self.people]},
         }
 
+    def _told(self, answer: Answer) -> dict[str, Any]:
+        told = _answer(answer)
+        return {**told, "culprits": [{**each, **self._place(each)} for each in told["culprits"]]}
+
+    def _place(self, culprit: dict[str, Any]) -> dict[str, Any]:
+        """Return where on the map a facility or an area is: ``located``; of an area also the outline that shows it, its own or one around it."""
+        if culprit["kind"] == "facility":
+            return {"located": culprit["id"] in self._located, "planned": int(culprit["id"]) >= PLANNED_FROM}
+        outlined = self._tree.outlined(culprit["id"])
+        return {"located": outlined == culprit["id"], "outlined": outlined}
+
+    def _without_scenario(self, indicator: str) -> dict[str, Any]:
+        """Return, under a scenario, how an indicator stands without it."""
+        if self.registered is None:
+            return {}
+        row = next(each for statement in self.registered.rows for each in statement["indicators"] if each["id"] == indicator)
+        now = row["now"] or {}
+        return {"registered": {"verdict": row["verdict"], **{name: now.get(name) for name in ("value", "low", "high", "failing", "unknown")}}}
 
     def _needed(self, indicator: Indicator) -> list[dict[str, Any]]:
         """Return how many a target for so many people asks for, with each registered number of residents."""
@@ -290,9 +346,11 @@ def _of_registry(figure: Population) -> Denominator:
     return Denominator(year=figure.year, people=figure.people, kind=figure.kind, status=figure.status, source=figure.source, groups=dict(figure.groups))
 
 
-def _within(tree: AreaTree, area: str) -> Callable[[Rule, Sequence[Registered]], Finding]:
+def _within(tree: AreaTree, area: str, coming: Sequence[Registered] = ()) -> Callable[[Rule, Sequence[Registered]], Finding]:
+    """Return what finds the areas of a plan by a rule; ``coming`` are facilities elsewhere that serve some of them."""
+
     def finding(rule: Rule, found: Sequence[Registered]) -> Finding:
-        whole = find_blank_spots(rule, tree, found)
+        whole = find_blank_spots(rule, tree, [*found, *(each for each in coming if each.facility.class_code.startswith(rule.classes))])
         return _only_inside(whole, area)
 
     return finding
@@ -302,10 +360,17 @@ def _only_inside(finding: Finding, area: str) -> Finding:
     return replace(finding, spots=tuple(each for each in finding.spots if area in each.within or each.area.code.startswith(area)))
 
 
-def _coverage_of(whole: Store, area: str) -> Callable[[str, str | None], Coverage | None]:
+def _coverage_of(whole: Store, area: str, under: Asked | None = None) -> Callable[[str, str | None], Coverage | None]:
+    """Return what tells the coverage of a service by its newest run; of one that a scenario concerns, by the scenario's."""
+
     def coverage(service: str, threshold: str | None) -> Coverage | None:
+        run = None
+        if under is not None and service in under.concerned:
+            run = under.runs.get(service)
+            if run is None:
+                return None
         try:
-            table = reading.coverage_table(whole, service, threshold_id=threshold)
+            table = reading.coverage_table(whole, service, run_id=run, threshold_id=threshold)
         except (RunNotFound, ServiceNotFound):
             return None
         row = next((each for each in table["rows"] if each["area_code"] == area), None)
@@ -328,16 +393,21 @@ def _coverage_of(whole: Store, area: str) -> Callable[[str, str | None], Coverag
 
 def _head(plan: Plan, board: _Board) -> dict[str, Any]:
     told = [(statement, indicator) for statement in plan.statements for indicator in statement.indicators]
-    verdicts = Counter(each["verdict"] for row in board.rows for each in row["indicators"])
     states = Counter(state_of_row(each) for each in board.rows)
     return {
         "id": plan.id, "title": plan.title, "title_en": plan.title_en, "issuer": plan.issuer, "date": plan.date, "date_note": plan.date_note,
         "period": list(plan.period), "state": plan.state, "area": plan.area, "note": plan.note, "datetime": board.day,
-        "area_registered": board.why is not Why.NO_AREA, "people": [_denominator(each) for each in board.people],
+        "scenario": None if board.under is None else board.under.told,
+        **({} if board.registered is None else {"registered_verdicts": _verdicts_of(board.registered)}), "area_registered": board.why is not Why.NO_AREA, "people": [_denominator(each) for each in board.people],
         "counts": {"statements": len(plan.statements), "indicators": len(told), **{name: states[name] for name in STATES},
-                   "verdicts": {each.value: verdicts[each.value] for each in Verdict}, "conflicts": len(board.conflicts)},
+                   "verdicts": _verdicts_of(board), "conflicts": len(board.conflicts)},
         "problems": [str(each) for each in plan.problems],
     }
+
+
+def _verdicts_of(board: _Board) -> dict[str, int]:
+    found = Counter(each["verdict"] for row in board.rows for each in row["indicators"])
+    return {each.value: found[each.value] for each in Verdict}
 
 
 def state_of_row(row: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from geosvc.accounts.people import Right
 from geosvc.coverage import services
-from geosvc.coverage.changes import Changes, changes_from, readable
+from geosvc.coverage.changes import NO_CHANGES, SERVING_MODES, Changes, changes_from, readable
 from geosvc.errors import (
     Conflict,
     FacilityNotFound,
@@ -26,6 +26,7 @@ from geosvc.errors import (
     ScenarioNotFound,
     Unsolvable,
 )
+from geosvc.language import LANGUAGES, words
 from geosvc.registry import areas, facilities, merging
 from geosvc.registry.moments import PRESENT, now
 from geosvc.store.areas import AreaQuery
@@ -59,7 +60,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from geosvc.accounts.people import Person
+    from geosvc.coverage.changes import Serving
     from geosvc.coverage.services import Service
+    from geosvc.registry.facilities import Facility
+    from geosvc.registry.moments import AsOf
     from geosvc.settings import Settings
     from geosvc.store.engine import Session, Store
 
@@ -81,6 +85,22 @@ class Written:
     name: str
     notes: str
     changes: Changes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A scenario that a rule or a plan is asked under: its runs by service, and the services that its changes concern."""
+
+    id: int
+    name: str
+    changes: Changes
+    runs: Mapping[str, str]
+    concerned: frozenset[str]
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What an answer says of it."""
+        return {"id": self.id, "name": self.name}
 
 
 def scenario_number(text: str) -> int:
@@ -113,7 +133,7 @@ def written_from(document: Any) -> Written:
         raise InvalidParameter("a scenario needs a name, by which others find it")
     changes = changes_from(document.get("changes", {}))
     if not changes:
-        raise InvalidParameter("changes: a scenario needs at least one change (open, close, move, close_roads or conditions)")
+        raise InvalidParameter("changes: a scenario needs at least one change (open, close, move, serve, close_roads or conditions)")
     return Written(name=name, notes=notes, changes=changes)
 
 
@@ -145,7 +165,7 @@ def list_scenarios(store: Store, person: Person, *, state: str | None = None) ->
 def get_scenario(store: Store, person: Person, number: int) -> dict[str, Any]:
     """Return one scenario.
 
-    ``facilities`` says of each that is closed or moved what stands today (``name``, ``class_code``, ``lon``, ``lat``,
+    ``facilities`` says of each that is closed, moved or serves what stands today (``name``, ``class_code``, ``lon``, ``lat``,
     ``state``), None where it was deleted or merged (``went_into``); ``stale`` whether one is gone. ``measured`` are the
     runs of it as it is now, by service.
 
@@ -231,7 +251,7 @@ def _went_into(session: Session, number: int) -> int | None:
 
 def facilities_named(changes: Changes) -> list[int]:
     """Return the ids of the registered facilities that changes concern, in their order."""
-    return sorted([*changes.close, *(each.facility for each in changes.move)])
+    return changes.registered
 
 
 # -- writing -----------------------------------------------------------------------------------
@@ -253,7 +273,7 @@ def create(store: Store, person: Person, document: Any, *, origin: str) -> dict[
     """
     person.must(Right.MEASURE)
     wanted = written_from(document)
-    seen = _seen(store, wanted.changes, known=())
+    seen = _seen(store, wanted.changes)
     at = now()
     row = ScenarioRow(
         name=wanted.name, notes=wanted.notes, author=person.name, created_at=at, changed_at=at, changed_by=person.name, origin=origin,
@@ -284,7 +304,7 @@ def save(
     wanted = written_from(document)
     with store.reading() as session:
         old = changes_from(seen_row(store, session, person, number).changes)
-    seen = _seen(store, wanted.changes, known=facilities_named(old))
+    seen = _seen(store, wanted.changes, old=old)
     with store.writing() as session:
         row = row_to_change(store, session, person, number, expected=expected)
         if wanted.changes != old:
@@ -366,7 +386,8 @@ def copy(store: Store, person: Person, number: int, *, name: str | None = None, 
     gone = {int(one) for one, each in told["facilities"].items() if each["gone"]}
     changes = dict(told["changes"])
     changes["close"] = [one for one in changes.get("close", ()) if one not in gone]
-    changes["move"] = [each for each in changes.get("move", ()) if each["facility"] not in gone]
+    for kind in ("move", "serve"):
+        changes[kind] = [each for each in changes.get(kind, ()) if each["facility"] not in gone]
     wanted = (name or "").strip() or f"{told['name'][:LONGEST_NAME - 2]}+"
     return create(store, person, {"name": wanted, "notes": told["notes"], "changes": changes}, origin=origin)
 
@@ -401,32 +422,48 @@ def delete(store: Store, person: Person, number: int, *, expected: int | None, o
         delete_scenario(session, row)
 
 
-def _seen(store: Store, changes: Changes, *, known: Sequence[int]) -> dict[str, int]:
+def _seen(store: Store, changes: Changes, *, old: Changes = NO_CHANGES) -> dict[str, int]:
     """Return what stands today of the facilities that are named: the revision that first said it, by id.
 
-    Those in ``known`` may be gone: a scenario outlives them.
+    Those that the changes named before (``old``) may be gone: a scenario outlives them.
     """
-    numbers = facilities_named(changes)
+    numbers, known = facilities_named(changes), facilities_named(old)
     _refuse_unknown_areas(store, changes)
     with store.reading() as session:
-        found = {each.id: each.content_revision for each in facilities.find(session, FacilityQuery(ids=numbers))} if numbers else {}
+        found = {each.id: each for each in facilities.find(session, FacilityQuery(ids=numbers))} if numbers else {}
     missing = [str(one) for one in numbers if one not in found and one not in known]
     if missing:
         raise InvalidParameter(
             f"changes: no facility {', '.join(missing)} is registered (any more), or it lies outside of the areas of this account; "
-            "take it out of close and move")
-    return {str(one): revision for one, revision in found.items()}
+            "take it out of close, move and serve")
+    for each in changes.serve:
+        if each not in old.serve and each.facility in found:
+            _refuse_another_mode(each, found[each.facility].facility)
+    return {str(one): each.content_revision for one, each in found.items()}
+
+
+def _refuse_another_mode(serving: Serving, held: Facility) -> None:
+    """Refuse a mode that would also become that of areas which a facility serves otherwise: the registry keeps one for all."""
+    others = sorted(set(held.areas_served) - {held.area_code, *serving.areas})
+    if others and held.service_mode != serving.mode:
+        raise InvalidParameter(
+            f"serve: facility {serving.facility} serves {', '.join(others[:3])}{' and others' if len(others) > 3 else ''} already, "
+            f"{'by ' + held.service_mode if held.service_mode else 'by no registered mode'}; a facility has one mode for all its areas, and they would "
+            f"count as served by {serving.mode} too: choose another facility" + (f", or {held.service_mode}" if held.service_mode in SERVING_MODES else ""))
 
 
 def _refuse_unknown_areas(store: Store, changes: Changes) -> None:
-    asked = sorted({area for one in all_asked(changes.conditions) for area in one.areas})
-    if not asked:
+    asked = {
+        "conditions": sorted({area for one in all_asked(changes.conditions) for area in one.areas}),
+        "serve": sorted({area for each in changes.serve for area in each.areas})}
+    if not any(asked.values()):
         return
     with store.everywhere().reading() as session:
-        known = {each.code for each in areas.find(session, AreaQuery(codes=asked))}
-    missing = [area for area in asked if area not in known]
-    if missing:
-        raise InvalidParameter(f"conditions: no area {', '.join(missing)} is registered")
+        known = {each.code for each in areas.find(session, AreaQuery(codes=sorted({*asked["conditions"], *asked["serve"]})))}
+    for kind, codes in asked.items():
+        missing = [area for area in codes if area not in known]
+        if missing:
+            raise InvalidParameter(f"{kind}: no area {', '.join(missing)} is registered; GET /api/collections/areas/items lists the codes")
 
 
 # -- measuring ---------------------------------------------------------------------------------
@@ -458,7 +495,8 @@ def measure(
     Returns
     -------
     outcome : dict
-        ``measured``: service, run, run of the baseline, whether it is the same; ``not_computable``: why, by service.
+        ``measured``: service, run, run of the baseline, whether it is the same; ``not_computable``: why, by service;
+        ``notes``: says so where the changes concern no service.
 
     Raises
     ------
@@ -483,7 +521,8 @@ def measure(
                 if service_ids:  # asked for by name: it is the answer
                     raise
                 failed[name] = str(error)
-    return {"scenario": number, "measured": measured, "not_computable": failed}
+    notes = [] if wanted else [{"code": "concerns_no_service", **{each: words(each)["scenario_concerns_none"] for each in LANGUAGES}}]
+    return {"scenario": number, "measured": measured, "not_computable": failed, "notes": notes}
 
 
 def _measured_now(study: Study, number: int, service_id: str, changes: Changes, tell: Progress) -> dict[str, Any]:
@@ -524,6 +563,34 @@ def run_of(store: Store, person: Person, scenario: str | None, service_id: str |
                 f"scenario {number} has not been measured for service {wanted} since it was changed; "
                 f"POST /api/scenarios/{number}/measure?service={wanted}, or run: geosvc scenarios measure {number} {wanted}")
         return run, {"scenario": {"id": number, "name": row.name}}
+
+
+def asked_changes(store: Store, person: Person, scenario: str | None, as_of: AsOf) -> Asked | None:
+    """Return what a scenario changes, for rules and plans; None for the baseline.
+
+    Parameters
+    ----------
+    scenario : str or None
+        A number, or ``baseline``.
+    as_of : AsOf
+        Must be the present: a scenario stands on what is registered today.
+
+    Raises
+    ------
+    ScenarioNotFound
+    InvalidParameter
+        If another day is asked for as well.
+    """
+    if not scenario or scenario == BASELINE:
+        return None
+    if not as_of.is_present:
+        raise InvalidParameter("scenario is of today: send it without datetime and recorded")
+    number = scenario_number(scenario)
+    with store.reading() as session:
+        row = seen_row(store, session, person, number)
+        changes = changes_from(row.changes)
+        runs = {each.service_id: each.run_id for each in select_runs(session, number)}
+    return Asked(id=number, name=row.name, changes=changes, runs=runs, concerned=frozenset(concerned(store, changes)))
 
 
 def changed_since(store: Store, run_id: str) -> list[str]:
