@@ -42,7 +42,8 @@ FILE_SECONDS = 10.0
 IMPORTED = 10_000
 # Two characters that stand in a quarter of the names, in few, in none; and what else people type.
 WORDS = {"中心": ("中心", "第一", "诊所"), "医院": ("医院", "人民", "卫生"), "nothing": ("鑫鑫", "麒麟", "凤凰"),
-         "two words": ("靖宇 诊所", "清泉 医院", "和家 中心"), "identifier": ("JG00012345", "JG00054321", "JG00099999")}
+         "two words": ("靖宇 诊所", "清泉 医院", "和家 中心"), "identifier": ("JG00012345", "JG00054321", "JG00099999"),
+         "number": ("00012345", "00054321", "00099999"), "pinyin": ("rmyy", "taoyuan", "zzz")}
 LISTS = {
     "list": "", "by name": "sort=name", "by class": "sort=class", "newest first": "sort=-updated",
     "class D (most)": "class_code=D", "class A, closed, to be located": "class_code=A&state=closed&located=false",

@@ -16,10 +16,12 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pypdfium2
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
 
@@ -28,7 +30,7 @@ from geosvc.gate.people import COOKIE
 from geosvc.registry import facilities
 from geosvc.settings import Settings
 from geosvc.store.facilities import FacilityQuery
-from geosvc.workflows import editing, people, webhooks
+from geosvc.workflows import editing, people, scenarios, webhooks
 from geosvc.workflows.demo import run_demo
 from geosvc.workflows.editing import Intent
 from geosvc.workflows.workspace import open_workspace
@@ -44,6 +46,10 @@ PAGES = {
     "map-radius-en": "/?service=basic-radius&threshold=10km&lang=en",
     "not-computable-zh": "/?service=village-clinic-walk",
     "gaps-zh": "/gaps?service=township-centre-drive",
+    "coverage-zh": "/coverage",
+    "blank-spots-zh": "/blank-spots",
+    "gallery-zh": "/gallery",
+    "plans-zh": "/plans",
     "facilities-zh": "/facilities",
     "about-zh": "/about",
 }
@@ -57,19 +63,30 @@ REGISTRY = {
     "webhooks-zh": "/webhooks",
 }
 CONFLICT, CHECK = "conflict-zh", "import-check-zh"
+# The map page in other windows: a laptop and a tablet.
+WINDOWS = {"map-laptop-zh": (1280, 720), "map-tablet-zh": (768, 1024)}
+# What is handed over on paper, as the server gives it.
+PAPER = {
+    "sheet-zh": "/api/services/hospital-drive/sheet?paper=a4&f=png",
+    "summary-zh": "/api/services/hospital-drive/summary?f=pdf",
+}
+TRIAL, COMPARED = "trial-difference-zh", "scenario-compare-zh"
+SINGLE_FILE = "single-file-zh"
 _BY = {"author": "王丽", "origin": "form"}
 _ADMIN = "赵敏"
+_TRIED = "hospital-drive"
+_NEW = {"number": 1, "class_code": "A100", "name": "东部医院", "lon": 127.098, "lat": 42.249}
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 
 def main() -> None:
     """Take all pictures, or those that were named."""
-    wanted = set(sys.argv[1:]) or {*PAGES, *REGISTRY, CONFLICT, CHECK, "single-file-zh"}
+    wanted = set(sys.argv[1:]) or {*PAGES, *WINDOWS, *PAPER, *REGISTRY, TRIAL, COMPARED, CONFLICT, CHECK, SINGLE_FILE}
     IMAGES.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="geosvc-screenshots-"))
     settings = Settings(workspace=folder / "workspace", port=_free_port(), public_read=True)
     report = run_demo(settings, folder / "maps", progress=lambda _share, _text: None)
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=settings.port, log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(create_app(settings, warm_up=True), port=settings.port, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
@@ -80,8 +97,15 @@ def main() -> None:
             for name, address in PAGES.items():
                 if name in wanted:
                     take(browser, f"http://127.0.0.1:{settings.port}{address}", name, settings.port)
-            if "single-file-zh" in wanted:
-                take(browser, report.maps[0].resolve().as_uri(), "single-file-zh", settings.port)
+            for name, size in WINDOWS.items():
+                if name in wanted:
+                    take(browser, f"http://127.0.0.1:{settings.port}/", name, settings.port, size)
+            for name in wanted & {*PAPER}:
+                take_paper(f"http://127.0.0.1:{settings.port}{PAPER[name]}", name)
+            if SINGLE_FILE in wanted:
+                take(browser, report.maps[0].resolve().as_uri(), SINGLE_FILE, settings.port)
+            if wanted & {TRIAL, COMPARED}:
+                take_scenarios(browser, settings, wanted)
             if wanted & {*REGISTRY, CONFLICT, CHECK}:
                 take_registry(browser, settings, folder, wanted)
             browser.close()
@@ -91,15 +115,79 @@ def main() -> None:
         shutil.rmtree(folder)
 
 
-def take(browser: Browser, address: str, name: str, port: int) -> None:
+def take(browser: Browser, address: str, name: str, port: int, size: tuple[int, int] = (1440, 900)) -> None:
     """Take one picture; a map is waited for."""
-    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page = browser.new_page(viewport={"width": size[0], "height": size[1]}, locale="zh-CN")
+    page.add_init_script("localStorage.setItem('geosvc-guide', 'seen')")  # the guide would stand before the map
     _stay_local(page, port)
     page.goto(address)
-    if page.locator(".leaflet-container").count():
-        page.locator("html[data-map=ready]").wait_for()
+    _settle(page)
     page.screenshot(path=IMAGES / f"{name}.png")
     page.close()
+
+
+def _settle(page: Page) -> None:
+    if page.locator(".leaflet-container").count():
+        page.locator("html[data-map=ready]").wait_for()
+    if page.locator("#planner-data").count():
+        page.locator("html[data-planner=ready]").wait_for()
+    page.evaluate("() => Promise.all([...document.images].map((each) => { each.loading = 'eager'; return each.decode(); }))")
+
+
+def take_paper(address: str, name: str) -> None:
+    """Keep what the server gives to print: a picture as it is, of a PDF its first page."""
+    with urllib.request.urlopen(address) as answer:  # noqa: S310  # our own server
+        given = answer.read()
+    if not given.startswith(b"%PDF"):
+        (IMAGES / f"{name}.png").write_bytes(given)
+        return
+    document = pypdfium2.PdfDocument(given)
+    document[0].render(scale=1.5).to_pil().save(IMAGES / f"{name}.png")
+    document.close()
+
+
+# -- scenarios --------------------------------------------------------------------------------
+
+
+def take_scenarios(browser: Browser, settings: Settings, wanted: set[str]) -> None:
+    """Try a new hospital on the map; then the same as a scenario beside the baseline."""
+    address, store = f"http://127.0.0.1:{settings.port}", open_workspace(settings)
+    account, link = people.create_account(store, "陈工", role="analyst", areas=None, **_BY)
+    token = people.use_link(store, link.rsplit("/", 1)[-1], secrets.token_urlsafe(18), name=account.name, hours=1).token
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="zh-CN")
+    context.add_cookies([{"name": COOKIE, "value": token, "url": address}])
+    _stay_local(context, settings.port)
+    page = context.new_page()
+    if TRIAL in wanted:
+        _trial(page, address)
+    if COMPARED in wanted:
+        person = people.person_of_token(store, token)
+        assert person is not None  # it was made above
+        one = scenarios.create(store, person, {"name": "东部新建医院", "notes": "示例", "changes": {"open": [_NEW]}}, origin="form")
+        scenarios.measure(store, settings, person, one["id"], service_ids=[_TRIED])
+        page.set_viewport_size({"width": 1440, "height": 1500})  # figures and both maps
+        page.goto(f"{address}/scenarios/compare?first=baseline&second={one['id']}&service={_TRIED}")
+        _settle(page)
+        page.wait_for_timeout(500)  # the second map
+        page.screenshot(path=IMAGES / f"{COMPARED}.png")
+    context.close()
+    store.close()
+
+
+def _trial(page: Page, address: str) -> None:
+    page.goto(f"{address}/?service={_TRIED}")
+    _settle(page)
+    page.locator("#trial > summary").click()
+    page.locator("[data-box=open]").click()
+    box = page.locator(".folium-map").bounding_box()
+    assert box is not None  # it was waited for
+    with page.expect_response("**/what-if"):
+        page.mouse.click(box["x"] + 0.56 * box["width"], box["y"] + 0.74 * box["height"])
+    page.locator("#trial[aria-busy=false]").wait_for()
+    page.locator("#views button[value=difference]").click()
+    page.mouse.move(box["x"] + 5, box["y"] + 5)  # no tooltip in the picture
+    page.wait_for_timeout(500)
+    page.screenshot(path=IMAGES / f"{TRIAL}.png")
 
 
 def _stay_local(page: Page | BrowserContext, port: int) -> None:
@@ -108,6 +196,8 @@ def _stay_local(page: Page | BrowserContext, port: int) -> None:
         route.continue_() if local else route.abort()
 
     page.route("**/*", local_only)
+    # Whoever comes again: without the first look around. (A file on disk may be refused its storage.)
+    page.add_init_script("try { localStorage.setItem('geosvc-guide', 'seen'); } catch (error) { /* nothing to keep */ }")
 
 
 # -- the registry -----------------------------------------------------------------------------

@@ -32,7 +32,9 @@ RecordedParameter = Annotated[str | None, Query(description="An instant (RFC 333
 # -- which facilities: the same for a list and for an export ----------------------------------
 TextParameter = Annotated[
     str | None,
-    Query(max_length=200, description="Words that must all stand in the name, the short name, an alias or an identifier, or be the id.",
+    Query(max_length=200, description="Words that must all stand in the name, the short name, an alias or an identifier, be the id, or be how the name "
+          "is read: its pinyin (jingyu) from any syllable on, or its initials (rmyy); two letters only from its beginning. "
+          "A word of Latin letters alone is not looked for in identifiers.",
           examples=["靖宇 卫生院"]),
 ]
 ClassParameter = Annotated[str | None, Query(max_length=8, description="Class code, or the beginning of it: A is every hospital.")]
@@ -45,7 +47,7 @@ UpdatedSinceParameter = Annotated[
 ]
 SortParameter = Annotated[
     str | None,
-    Query(max_length=20, description=f"One of {', '.join(SORT_WORDS)}; a minus turns it round. Texts are in the order of their code points."),
+    Query(max_length=20, description=f"One of {', '.join(SORT_WORDS)}; a minus turns it round. Names are in the order of their pinyin; signs, digits and Latin letters first."),
 ]
 
 

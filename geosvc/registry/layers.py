@@ -112,8 +112,7 @@ def files_of(store: Store, kind: str, write: Callable[[Path], None]) -> Iterator
     final: Path | None = None
     partial: Path | None = None
     try:
-        partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=store.layers))
-        partial.chmod(0o755)
+        partial = partial_folder(store.layers)
         write(partial)
         sha256 = joint_checksum(list(partial.iterdir()))
         folder = store.layers / folder_name(kind, sha256)

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from geosvc.coverage.measure import TOTAL_CODE
 from geosvc.gate.people import store_of
 from geosvc.registry.areas import LEVELS
-from geosvc.web import facility_views, views
+from geosvc.web import facility_views, job_pages, views
 from geosvc.web.render import language_of, render
 from geosvc.web.scenario_views import Signs
 from geosvc.workflows import as_of, cross_table, reading, uncertainty
@@ -39,6 +39,9 @@ def coverage_page(
     page = coverage_view(
         store_of(request), request.app.state.settings, language_of(request), level=level or None, service_id=service or None,
         threshold_id=threshold or None, sort=sort or "", at=at, recorded=recorded, second=compared_with or None)
+    for entries, day in (("missing", page["times"]), ("missing_then", {**page["times"], "then": True, "datetime": compared_with})):
+        for each in page[entries]:  # what cannot be computed is not offered
+            each["measuring"] = job_pages.measuring_of(request, {"id": each["service"]}, day) if each["why"] == "not_measured" else None
     return render(request, "coverage.html", active="coverage", **page)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -28,7 +29,8 @@ _PER_PAGE = 50
 _FIELDS = ("service", "datetime", "recorded", "scenario")
 _SAID = (*_FIELDS, "conditions", "speed_kmh")
 # Where a page may lead back to.
-_BACK = ("/gaps", "/")
+_BACK = ("/gaps", "/", "/coverage", "/scenarios/compare")
+_BACK_TO_SCENARIO = re.compile(r"/scenarios/\d{1,18}")
 _REFUSED = 409
 
 
@@ -37,12 +39,17 @@ def measuring_of(request: Request, service: dict[str, Any], times: dict[str, Any
 
     ``job`` is the one that is open for this question.
     """
-    person = person_of(request)
-    if not person.may(Right.MEASURE) or person.areas is not None:
-        return None
     asked = {"service": service["id"]}
     if times["then"]:
         asked |= {name: times[name] for name in ("datetime", "recorded") if times[name]}
+    return measuring_what(request, asked)
+
+
+def measuring_what(request: Request, asked: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what a page needs to offer a job with these parameters; None to who may not measure every area."""
+    person = person_of(request)
+    if not person.may(Right.MEASURE) or person.areas is not None:
+        return None
     back = _back_of(request.url.path + (f"?{request.url.query}" if request.url.query else ""))
     return {"asked": asked, "job": jobs.open_for(whole_store(request), person, asked), "back": back}
 
@@ -107,7 +114,8 @@ def _to_job(number: int, back: str) -> RedirectResponse:
 
 def _back_of(told: str) -> str:
     """Return the address on this server from which somebody came; nothing else is led to."""
-    return told if any(told == path or told.startswith(f"{path}?") for path in _BACK) and len(told) <= 500 else ""
+    known = any(told == path or told.startswith(f"{path}?") for path in _BACK) or _BACK_TO_SCENARIO.fullmatch(told)
+    return told if known and len(told) <= 500 else ""
 
 
 def _names(store: Store, language: str) -> dict[str, str]:

@@ -19,12 +19,14 @@ from geosvc.web import (
     duplicate_pages,
     facility_forms,
     facility_list,
+    fill_pages,
     gallery_pages,
     gap_pages,
     import_pages,
     job_pages,
     locating_pages,
     many_forms,
+    places,
     plan_pages,
     proposal_pages,
     review_pages,
@@ -56,16 +58,20 @@ def add_pages(app: FastAPI) -> None:
     app.mount("/static/maps", StaticFiles(directory=Path(str(files("geosvc.maps"))) / "assets"), name="maps")
     app.mount("/static", StaticFiles(directory=Path(str(files("geosvc.web"))) / "static"), name="static")
     # /facilities/new before /facilities/{id}
-    for each in (facility_forms.router, many_forms.router, router, duplicate_pages.router, gallery_pages.router, gap_pages.router, coverage_pages.router, import_pages.router, job_pages.router, locating_pages.router, plan_pages.router, proposal_pages.router, review_pages.router, scenario_pages.router, signing_in.router, webhook_pages.router):
+    for each in (facility_forms.router, many_forms.router, router, duplicate_pages.router, fill_pages.router, gallery_pages.router, gap_pages.router, coverage_pages.router, import_pages.router, job_pages.router, locating_pages.router, plan_pages.router, proposal_pages.router, review_pages.router, scenario_pages.router, signing_in.router, webhook_pages.router):
         app.include_router(each)
 
 
 @router.get("/", response_class=HTMLResponse)
 def map_page(
     request: Request, service: str | None = None, threshold: str | None = None, at: DatetimeParameter = None,
-    recorded: str | None = None, limit: str | None = None, scenario: str | None = None, lang: LanguageParameter = None,
+    recorded: str | None = None, limit: str | None = None, scenario: str | None = None, area: str | None = None, facility: str | None = None,
+    lang: LanguageParameter = None,
 ) -> HTMLResponse:
-    """Show the map of a service with its figures, as things are or as they were on a day; ``scenario`` is tried on it."""
+    """Show the map of a service with its figures, as things are or as they were on a day; ``scenario`` is tried on it.
+
+    ``area`` and ``facility`` are places that another page points at: they are brought into view.
+    """
     del lang  # read by language_of
     store = store_of(request)
     page = views.map_view(
@@ -73,9 +79,12 @@ def map_page(
     map_html, planner = "", None
     if page["run"] is not None:
         planner = _planner(request, page, scenario, limit)
+        if planner is not None:
+            planner["place"] = places.place_asked(store, area, facility, language_of(request))
+        if planner is not None and planner["may_try"]:
+            request.app.state.warming.soon(page["service"]["id"])
         shown = None if page["threshold"] is None else page["threshold"]["id"]
-        document = _document(store, page["service"]["id"], shown, page["run"]["id"], language_of(request))
-        map_html, _script = page_parts(document)
+        map_html = _map_html(store, page["service"]["id"], shown, page["run"]["id"], language_of(request))
     return render(
         request, "map.html", active="map", map_html=map_html, planner=planner, measuring=job_pages.measuring_of(request, page["service"], page["times"]), **page)
 
@@ -88,11 +97,18 @@ def _planner(request: Request, page: dict[str, Any], scenario: str | None, limit
     return planner_data(page, person_of(request), language_of(request), scenario=tried, limit=views.number_or_none(limit))
 
 
-def _document(store: Store, service: str, threshold: str | None, run: str, language: str) -> dict[str, Any]:
-    return publishing.map_of(
-        store, service, threshold_id=threshold, run_id=run, language=language, title_block=False,
-        picture_address=f"/api/services/{service}/picture?run={run}",
-    )
+def _map_html(store: Store, service: str, threshold: str | None, run: str, language: str) -> str:
+    """Return the map of a run for the page, drawn once until the registry changes: 2,000 gaps of a large study take half a second."""
+
+    def drawn() -> str:
+        document = publishing.map_of(
+            store, service, threshold_id=threshold, run_id=run, language=language, title_block=False,
+            picture_address=f"/api/services/{service}/picture?run={run}",
+        )
+        return page_parts(document)[0]
+
+    with store.reading() as session:
+        return store.recall_large(session, ("map", service, threshold, run, language), drawn)
 
 
 @router.get("/map/{run}/main.js")

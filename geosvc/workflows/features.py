@@ -378,7 +378,7 @@ def catchment_features(store: Store, service_id: str, run_id: str | None, limit:
     surface, people, study = surface_of_run(store, run)
     ids = run.summary["facilities"]["ids"]
     if store.areas is not None:
-        surface, ids = _those_of_others_as_one(surface, ids, names)
+        surface, ids = those_of_others_as_one(surface, ids, names)
     farthest = None if limit is None else limit * service.units_per_shown
     return [
         {
@@ -391,7 +391,7 @@ def catchment_features(store: Store, service_id: str, run_id: str | None, limit:
     ]
 
 
-def _those_of_others_as_one(surface: Surface, ids: list[int], seen: Collection[int]) -> tuple[Surface, list[int | None]]:
+def those_of_others_as_one(surface: Surface, ids: list[int], seen: Collection[int]) -> tuple[Surface, list[int | None]]:
     """Return a surface on which all facilities that may not be seen are one, which has no id."""
     number = np.array([i if one in seen else len(ids) for i, one in enumerate(ids)] + [-1], dtype=np.int32)
     return replace(surface, nearest=number[surface.nearest]), [*ids, None]

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _MOST_DIGITS = 18
 _MOST_WORDS = 8
 _MOST_LETTERS = 200
+# What a cursor of an order follows, where another word than that of `sort` tells it from older cursors (names by code points).
+_FOLLOWED = {"name": "pinyin"}
 # What `sort` can say: a minus turns the order round.
 SORT_WORDS = tuple(f"{sign}{name}" for name in SORTS for sign in ("", "-"))
 
@@ -36,7 +38,7 @@ def query_of(
     Parameters
     ----------
     text : str, optional
-        Words that must all stand in the name, the short name, an alias or an identifier, or be the id.
+        Words that must all stand in the name, the short name, an alias or an identifier, be the id, or be how the name is read.
     class_prefix, area : str, optional
         Class and area code, or the beginning of it.
     state : str, optional
@@ -114,7 +116,7 @@ def cursor_of(order: Order, place: Place) -> str:
     """Return a place in an order as text for a link."""
     if order.by == "id":
         return str(place[1])
-    told = json.dumps([order.by, *place], ensure_ascii=False, separators=(",", ":")).encode("utf-8", errors="surrogatepass")
+    told = json.dumps([_FOLLOWED.get(order.by, order.by), *place], ensure_ascii=False, separators=(",", ":")).encode("utf-8", errors="surrogatepass")
     return base64.urlsafe_b64encode(told).decode("ascii").rstrip("=")
 
 
@@ -135,7 +137,7 @@ def place_of(order: Order, cursor: str | None) -> Place | None:
         by, key, number = told
     except (ValueError, TypeError, binascii.Error):
         raise not_given_out(cursor) from None
-    ordinary = by == order.by and isinstance(key, str) and isinstance(number, int) and not isinstance(number, bool)
+    ordinary = by == _FOLLOWED.get(order.by, order.by) and isinstance(key, str) and isinstance(number, int) and not isinstance(number, bool)
     if not ordinary or not is_whole(str(number)) or not _storable(key):
         raise not_given_out(cursor)
     return (key, number)

@@ -286,8 +286,7 @@ def _store(
     store = study.store
     final = store.runs / run.id
     try:
-        partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=store.runs))
-        partial.chmod(0o755)
+        partial = partial_folder(store.runs)
         try:
             _write_files(partial, run, service, surface, sources, study)
             with study.store.writing() as session:

@@ -98,9 +98,14 @@ class Guard:
 
 
 @contextmanager
-def guarded(browser: Browser, allowed: str, **options: Any) -> Iterator[tuple[Page, Guard]]:
-    """Give a page of its own profile with its guard; the caller decides whether to check."""
+def guarded(browser: Browser, allowed: str, *, first_visit: bool = False, **options: Any) -> Iterator[tuple[Page, Guard]]:
+    """Give a page of its own profile with its guard; the caller decides whether to check.
+
+    Unless it is a first visit the browser has been shown around the map page already.
+    """
     context = browser.new_context(base_url=None if allowed.startswith("file:") else allowed, **options)
+    if not first_visit:
+        context.add_init_script("try { localStorage.setItem('geosvc-guide', 'seen'); } catch (error) { /* blocked */ }")
     context.set_default_timeout(WAIT_MS)
     page = context.new_page()
     guard = Guard(allowed)

@@ -116,7 +116,7 @@
       send.disabled = true;
       problem.hidden = true;
       var parameters = {};
-      ['service', 'datetime', 'recorded'].forEach(function (name) {
+      ['service', 'datetime', 'recorded', 'scenario'].forEach(function (name) {
         if (form.elements[name]) { parameters[name] = form.elements[name].value; }
       });
       newest(ask('POST', '/api/jobs', { kind: 'measure', parameters: parameters }), function (answer) {
