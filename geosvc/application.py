@@ -45,6 +45,7 @@ from geosvc.gate.head import HeadAsGet
 from geosvc.gate.headers import SECURITY_HEADERS, SecurityHeaders
 from geosvc.gate.limits import LimitBody
 from geosvc.registry.proposals import Proposed
+from geosvc.store.partial import remove_left_over
 from geosvc.web.pages import add_pages
 from geosvc.web.render import render_error
 from geosvc.web.signing_in import sign_in_address
@@ -78,6 +79,8 @@ def create_app(settings: Settings, *, warm_up: bool = False) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if has_workspace(settings):
+            for folder in ("runs", "layers"):
+                await run_in_threadpool(remove_left_over, settings.workspace / folder)
             await run_in_threadpool(app.state.sender.start_if_needed)
             app.state.jobs.wake()
             app.state.warming.soon()

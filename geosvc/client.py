@@ -94,6 +94,8 @@ class Client:
     def request(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None) -> requests.Response:
         """Return an answer that is good; a server that is busy is asked again when it says so, a few times."""
         address = path if path.startswith("http") else f"{self.base_url}/api{path}"
+        if not address.startswith(f"{self.base_url}/"):
+            raise errors.InvalidInput(f"{address} is not on {self.base_url}, whose key it is; give the address under which the server knows itself")
         for left in reversed(range(_TRIES_WHEN_BUSY)):
             answer = self.session.request(method, address, params=_asked(params or {}), json=json, timeout=self.timeout_seconds)
             if answer.status_code != _BUSY or "Retry-After" not in answer.headers or not left:

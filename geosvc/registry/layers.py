@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from geosvc.errors import StoreError
 from geosvc.geo.files import joint_checksum
 from geosvc.registry.moments import now
 from geosvc.store.layers import LayerRow, select_layers
+from geosvc.store.partial import partial_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from geosvc.geo.raster import write_geotiff
 from geosvc.maps.picture import step_of, write_picture
 from geosvc.registry.facilities import Registered
 from geosvc.registry.moments import now
+from geosvc.store.partial import partial_folder
 from geosvc.store.runs import TRIAL, CoverageRow, GapRow, RunRow, delete_run, latest_run, next_sequence
 from geosvc.travel.conditions import all_asked
 from geosvc.travel.profiles import travel_profiles

@@ -13,6 +13,7 @@ WHOLE = {
              {"number": 1, "class_code": "A100", "lon": 126.7, "lat": 42.3}],
     "close": [12, 12, 5],
     "move": [{"facility": 7, "lon": 126.9, "lat": 42.3}],
+    "serve": [{"facility": 9, "mode": "邻村延伸", "areas": ["220622102003", "220622102001", "220622102003"]}, {"facility": 7, "mode": "派驻", "areas": ["a"]}],
     "close_roads": [[126.81, 42.39]],
     "conditions": ["冬季"],
 }
@@ -23,6 +24,9 @@ def test_read_and_written_again_is_the_same():
     assert changes_from(changes.as_dict()) == changes
     assert [each.number for each in changes.open] == [1, 3]
     assert changes.close == (5, 12)
+    assert [(each.facility, each.areas) for each in changes.serve] == [(7, ("a",)), (9, ("220622102001", "220622102003"))]
+    assert changes.registered == [5, 7, 9, 12]
+    assert changes.count == 9
     assert changes.asked_conditions == ("winter", "road-closed@126.81;42.39")
     assert not changes_from({})
     assert changes_from({}).as_dict() == {}
@@ -41,6 +45,14 @@ def test_read_and_written_again_is_the_same():
     ({"close": ["12"]}, r"close\[0\] must be the id"),
     ({"close": [PLANNED_FROM + 1]}, "id of a registered facility"),
     ({"move": [{"facility": 7, "lon": 1, "lat": 2}], "close": [7]}, "facility 7 is changed twice"),
+    ({"serve": [{"facility": 7, "mode": "自设", "areas": ["1"]}]}, "must be one of 联合设置, 邻村延伸, 派驻, 流动巡诊; got '自设'"),
+    ({"serve": [{"facility": 7, "mode": ["派驻"], "areas": ["1"]}]}, r"serve\[0\].mode must be one of"),
+    ({"serve": [{"facility": 7, "mode": "派驻", "areas": []}]}, r"serve\[0\].areas must be a list of one or more"),
+    ({"serve": [{"facility": 7, "mode": "派驻", "areas": [220622102003]}]}, r"serve\[0\].areas\[0\] must be a text"),
+    ({"serve": [{"facility": 7, "mode": "派驻", "areas": [" "]}]}, r"serve\[0\].areas\[0\] must be the code"),
+    ({"serve": [{"facility": 7, "mode": "派驻"}]}, r"serve\[0\] lacks areas"),
+    ({"serve": [{"facility": 7, "mode": "派驻", "areas": ["1"]}, {"facility": 7, "mode": "派驻", "areas": ["2"]}]}, "facility 7 stands there twice"),
+    ({"serve": [{"facility": 7, "mode": "派驻", "areas": ["1"]}], "close": [7]}, "facility 7 is closed and serves"),
     ({"close_roads": [[float("nan"), 1]]}, r"close_roads\[0\] must be"),
     ({"conditions": ["road-closed@1;2"]}, "roads are closed by close_roads"),
     ({"conditions": ["summer"]}, "no condition is called 'summer'"),
@@ -69,3 +81,12 @@ def test_a_service_takes_only_what_concerns_it_and_keeps_the_numbers():
     here = changes_from(WHOLE).of_classes(["C2"], [5, 6])
     assert here.as_dict() == {"open": [WHOLE["open"][0]], "close": [5]}
     assert not changes_from({"close": [99], "conditions": ["winter"]}).of_classes(["C2"], [5, 6])
+
+
+def test_whom_a_facility_serves_is_nothing_that_travel_feels():
+    """Runs and their checksums are of what ``of_classes`` leaves: with and without serving that is the same."""
+    serving = {"serve": [{"facility": 7, "mode": "派驻", "areas": ["a"]}]}
+    assert not changes_from(serving).of_classes(["C"], [7])
+    without = {key: each for key, each in WHOLE.items() if key != "serve"}
+    assert changes_from(WHOLE).of_classes(["C", "A"], [5, 7, 12]) == changes_from(without).of_classes(["C", "A"], [5, 7, 12])
+    assert changes_from(WHOLE).asked_conditions == changes_from(without).asked_conditions

@@ -36,7 +36,7 @@ _SYNONYMS: dict[str, tuple[str, ...]] = {
     "raw_datum": ("raw_datum", "原始坐标系"),
     "address": ("address", "地址", "机构地址", "详细地址"),
     "area_code": ("area_code", "区划代码", "行政区划代码", "township_code", "division_code"),
-    "areas_served": ("areas_served", "服务区划", "服务区域", "服务行政区划"),
+    "areas_served": ("areas_served", "服务区划"),
     "identifier": ("identifier", "统一社会信用代码", "uscc", "社会信用代码"),
     "licence_number": ("licence_number", "医疗机构登记号", "登记号"),
     "local_id": ("local_id", "osm_id", "机构编码", "编码", "代码", "id", "fid_"),

@@ -90,9 +90,8 @@ function gapList(state, shown, planner, box, highlight) {
     if (!told.features.length) { body.appendChild(element('p', 'small', word('no_gaps'))); return; }
     const items = body.appendChild(element('ol', 'listed'));
     told.features.forEach((feature) => {
-      const item = items.appendChild(element('li'));
+      const item = items.appendChild(gapRow(feature, names, () => choose(feature, item)));
       item.dataset.gap = feature.id;
-      item.appendChild(gapButton(feature, names, () => choose(feature, item)));
       if (feature.id === chosen) { item.setAttribute('aria-current', 'true'); }
     });
     const more = body.appendChild(element('p', 'small'));
@@ -119,21 +118,25 @@ function gapList(state, shown, planner, box, highlight) {
   draw();
 }
 
-function gapButton(feature, names, pressed) {
+/* The row of a gap: its place is the button, what is known of it stands beside. Names are elements of their own, so that each
+   keeps its language. */
+function gapRow(feature, names, pressed) {
   const gap = feature.properties;
-  const made = button('', 'item', pressed);
+  const item = element('li');
   const places = (gap.settlements || []).map((each) => each.name);
   const more = gap.settlements_count === null || gap.settlements_count > 1 || places.length > 1;
-  const place = [gap.area_name, places.length ? places[0] + (more ? word('and_others') : '') : ''].filter(Boolean).join(' · ');
-  const head = made.appendChild(element('span', 'item-head'));
-  head.appendChild(element('b', '', `${gap.rank}. ${place || word('gap')}`));
+  const head = item.appendChild(element('div', 'item-head'));
+  const title = head.appendChild(element('span', 'item-title', `${gap.rank}. `));
+  title.appendChild(button([gap.area_name, places[0]].filter(Boolean).join(' · ') || word('gap'), 'link', () => {}));
+  if (places.length && more) { title.appendChild(element('span', '', word('and_others'))); }
   head.appendChild(element('span', 'num', gap.people === null ? word('unknown') : `${people(gap.people)} ${word('people')}`));
-  const facts = [`${gap.km2.toLocaleString('en-US', { maximumFractionDigits: gap.km2 < 1 ? 2 : 0 })} km²`];
-  facts.push(gap.worst === null ? word('unreachable') : fill('at_worst', { amount: amount(gap.worst) }));
+  const km2 = `${gap.km2.toLocaleString('en-US', { maximumFractionDigits: gap.km2 < 1 ? 2 : 0 })} km²`;
+  const facts = item.appendChild(element('div', 'item-facts', `${km2} · ${gap.worst === null ? word('unreachable') : fill('at_worst', { amount: amount(gap.worst) })}`));
   const nearest = gap.nearest_name || names[gap.nearest_facility] || (gap.nearest_elsewhere ? word('nearest_elsewhere') : '');
-  if (nearest) { facts.push(fill('nearest_is', { name: nearest })); }
-  made.appendChild(element('span', 'item-facts', facts.join(' · ')));
-  return made;
+  if (nearest) { facts.append(` · ${word('nearest_is')}`, element('span', '', nearest)); }
+  // The whole row can be pressed; its button for who has no pointer.
+  item.addEventListener('click', pressed);
+  return item;
 }
 
 // -- facilities ------------------------------------------------------------------------------
