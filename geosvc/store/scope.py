@@ -49,6 +49,11 @@ def inside(code: str | None, areas: Sequence[str]) -> bool:
     return code is not None and any(code == area or (area.isdigit() and code.startswith(area)) for area in areas)
 
 
+def seen_of(code: str | None, areas: Sequence[str] | None) -> str | None:
+    """Return the code of an area where an account of some areas (None: of all) may see it, else None."""
+    return code if areas is None or inside(code, areas) else None
+
+
 def limit_of(session: Session) -> tuple[str, ...] | None:
     """Return the codes that a reading session is limited to; None without a limit."""
     found: tuple[str, ...] | None = session.info.get(_KEPT)

@@ -54,6 +54,16 @@ def measuring_what(request: Request, asked: dict[str, Any]) -> dict[str, Any] | 
     return {"asked": asked, "job": jobs.open_for(whole_store(request), person, asked), "back": back}
 
 
+def without_answer(request: Request, asked: dict[str, Any], since: str) -> dict[str, str]:
+    """Return why services had no answer in the last job of somebody with these parameters that was done after a moment."""
+    person = person_of(request)
+    if not person.may(Right.MEASURE) or person.areas is not None:
+        return {}
+    found, _matched = jobs.list_jobs(whole_store(request), person, state="done", limit=_PER_PAGE)
+    last = next((each for each in found if each["parameters"] == asked), None)
+    return last["result"]["not_computable"] if last is not None and last["finished_at"] > since else {}
+
+
 @router.post("/jobs")
 def submit(request: Request, sent: Sent) -> Response:
     """Ask for a job and lead to its page; what is done already leads back at once."""

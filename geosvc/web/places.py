@@ -9,6 +9,7 @@ from geosvc.language import words
 from geosvc.registry import facilities
 from geosvc.registry.moments import PRESENT
 from geosvc.store.facilities import FacilityQuery
+from geosvc.store.scope import seen_of
 from geosvc.workflows.finding import is_whole
 from geosvc.workflows.study import tree_of
 
@@ -25,7 +26,7 @@ def place_asked(store: Store, area: str | None, facility: str | None, language: 
     Raises
     ------
     InvalidParameter
-        If no such area is registered, or no such facility that the account may see.
+        If no such area or facility is registered that the account may see.
     """
     if area:
         return _of_area(store, area, language)
@@ -35,9 +36,9 @@ def place_asked(store: Store, area: str | None, facility: str | None, language: 
 def _of_area(store: Store, code: str, language: str) -> dict[str, Any] | None:
     with store.everywhere().reading() as session:
         tree = tree_of(session, PRESENT)
-    if code not in tree.index:
+    if code not in tree.index or seen_of(code, store.areas) is None:
         raise InvalidParameter(f"area must be the code of a registered area, such as 220622; got {code[:40]!r}")
-    shown = tree.outlined(code)
+    shown = seen_of(tree.outlined(code), store.areas)
     if shown is None:
         return None
     name, around = (tree.areas[tree.index[each]] for each in (code, shown))

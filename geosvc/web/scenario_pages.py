@@ -113,7 +113,7 @@ def _one(
     return _page(
         request, "scenario.html", store, status=status, problem=problem, detail=detail, scenario=scenario_views.entry(told, store, language),
         figures=scenario_views.figures(store, person, told, language), concerned=scenarios.concerned(store, changes),
-        failed=[services[each] for each in failed or {} if each in services],
+        failed=[services[each] for each in failed or job_pages.without_answer(request, {"scenario": number}, told["changed_at"]) if each in services],
         job=job_pages.measuring_what(request, {"scenario": number}),
         typed=typed or {"name": told["name"], "notes": told["notes"]}, measuring=person.may(Right.MEASURE),
         applying=person.may(Right.EDIT) and told["state"] == "draft" and not any(each["state"] in ("open", "published") for each in told["proposals"]))

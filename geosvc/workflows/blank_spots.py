@@ -16,7 +16,7 @@ from geosvc.registry.classes import facility_classes
 from geosvc.registry.facilities import State
 from geosvc.registry.moments import today
 from geosvc.store.facilities import FacilityQuery
-from geosvc.store.scope import inside
+from geosvc.store.scope import inside, seen_of
 from geosvc.workflows.exporting import write_whole
 from geosvc.workflows.sheets import Page, write_book, write_table
 from geosvc.workflows.study import figures_of, tree_of
@@ -200,7 +200,7 @@ def _row(store: Store, spot: Spot, known: _Known) -> dict[str, Any]:
     return {
         "code": area.code, "name": area.name, "kind": area.kind, "parent_code": None if above is None else above.code,
         "parent_name": None if above is None else above.name, "people": None if figure is None else figure.people,
-        "people_year": None if figure is None else figure.year, "state": spot.state.value, "outlined": known.tree.outlined(area.code),
+        "people_year": None if figure is None else figure.year, "state": spot.state.value, "outlined": seen_of(known.tree.outlined(area.code), store.areas),
         "facilities": [_facility(store, one, mode) for one, mode in spot.by],
     }
 

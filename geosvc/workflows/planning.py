@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from geosvc.coverage.blank_spots import find_blank_spots
 from geosvc.coverage.changed import facilities_changed
 from geosvc.coverage.changes import PLANNED_FROM
-from geosvc.errors import DefinitionError, InvalidParameter, NotFound, RunNotFound, ServiceNotFound
+from geosvc.errors import DefinitionError, InvalidParameter, NoFacility, NotFound, RunNotFound, ServiceNotFound
 from geosvc.language import LANGUAGES, words
 from geosvc.plans.answers import Answer, Coverage, Culprit, Evidence, Why
 from geosvc.plans.computing import compute
@@ -25,7 +25,7 @@ from geosvc.registry import facilities, populations
 from geosvc.registry.facilities import State
 from geosvc.registry.imports.headers import FACILITY_FIELDS
 from geosvc.store.facilities import FacilityQuery
-from geosvc.store.scope import inside
+from geosvc.store.scope import inside, seen_of
 from geosvc.workflows import reading
 from geosvc.workflows.exporting import write_whole
 from geosvc.workflows.study import tree_of
@@ -212,7 +212,9 @@ class _Board:
     def __init__(self, store: Store, plan: Plan, as_of: AsOf, under: Asked | None = None) -> None:
         self.plan, self.day, self.under = plan, as_of.day, under
         self.registered = None if under is None else _Board(store, plan, as_of)
+        self._areas = store.areas
         self._located: set[str] = set()
+        self._lacking: set[str] = set()  # services of which no facility is registered
         whole = store.everywhere()
         self.why: Why | None = None
         with whole.reading() as session:
@@ -240,7 +242,7 @@ class _Board:
             found, coming = self._changed(session, found, self.under.changes)
         self._located = {str(each.id) for each in found if each.facility.located}
         return Evidence(facilities=found, people=self.people, finding=_within(self._tree, str(self.plan.area), coming),
-                        coverage=_coverage_of(whole, str(self.plan.area), self.under))
+                        coverage=_coverage_of(whole, str(self.plan.area), self.under, self._lacking))
 
     def _changed(self, session: Session, found: list[Registered], changes: Changes) -> tuple[list[Registered], list[Registered]]:
         """Return (the facilities of the plan's area, those elsewhere that a scenario has serve areas) as the scenario makes them."""
@@ -255,9 +257,12 @@ class _Board:
 
     def _answered(self, indicator: Indicator, evidence: Evidence | None) -> Answer | None:
         answer = _answered(indicator, evidence, self.why)
-        if self.under is None or answer is None or answer.why is not Why.NOT_MEASURED or indicator.given["service"] not in self.under.concerned:
+        if answer is None or answer.why is not Why.NOT_MEASURED:
             return answer
-        return replace(answer, cure=f"geosvc scenarios measure {self.under.id} {indicator.given['service']}")
+        service = indicator.given["service"]
+        if service in self._lacking:
+            return replace(answer, why=Why.NO_FACILITIES, cure="geosvc import facilities FILE")
+        return answer if self.under is None or service not in self.under.concerned else replace(answer, cure=f"geosvc scenarios measure {self.under.id} {service}")
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
@@ -303,7 +308,7 @@ class _Board:
         """Return where on the map a facility or an area is: ``located``; of an area also the outline that shows it, its own or one around it."""
         if culprit["kind"] == "facility":
             return {"located": culprit["id"] in self._located, "planned": int(culprit["id"]) >= PLANNED_FROM}
-        outlined = self._tree.outlined(culprit["id"])
+        outlined = seen_of(self._tree.outlined(culprit["id"]), self._areas)
         return {"located": outlined == culprit["id"], "outlined": outlined}
 
     def _without_scenario(self, indicator: str) -> dict[str, Any]:
@@ -360,8 +365,11 @@ def _only_inside(finding: Finding, area: str) -> Finding:
     return replace(finding, spots=tuple(each for each in finding.spots if area in each.within or each.area.code.startswith(area)))
 
 
-def _coverage_of(whole: Store, area: str, under: Asked | None = None) -> Callable[[str, str | None], Coverage | None]:
-    """Return what tells the coverage of a service by its newest run; of one that a scenario concerns, by the scenario's."""
+def _coverage_of(whole: Store, area: str, under: Asked | None, lacking: set[str]) -> Callable[[str, str | None], Coverage | None]:
+    """Return what tells the coverage of a service by its newest run; of one that a scenario concerns, by the scenario's.
+
+    Services of which no facility is registered are noted in ``lacking``.
+    """
 
     def coverage(service: str, threshold: str | None) -> Coverage | None:
         run = None
@@ -372,6 +380,9 @@ def _coverage_of(whole: Store, area: str, under: Asked | None = None) -> Callabl
         try:
             table = reading.coverage_table(whole, service, run_id=run, threshold_id=threshold)
         except (RunNotFound, ServiceNotFound):
+            return None
+        except NoFacility:
+            lacking.add(service)
             return None
         row = next((each for each in table["rows"] if each["area_code"] == area), None)
         share = None if row is None else row["share"] and row["share"]["of_people_with_data"]

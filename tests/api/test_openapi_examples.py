@@ -59,7 +59,7 @@ def test_the_demo_answers_what_the_examples_say(script, asked):
     """Every member of every example, in order: nothing is invented, nothing is missing."""
     client, headers = asked
     for entry, example in shown_answers().items():
-        assert lasting(script.asked_again(client, headers, entry, example)) == lasting(example["answer"]), entry
+        assert lasting(script.asked_again(client, headers, entry, example)) == lasting(example["answer"]), f"{entry}: if meant, run docs/make_api_examples.py"
 
 
 def test_examples_fit_their_schemas(demo_client):

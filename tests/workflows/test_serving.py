@@ -185,7 +185,7 @@ def test_saved_again_and_copied_it_is_kept_and_gone_facilities_are_left_out(coun
     assert told["changes"] == DOCUMENTS["several"]
     again = scenarios.save(store, ANALYST, told["id"], {**told, "notes": "改注"}, expected=1, origin="test")
     assert (again["changes"], set(again["facilities"])) == (DOCUMENTS["several"], {"1", "2"})
-    editing.delete(store, CENTRE, Intent(author="test", origin="test"), expected=editing.seen(store, CENTRE).revision)
+    editing.delete(store, CENTRE, Intent(author="test", origin="test", reason="重复"), expected=editing.seen(store, CENTRE).revision)
     assert scenarios.get_scenario(store, ANALYST, told["id"])["stale"]
     assert scenarios.copy(store, ANALYST, told["id"], origin="test")["changes"] == {"serve": DOCUMENTS["several"]["serve"][:1]}
 
@@ -232,7 +232,7 @@ def test_served_already_is_left_as_it_is_and_changed_since_is_a_conflict(county)
     again = scenarios.save(store, ANALYST, second["id"], second, expected=1, origin="test")
     (line,) = applying.preview(store, EDITOR, second["id"])["changes"]
     assert (line["kind"], line["unchanged"], line["problem"]) == ("serve", True, None)
-    assert applying.apply(store, EDITOR, second["id"], expected=again["version"], origin="test")["changes"][0]["unchanged"]
+    assert applying.apply(store, EDITOR, second["id"], expected=again["version"], origin="test")["changes"] == []
 
 
 def test_where_changes_wait_for_approval_it_is_proposed(county):
@@ -241,7 +241,7 @@ def test_where_changes_wait_for_approval_it_is_proposed(county):
     done = applying.apply(store.proposing(), EDITOR, told["id"], expected=1, origin="test")
     (proposal,) = done["proposals"]
     assert states(store) == NOW
-    proposing.publish(store, proposal["id"], author=ADMIN.name)
+    proposing.publish(store, ADMIN, proposal["id"])
     assert states(store)[V[1]] == "extended"
 
 

@@ -80,9 +80,7 @@
         bar.value = 100;
         say(words.done);
         document.title = title;
-        /* Which services have no answer stands on the job's page alone. */
-        if (Object.keys(job.result.not_computable).length) { location.assign('/jobs/' + job.id + '?back=' + encodeURIComponent(form.elements.back.value)); }
-        else { location.reload(); }
+        location.reload();
       } else if (job.state === 'failed') {
         rest(job.error.title === 'Interrupted' ? words.interrupted : words.failed, job.error.detail);
       } else if (job.state === 'cancelled') {
