@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
+from people import BY
 from typer.testing import CliRunner
 from workflows.small_county import furnish
 
@@ -80,3 +82,36 @@ def test_a_file_that_is_none_is_refused(run):
         with pytest.raises(UnreadableFile, match="no JSON"):
             run("scenarios", "import", file)
     assert "expected NUMBER=NAME" in CliRunner().invoke(app, ["scenarios", "apply", "1", "--name", "x"]).output
+
+
+PLAN = """
+plan: {id: made, title: 示例, issuer: 试验县, period: 2021-2025, area: "990001"}
+statements:
+  - {id: made-1, quote: 每镇一所卫生院, kind: UNIT, year: 2025, indicator: {unit: "%", compute: {each_area: {level: township, rule: township-centre}}, target: 100%}}
+"""
+
+
+def test_a_plan_under_a_scenario_in_which_a_facility_serves(run):
+    """The verdict under the scenario, with that of the registry beside it; measuring a scenario that alters no travel says so."""
+    plan, scenario = run.folder / "plan.yaml", run.folder / "serve.json"
+    plan.write_text(PLAN, encoding="utf-8")
+    run("plan", "add", plan)
+    store = open_workspace(run.settings)
+    with store.writing() as session:  # the centre of the east in its township, the other one elsewhere
+        for number, code in ((2, "990001101"), (3, "880000")):
+            held = next(each.facility for each in facilities.find(session, FacilityQuery(ids=[number])))
+            facilities.save(session, replace(held, area_code=code), facility_id=number, **BY)
+    store.close()
+    before = run("plan", "show", "made", as_json=True)["statements"][0]["indicators"][0]
+    assert before["verdict"] == "behind"
+    serve = [{"facility": 2, "mode": "派驻", "areas": sorted(each["id"] for each in before["now"]["culprits"])}]
+    scenario.write_text(json.dumps({"name": "驻点", "changes": {"serve": serve}}), encoding="utf-8")
+    number = run("scenarios", "import", scenario, as_json=True)["id"]
+    assert f"serves {', '.join(serve[0]['areas'])} by 派驻" in run("scenarios", "show", number)
+    assert "concern no service" in run("scenarios", "measure", number)
+    told = run("plan", "show", "made", "--scenario", number, as_json=True)
+    after = told["statements"][0]["indicators"][0]
+    assert (told["scenario"]["name"], after["verdict"], after["registered"]["verdict"]) == ("驻点", "met", "behind")
+    assert "registered: behind" in run("plan", "show", "made", "--scenario", number).replace("\n", " ")
+    assert run("scenarios", "apply", number, "--yes").count("serve") == 1
+    assert run("plan", "show", "made", as_json=True)["statements"][0]["indicators"][0]["verdict"] == "met"
