@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from contextlib import suppress
 
 import pytest
@@ -11,6 +10,7 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, Phase, given, settings
 from people import headers_of
 from schemathesis.core.errors import InvalidSchema
+from workspaces import copy_workspace
 
 from geosvc.application import create_app
 from geosvc.registry import areas, audit, facilities
@@ -31,7 +31,7 @@ TEXT = ("json", "text", "csv")
 def county(demo_settings, tmp_path_factory):
     """A copy of the demo county that may be written, its server, and what each role sends."""
     folder = tmp_path_factory.mktemp("any") / "workspace"
-    shutil.copytree(demo_settings.workspace, folder)
+    copy_workspace(demo_settings.workspace, folder)
     store = open_workspace(Settings(workspace=folder))
     sent = {role: {} if role is None else headers_of(store, "editor" if role == "scoped" else role, [MINE] if role == "scoped" else None,
                                                      name=f"any-{role}") for role in ROLES}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import jsonschema_rs
 import pytest
 from fastapi.testclient import TestClient
 from people import headers_of
+from workspaces import copy_workspace
 
 from geosvc.api.openapi import shown_answers
 from geosvc.application import create_app
@@ -36,7 +36,7 @@ def script():
 def asked(demo_settings, tmp_path_factory):
     """A client of a copy of the demo county, for a scenario is saved, and what an analyst sends."""
     settings = replace(demo_settings, workspace=tmp_path_factory.mktemp("examples") / "workspace")
-    shutil.copytree(demo_settings.workspace, settings.workspace)
+    copy_workspace(demo_settings.workspace, settings.workspace)
     store = open_workspace(settings)
     headers = headers_of(store, "analyst", name="wang")
     store.close()

@@ -365,6 +365,7 @@ LAW = examples(max_examples=12, deadline=None, phases=[Phase.explicit, Phase.gen
 
 @LAW
 @given(changes=CHANGES)
+@pytest.mark.slow
 def test_published_proposals_make_the_history_that_direct_editing_makes(tmp_path, small, changes):
     """The same changes, once at once and once proposed and published: the same revisions, refused alike; and the log holds."""
     folder, admin, _editor = small

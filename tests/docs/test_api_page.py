@@ -14,6 +14,7 @@ import pyogrio
 import pytest
 from api.own_server import served
 from people import headers_of
+from workspaces import copy_workspace
 
 from geosvc.workflows.workspace import open_workspace
 
@@ -27,7 +28,7 @@ CURL = 'set -euo pipefail\ncurl() { command curl --fail-with-body --silent --sho
 def server(demo_settings, tmp_path_factory) -> Iterator[dict[str, str]]:
     """BASE and KEY of a server of a copy of the demo county: the page saves and measures."""
     settings = replace(demo_settings, workspace=tmp_path_factory.mktemp("api-page") / "workspace")
-    shutil.copytree(demo_settings.workspace, settings.workspace)
+    copy_workspace(demo_settings.workspace, settings.workspace)
     store = open_workspace(settings)
     key = headers_of(store, "analyst", name="分析员")["Authorization"].removeprefix("Bearer ")
     store.close()

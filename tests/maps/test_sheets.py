@@ -423,6 +423,7 @@ print(json.dumps(made))
 
 
 @needs_font
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_bytes_in_another_process(demo_settings: Settings):
     """HTML, CSV, GeoJSON, TIFF, PDF, PNG and Word byte for byte; XLSX and GeoPackage but for when they were written."""
     base, query = f"/api/services/{SERVICE_ID}", f"service={SERVICE_ID}"

@@ -156,6 +156,7 @@ def hostile_facilities(draw):
 
 
 @pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.slow
 def test_whatever_is_registered_comes_back(tmp_path_factory, kind):
     """Formulas, quotes, line breaks, commas, emoji, full-width letters, long codes, in any datum: 0 changes."""
 

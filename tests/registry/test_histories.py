@@ -322,6 +322,7 @@ def take(session, number, step, opened):
 
 @given(steps=STEPS, opened=st.sampled_from(DAYS[:4]))
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.slow
 def test_every_moment_of_the_past_stays_as_it_was(shared_store, steps, opened):
     """After any sequence of changes each past moment answers as a copy made then, and the days as the naive model says."""
     twin = Twin(opened)

@@ -112,6 +112,7 @@ def _options():
     return FacilityOptions()
 
 
+@pytest.mark.slow
 def test_a_killed_import_leaves_all_or_none(store, settings, tmp_path):
     """A few times: 100 new and 100 changed facilities, and their undo, killed at any moment."""
     seen = killed_at_random(store, settings, tmp_path, times=3, rows=100, seed=1)

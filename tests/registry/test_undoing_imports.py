@@ -248,6 +248,7 @@ tables = st.lists(one_row, min_size=1, max_size=6, unique_by=lambda row: (row[0]
 
 @hypothesis_settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(registered=tables, brought=tables, edited=st.lists(st.tuples(st.integers(1, 12), st.sampled_from(["名", "confirm", "delete", "update"])), max_size=3))
+@pytest.mark.slow
 def test_an_undo_gives_the_registry_from_before(registered, brought, edited):
     """Any registry, any import, any edits of facilities that it left alone: byte for byte the export without the import."""
     with tempfile.TemporaryDirectory() as name:

@@ -33,6 +33,7 @@ def overlap(page: Page, one: str, other: str) -> bool:
 
 @pytest.mark.parametrize(("width", "height"), [(640, 360), (640, 800), (390, 844), (1024, 768), (1440, 900)])
 @pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.slow
 def test_no_card_covers_the_zoom_buttons(open_page, demo_server: str, width: int, height: int, language: str):
     """At 200 % zoom (640 px), on a phone and on a screen, legend and credits leave the zoom buttons free."""
     page = open_page(demo_server, f"/?lang={language}", viewport={"width": width, "height": height})

@@ -86,6 +86,7 @@ def test_no_page_is_forgotten(full_world: World, demo_settings: Settings):
     assert page_routes(app) - set(addresses(one)) == {"/added"}
 
 
+@pytest.mark.slow
 def test_every_page_in_chinese(visitor: tuple[Page, Filled]):
     """With content, with everything unfolded, wide and narrow; refusals too."""
     page, one = visitor
@@ -99,6 +100,7 @@ def test_every_page_in_english(visitor: tuple[Page, Filled]):
     assert walk(page, one, "en", narrow_too=True) == {}
 
 
+@pytest.mark.slow
 def test_answers_to_forms(visitor: tuple[Page, Filled]):
     """What is asked back, refused, in conflict or too large: each is a page of its own."""
     page, one = visitor
@@ -124,6 +126,7 @@ def test_who_may_not_is_told_so(browser: Browser, full_world: World):
 
 
 @pytest.mark.parametrize("made", [True, False])
+@pytest.mark.slow
 def test_pages_of_an_empty_workspace(browser: Browser, tmp_path: Path, made: bool):
     """Nothing registered, nothing measured; and no workspace at all."""
     settings = Settings(workspace=tmp_path / "workspace")

@@ -161,6 +161,7 @@ def county(tmp_path_factory):
     store.close()
 
 
+@pytest.mark.slow
 def test_two_days_and_their_difference(county, open_page, tmp_path):
     """A hospital more: the total says by how much, with a sign and a word; one click leads back."""
     with served(county[1].workspace, tmp_path / "server") as address:

@@ -93,7 +93,7 @@ def test_names_in_the_single_file_stay_text(open_page, hostile_file: Path):
 # -- every page, with names of everything that can be named ------------------------------------
 
 # Where nothing that a person named is shown in this county; nothing is old enough to be reviewed.
-WITHOUT_NAMES = {"/rules", "/review", "/webhooks", "/welcome/{token}", "/imports/new", "/facilities/new"}
+WITHOUT_NAMES = {"/plans", "/plans/{plan_id}", "/rules", "/review", "/webhooks", "/welcome/{token}", "/imports/new", "/facilities/new"}
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +136,7 @@ def shown_on(page: Page) -> str:
     return text
 
 
+@pytest.mark.slow
 def test_names_on_every_page_stay_text(visitor: tuple[Page, Filled]):
     """Each page shows such names, letter by letter, and nothing runs."""
     page, one = visitor
@@ -151,6 +152,7 @@ def test_names_on_every_page_stay_text(visitor: tuple[Page, Filled]):
     assert silent == WITHOUT_NAMES
 
 
+@pytest.mark.slow
 def test_names_in_answers_to_forms_stay_text(visitor: tuple[Page, Filled]):
     """What is typed comes back in a refusal; it stays what was typed."""
     page, one = visitor
@@ -161,6 +163,7 @@ def test_names_in_answers_to_forms_stay_text(visitor: tuple[Page, Filled]):
         shown_on(page)
 
 
+@pytest.mark.slow
 def test_what_is_asked_for_stays_text(visitor: tuple[Page, Filled]):
     """Each parameter of an address is told back at most as text."""
     page, one = visitor

@@ -192,6 +192,7 @@ def test_a_long_check_says_that_it_is_going_on(office: Office):
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (820, 1180)])
 @pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.slow
 def test_every_step_fits_its_screen(office: Office, width: int, height: int, language: str):
     """Nothing lies beside the page, everything can be hit, and every field has a name."""
     page = office.page

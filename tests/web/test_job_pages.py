@@ -249,6 +249,7 @@ def test_one_bar_in_place_and_the_page_anew(signed_in, world, gate):
     assert states_of(world[0]) == ["done"]
 
 
+@pytest.mark.slow
 def test_cancelled_in_the_middle_the_old_map_stays(signed_in, world, gate):
     """Stale, measured anew, cancelled: the map of before is still there, the button is back, and nothing was stored."""
     store, settings = world
@@ -291,6 +292,7 @@ def test_a_failure_is_said_and_the_old_list_stays(signed_in, world, gate):
     expect(page.locator(".measure-now [type=submit]")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_by_keyboard_and_without_script(open_page, server, gate, world):
     """The form is a form: Enter sends it, and without script the job's page leads on."""
     page = open_page(server, "/sign-in", java_script_enabled=False)

@@ -265,6 +265,7 @@ def test_the_downloaded_map_opens_from_disk(open_page, demo_server: str, tmp_pat
 
 
 @pytest.mark.parametrize(("language", "path"), [("zh", "/"), *(("en", path) for path in PAGES)])
+@pytest.mark.slow
 def test_no_page_scrolls_sideways(open_page, demo_server: str, path: str, language: str):
     """On a laptop, a large screen and an upright tablet no page is wider than the window."""
     page = open_page(demo_server, f"{path}?lang={language}", viewport=dict(zip(("width", "height"), SIZES[0], strict=True)))

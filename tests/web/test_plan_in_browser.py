@@ -50,6 +50,7 @@ def session_of(settings: Settings) -> str:
 
 
 
+@pytest.mark.slow
 def test_a_village_without_a_clinic_is_filled_in_a_scenario(browser: Browser, county: Settings, tmp_path_factory: pytest.TempPathFactory):
     """The whole story, by clicks; in Chinese."""
     folder = tmp_path_factory.mktemp("plan-server")

@@ -102,6 +102,7 @@ def test_layers_are_switched_in_the_legend(open_page, demo_server: str):
 
 
 @pytest.mark.parametrize("service", ["basic-radius", "emergency-2h", "fitness-15-walk"])
+@pytest.mark.slow
 def test_other_services_answer_at_once_too(open_page, demo_server: str, service: str):
     """Kilometres, a team that leaves its station, people on foot: each with its own steps."""
     page = open_page(demo_server, f"/?service={service}&threshold={'5km' if service == 'basic-radius' else ''}".rstrip("="))

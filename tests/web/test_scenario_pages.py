@@ -207,6 +207,7 @@ def test_a_difference_has_a_sign_an_arrow_and_a_word():
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (768, 1024)])
+@pytest.mark.slow
 def test_two_maps_in_a_browser(world, open_page, tmp_path_factory, size):
     """Both are drawn, move together, and nothing is wider than the page."""
     ask, _store, settings = world

@@ -40,6 +40,7 @@ def test_a_script_reads_it_as_a_problem(demo_client: TestClient, path: str):
     assert demo_client.post("/api/imports", content=b"x" * 6 * MB).status_code != 413
 
 
+@pytest.mark.slow
 def test_a_browser_shows_the_page(browser, demo_server: str):
     """A browser that is cut off while it sends shows nothing at all: the whole form is received before it is refused."""
     page = browser.new_page()  # no guard: it would complain of the 413 that is wanted here

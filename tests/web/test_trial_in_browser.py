@@ -81,6 +81,7 @@ def test_a_pin_is_dragged_and_everything_follows(open_page, demo_server: str):
     assert covered(page) == before, "what is registered was never touched"
 
 
+@pytest.mark.slow
 def test_by_keyboard_alone(open_page, demo_server: str):
     """A facility is opened in the middle of the map, moved with Shift and the arrows, closed with Delete; all is taken back."""
     page = trying(open_page(demo_server, HOSPITALS))
@@ -122,6 +123,7 @@ def test_a_place_can_be_typed(open_page, demo_server: str):
     answered(page)
 
 
+@pytest.mark.slow
 def test_winter_and_a_closed_road(open_page, demo_server: str):
     """In winter fewer are covered; a click beside every road says so and asks nobody."""
     page = trying(open_page(demo_server, HOSPITALS))
@@ -156,6 +158,7 @@ def test_baseline_and_scenario_beside_each_other(open_page, demo_server: str, vi
     expect(line).to_have_css("left", re.compile(rf"^{int(0.49 * width)}\b"))
 
 
+@pytest.mark.slow
 def test_closing_every_facility_is_said(open_page, demo_server: str):
     """Nobody is left when every hospital is closed: the sentence stands in the panel, and the last good map stays."""
     page = trying(open_page(demo_server, HOSPITALS))

@@ -186,6 +186,7 @@ def test_the_same_question_has_the_same_answer_to_the_bit(own, settings, monkeyp
     assert {path.name: path.read_bytes() for path in folder.glob("band-*")} == before
 
 
+@pytest.mark.slow
 def test_a_question_is_not_computed_twice(own, monkeypatch):
     """What was asked before is read; another limit, seed, number of draws or assumption is another question."""
     first = coverage_band(own, "hospital-drive", draws=FEW)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 
 import pytest
 from registry.made_files import snapshot
+from workspaces import copy_workspace
 
 from geosvc.coverage.services import shipped_services
 from geosvc.registry import facilities, populations
@@ -130,7 +130,7 @@ def test_covered_and_in_gaps_leave_only_who_is_without_data(demo_store):
 def test_a_second_demo_changes_nothing(demo_settings, demo_store, tmp_path):
     """Run again: the same run ids, the same maps to the byte, not one row or file more."""
     workspace = tmp_path / "workspace"
-    shutil.copytree(demo_settings.workspace, workspace)
+    copy_workspace(demo_settings.workspace, workspace)
     settings = Settings(workspace=workspace)
     first_maps = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()

@@ -154,6 +154,7 @@ def compare_surface(live, store, service, changes, folder):
 
 
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.slow
 def test_whatever_was_asked_before_the_answer_is_that_of_a_run(county, seed):
     """Random scenarios of several services, one after the other, to one server."""
     store, settings = county
