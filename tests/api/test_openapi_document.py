@@ -115,6 +115,7 @@ def test_every_path_is_described(document: dict[str, Any]):
     assert not [path for path in document["paths"] if not path.startswith("/api")]
 
 
+@pytest.mark.slow
 def test_the_described_filters_are_those_that_work(demo_client: TestClient, demo_admin: dict[str, str], document: dict[str, Any]):
     """Every query parameter of the document is accepted by its address, so the document does not lie."""
     values = {"bbox": "126,42,128,43", "limit": "5", "datetime": "2026-01-01", "recorded": "2999-01-01", "q": "医",

@@ -372,6 +372,7 @@ def test_as_a_process_of_its_own(tmp_path):
     assert run_process("fly").returncode == 2
 
 
+@pytest.mark.slow
 def test_a_plain_terminal_is_enough(tmp_path):
     """With an ASCII terminal (LANG=C) Chinese names do not end in a traceback."""
     folder = Path(tmp_path)

@@ -56,6 +56,7 @@ def test_a_folded_legend_opens(open_page, demo_server: str):
 
 
 @pytest.mark.parametrize("path", ["/", "/?service=basic-radius", "/coverage", "/gaps", "/facilities", "/about"])
+@pytest.mark.slow
 def test_what_can_be_hit_is_large_enough(open_page, demo_server: str, path: str):
     """Links, buttons, fields and facilities are at least 24 by 24 px (WCAG 2.5.8)."""
     page = open_page(demo_server, path)

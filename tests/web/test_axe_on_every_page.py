@@ -157,6 +157,7 @@ def test_the_single_file(open_page, demo_file: Path):
     ("document.querySelector('main').insertAdjacentHTML('beforeend', '<button style=\"all: unset; width: 9px; height: 9px\">a</button>'.repeat(2))",
      "target-size"),
 ])
+@pytest.mark.slow
 def test_a_planted_fault_is_found(open_page, demo_server: str, fault: str, rule: str):
     """The check bites: a pale heading, a field or link without a name, a page without language, a box out of reach of Tab, small buttons."""
     page = open_page(demo_server, "/about")

@@ -36,6 +36,7 @@ def folder(demo_settings: Settings, tmp_path):
         yield client, tmp_path / "maps"
 
 
+@pytest.mark.slow
 def test_every_measured_service_can_be_taken_away(folder):
     """Each with its picture and every form; every address of the page answers with the run that it names."""
     client, _maps = folder

@@ -196,6 +196,7 @@ def chrome_of(page: Page) -> list[str]:
 @pytest.mark.parametrize("path", [
     *PAGES, "/?service=basic-radius", "/?service=village-clinic-walk", "/?service=emergency-2h", "/gaps?service=ems-radius",
 ])
+@pytest.mark.slow
 def test_the_english_page_is_english(open_page, demo_server: str, path: str):
     """In English no menu, heading, label, column or control holds a Chinese letter or mark; only names of places do."""
     page = open_page(demo_server, path + ("&" if "?" in path else "?") + "lang=en")

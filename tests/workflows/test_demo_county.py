@@ -127,6 +127,7 @@ def test_covered_and_in_gaps_leave_only_who_is_without_data(demo_store):
         assert answer["people_covered"] + answer["people_in_gaps"] + unknown == pytest.approx(CENSUS_2020, abs=1e-6), service
 
 
+@pytest.mark.slow
 def test_a_second_demo_changes_nothing(demo_settings, demo_store, tmp_path):
     """Run again: the same run ids, the same maps to the byte, not one row or file more."""
     workspace = tmp_path / "workspace"

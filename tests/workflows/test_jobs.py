@@ -257,6 +257,7 @@ def test_others_do_not_see_a_job(county, settings):
     assert [each["id"] for each in jobs.list_jobs(county, ADMIN, state="open")[0]] == [number]
 
 
+@pytest.mark.slow
 def test_two_who_ask_the_same_get_the_same_job(county, settings, gate):
     """Asked at the same time by many, it is computed once; another question is another job."""
     found, crowd = [], [person(f"人{n}") for n in range(8)]
@@ -278,6 +279,7 @@ def test_two_who_ask_the_same_get_the_same_job(county, settings, gate):
     assert len(runs(county)) == gate.passed == 2
 
 
+@pytest.mark.slow
 def test_ten_different_ones_are_all_answered(county, settings):
     weather = ("winter", "rain", "night")
     tried = [(service, list(some)) for service in (DRIVE, CENTRES) for count in range(4) for some in combinations(weather, count)][:10]
