@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from geosvc.settings import Settings
     from geosvc.store.engine import Store
 
-ADMIN = "admin-all"  # as headers_of calls it
+ADMIN = "admin-of-every-page"
 _LONGEST = 200  # a scenario's name
 
 
@@ -83,12 +83,12 @@ def fill(settings: Settings, maps: Path, names: Sequence[str], *, service: str, 
     name = itertools.cycle(names)
     by = {"author": ADMIN, "origin": "test"}
     told = lambda: next(name)  # noqa: E731  # read as a word below
-    admin = _person(store, headers_of(store, "admin"))
-    editor = headers_of(store, "editor")
+    admin = _person(store, headers_of(store, "admin", name=ADMIN))
+    editor = headers_of(store, "editor", name="editor-of-every-page")
     people.make_key(store, admin.account_id, told(), days=1, **by)
     welcome = people.create_account(store, "newcomer", role="viewer", areas=None, display_name=told(), **by)[1].rsplit("/", 1)[-1]
     token = _signed_in(store, admin)
-    reader = _signed_in(store, _person(store, headers_of(store, "viewer")))
+    reader = _signed_in(store, _person(store, headers_of(store, "viewer", name="viewer-of-every-page")))
     numbers = _facilities(store, name, lon, lat, by)
     _placed(store, lon, lat)
     upload, checked, record = _imports(store, settings, name, lon, lat)
