@@ -7,7 +7,7 @@ WORKSPACE ?= workspace
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full check bench format lock wheel screenshots browser clean
+.PHONY: help demo test test-full check bench lock wheel screenshots browser clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'

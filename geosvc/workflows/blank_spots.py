@@ -17,8 +17,7 @@ from geosvc.registry.facilities import State
 from geosvc.registry.moments import today
 from geosvc.store.facilities import FacilityQuery
 from geosvc.store.scope import inside, seen_of
-from geosvc.workflows.exporting import write_whole
-from geosvc.workflows.sheets import Page, write_book, write_table
+from geosvc.workflows.sheets import TABLE_FORMATS, Page, write_tables
 from geosvc.workflows.study import figures_of, tree_of
 from geosvc.workflows.workspace import title_of
 
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from geosvc.workflows.scenarios import Asked
     from geosvc.workflows.sheets import Cell
 
-FORMATS = ("csv", "xlsx")
+FORMATS = TABLE_FORMATS
 _UNPLACED_SHOWN = 50
 _COMMANDS = {"no_areas": "geosvc import areas FILE --level {level}", "no_facilities": "geosvc import facilities FILE"}
 _COLUMNS: dict[str, tuple[float, str]] = {
@@ -225,21 +224,22 @@ def write_blank_spots(told: dict[str, Any], path: Path, *, language: str = "zh")
     StoreError
         If the file cannot be written.
     """
-    name = path.suffix.lower().removeprefix(".")
-    if name not in FORMATS:
-        raise InvalidParameter(f"{path.name}: the suffix says the format; expected one of .{', .'.join(FORMATS)}")
+    headers = [words(language)[f"blank_column_{column}"] for column in _COLUMNS]
+    write_tables(
+        path,
+        lambda: (headers, [row for rule in told["rules"] for row in _table(rule, told, language)]),
+        lambda: _pages(told, headers, language),
+    )
+    return told
+
+
+def _pages(told: dict[str, Any], headers: list[str], language: str) -> list[Page]:
+    """Return a sheet for each rule, and one that says what they are."""
     text = words(language)
-    headers = [text[f"blank_column_{column}"] for column in _COLUMNS]
-    if name == "csv":
-        rows = [row for rule in told["rules"] for row in _table(rule, told, language)]
-        write_whole(path, lambda target: write_table(target, headers, rows), suffix=".csv")
-        return told
     widths, formats = zip(*_COLUMNS.values(), strict=True)
     pages = [Page(title=text[f"level_{rule['level']}"], headers=headers, rows=_table(rule, told, language), widths=widths, formats=formats)
              for rule in told["rules"]]
-    pages.append(Page(title=text["sheet_about"], rows=_statements(told, language), widths=(28, 100)))
-    write_whole(path, lambda target: write_book(target, pages), suffix=".xlsx")
-    return told
+    return [*pages, Page(title=text["sheet_about"], rows=_statements(told, language), widths=(28, 100))]
 
 
 def name_of(told: dict[str, Any]) -> str:

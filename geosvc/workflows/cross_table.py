@@ -16,8 +16,7 @@ from geosvc.language import LANGUAGES, join, words
 from geosvc.maps import numbers
 from geosvc.registry.areas import LEVELS
 from geosvc.workflows import as_of, reading
-from geosvc.workflows.exporting import write_whole
-from geosvc.workflows.sheets import Page, write_book, write_table
+from geosvc.workflows.sheets import TABLE_FORMATS, Page, write_tables
 from geosvc.workflows.study import tree_of
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from geosvc.workflows.sheets import Cell
 
 DEFAULT_LEVEL = "township"
-FORMATS = ("csv", "xlsx")
+FORMATS = TABLE_FORMATS
 NOT_MEASURED, NOT_COMPUTABLE = "not_measured", "not_computable"
 _MEASURED, _KNOWN = "measured", "known"
 _MOST_NAMED = 3
@@ -258,13 +257,7 @@ def write_cross_table(told: dict[str, Any], path: Path, *, language: str = "zh")
     StoreError
         If the file cannot be written.
     """
-    name = path.suffix.lower().removeprefix(".")
-    if name not in FORMATS:
-        raise InvalidParameter(f"{path.name}: the suffix says the format; expected one of .{', .'.join(FORMATS)}")
-    if name == "csv":
-        write_whole(path, lambda target: write_table(target, *_csv(told, language)), suffix=".csv")
-    else:
-        write_whole(path, lambda target: write_book(target, _pages(told, language)), suffix=".xlsx")
+    write_tables(path, lambda: _csv(told, language), lambda: _pages(told, language))
     return told
 
 

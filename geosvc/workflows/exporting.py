@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from geosvc.errors import InvalidParameter, StoreError
+from geosvc.errors import InvalidParameter
 from geosvc.geo.datums import WGS84, datum_named
 from geosvc.registry import facilities
 from geosvc.registry.exports.columns import About, mark_of
@@ -17,13 +15,14 @@ from geosvc.registry.exports.sheets import write_workbook
 from geosvc.registry.exports.tables import write_csv, write_geojson, write_geopackage
 from geosvc.registry.moments import day_of, known_at, today
 from geosvc.store.facilities import FacilityQuery
+from geosvc.workflows.files import format_of, write_whole
 from geosvc.workflows.finding import query_of
 from geosvc.workflows.workspace import title_of
 
 if TYPE_CHECKING:
     from geosvc.store.engine import Store
 
-__all__ = ["FORMATS", "export_facilities", "query_of", "write_template", "write_whole"]
+__all__ = ["FORMATS", "export_facilities", "query_of", "write_template"]
 
 FORMATS = {"csv": write_csv, "xlsx": write_workbook, "geojson": write_geojson, "gpkg": write_geopackage}
 
@@ -56,9 +55,7 @@ def export_facilities(
     ------
     InvalidParameter, StoreError
     """
-    name = as_format or path.suffix.lower().removeprefix(".")
-    if name not in FORMATS:
-        raise InvalidParameter(f"{path.name}: the suffix says the format; expected one of .{', .'.join(FORMATS)}")
+    name = format_of(path, FORMATS, as_format)
     query = replace(
         query or FacilityQuery(), valid_at=_told(day_of, date, "date"), recorded_at=_told(known_at, recorded, "recorded")
     )
@@ -98,21 +95,3 @@ def _told(read: Any, text: str | None, what: str) -> str | None:
         return str(read(text))
     except ValueError as error:
         raise InvalidParameter(f"{what}: {error}") from None
-
-
-def write_whole(path: Path, write: Any, *, suffix: str) -> None:
-    """Write beside the place and move into it, so that a half-written file is never there.
-
-    Raises
-    ------
-    StoreError
-        If the place cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
-            made = Path(folder) / f"made{suffix}"
-            write(made)
-            os.replace(made, path)  # noqa: PTH105
-    except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error}") from error

@@ -33,6 +33,9 @@ from geosvc.workflows.run_files import facilities_seen, surface_of_run
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
+    from geosvc.coverage.services import Service
     from geosvc.geo.crs import BBox
     from geosvc.geo.grid import Surface
     from geosvc.registry.areas import Area
@@ -371,27 +374,64 @@ def catchment_features(store: Store, service_id: str, run_id: str | None, limit:
     ------
     ServiceNotFound, RunNotFound
     """
-    with store.reading() as session:
-        run = run_of(session, service_id, run_id)
-        names = facilities_seen(session, run)
-    service = services.service_from(run.parameters["service"])
-    surface, people, study = surface_of_run(store, run)
-    ids = run.summary["facilities"]["ids"]
-    if store.areas is not None:
-        surface, ids = those_of_others_as_one(surface, ids, names)
-    farthest = None if limit is None else limit * service.units_per_shown
+    told = nearest_seen(store, service_id, run_id)
+    farthest = None if limit is None else limit * told.service.units_per_shown
     return [
         {
-            "type": "Feature", "id": f"{run.id}-{ids[each.nearest] or 'elsewhere'}", "geometry": shapely.geometry.mapping(each.geometry),
-            "properties": {"service": service.id, "run": run.id, "facility": ids[each.nearest],
-                           "name": names.get(ids[each.nearest] or 0), "limit": limit, "unit": service.shown_unit,
+            "type": "Feature", "id": f"{told.run.id}-{told.ids[each.nearest] or 'elsewhere'}",
+            "geometry": shapely.geometry.mapping(each.geometry),
+            "properties": {"service": told.service.id, "run": told.run.id, "facility": told.ids[each.nearest],
+                           "name": told.names[each.nearest], "limit": limit, "unit": told.service.shown_unit,
                            "people": each.people, "km2": each.km2},
         }
-        for each in catchments(surface, limit=farthest, study=study, people=people)
+        for each in catchments(told.surface, limit=farthest, study=told.study, people=told.people)
     ]
 
 
-def those_of_others_as_one(surface: Surface, ids: list[int], seen: Collection[int]) -> tuple[Surface, list[int | None]]:
+@dataclass(frozen=True, kw_only=True)
+class NearestSeen:
+    """Which facility is the nearest where, as an account may know it: ``surface.nearest`` counts through ``ids`` and ``names``.
+
+    The facilities that may not be seen are one, without id and name. ``people`` and ``study`` are as in :func:`surface_of_run`.
+    """
+
+    run: RunRow
+    service: Service
+    surface: Surface
+    people: NDArray[np.float64] | None
+    study: NDArray[np.bool_]
+    ids: Sequence[int | None]
+    names: Sequence[str | None]
+
+
+def nearest_seen(store: Store, service_id: str, run_id: str | None) -> NearestSeen:
+    """Return the surface of a run with the facilities of its catchments, as they were named then.
+
+    Raises
+    ------
+    ServiceNotFound, RunNotFound
+    """
+    with store.reading() as session:
+        run = run_of(session, service_id, run_id)
+        names = facilities_seen(session, run)
+    surface, people, study = surface_of_run(store, run)
+    ids: Sequence[int | None] = run.summary["facilities"]["ids"]
+    if store.areas is not None:
+        surface, ids = _those_of_others_as_one(surface, run.summary["facilities"]["ids"], names)
+    return NearestSeen(
+        run=run,
+        service=services.service_from(run.parameters["service"]),
+        surface=surface,
+        people=people,
+        study=study,
+        ids=ids,
+        names=[names.get(one or 0) for one in ids],
+    )
+
+
+def _those_of_others_as_one(
+    surface: Surface, ids: list[int], seen: Collection[int]
+) -> tuple[Surface, list[int | None]]:
     """Return a surface on which all facilities that may not be seen are one, which has no id."""
     number = np.array([i if one in seen else len(ids) for i, one in enumerate(ids)] + [-1], dtype=np.int32)
     return replace(surface, nearest=number[surface.nearest]), [*ids, None]

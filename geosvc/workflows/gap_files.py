@@ -13,7 +13,7 @@ from geosvc.geo.vector import write_polygons
 from geosvc.language import join, words
 from geosvc.maps import numbers
 from geosvc.workflows import features, reading
-from geosvc.workflows.exporting import write_whole
+from geosvc.workflows.files import format_of, write_whole
 from geosvc.workflows.sheets import Page, write_book, write_table
 
 if TYPE_CHECKING:
@@ -66,9 +66,7 @@ def export_gaps(
     StoreError
         If the file cannot be written.
     """
-    name = path.suffix.lower().removeprefix(".")
-    if name not in FORMATS:
-        raise InvalidParameter(f"{path.name}: the suffix says the format; expected one of .{', .'.join(FORMATS)}")
+    name = format_of(path, FORMATS)
     found, matched, _next = features.gaps_page(
         store, service_id=service_id, run_id=run_id, threshold_id=threshold_id, area_code=area_code, min_people=min_people,
         bbox=bbox, sort=sort, limit=most,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from geosvc.errors import InvalidParameter, NotFound
 from geosvc.maps.document import map_document
 from geosvc.workflows import publishing, reading
-from geosvc.workflows.exporting import write_whole
+from geosvc.workflows.files import format_of, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,10 +133,7 @@ def write_handout(target: Path, make: Callable[[str], Handout], forms: tuple[str
     StoreError
         If the file cannot be written.
     """
-    form = target.suffix.lower().removeprefix(".")
-    if form not in forms:
-        raise InvalidParameter(f"{target.name}: the suffix says the form; expected .{' or .'.join(forms)}")
-    made = make(form)
+    made = make(format_of(target, forms))
     write_whole(target, lambda path: path.write_bytes(made.content), suffix=target.suffix)
     return made
 

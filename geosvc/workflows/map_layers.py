@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from geosvc.coverage import services
 from geosvc.coverage.curves import NO_DATA, STEPS, UNREACHABLE, levels_of
 from geosvc.geo.crs import to_degrees
 from geosvc.maps.picture import step_of
 from geosvc.registry import areas
 from geosvc.store.areas import AreaQuery
-from geosvc.workflows.features import those_of_others_as_one
+from geosvc.workflows.features import nearest_seen
 from geosvc.workflows.reading import run_of
-from geosvc.workflows.run_files import areas_seen, facilities_seen, surface_of_run, times_of
+from geosvc.workflows.run_files import areas_seen, times_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from shapely.geometry.base import BaseGeometry
 
@@ -104,22 +103,21 @@ def catchment_curves(store: Store, service_id: str, run_id: str | None) -> dict[
     ------
     ServiceNotFound, RunNotFound
     """
-    with store.reading() as session:
-        run = run_of(session, service_id, run_id)
-        names = facilities_seen(session, run)
-    service = services.service_from(run.parameters["service"])
-    surface, people, _study = surface_of_run(store, run)
-    ids: Sequence[int | None] = run.summary["facilities"]["ids"]
-    if store.areas is not None:
-        surface, ids = those_of_others_as_one(surface, list(run.summary["facilities"]["ids"]), names)
+    seen = nearest_seen(store, service_id, run_id)
+    service, surface, people = seen.service, seen.surface, seen.people
     step = step_of(service)
-    told: dict[str, Any] = {"service": run.service_id, "run": run.id, "unit": service.shown_unit, "step": step, "steps": STEPS}
+    told: dict[str, Any] = {"service": service.id, "run": seen.run.id, "unit": service.shown_unit, "step": step, "steps": STEPS}
     if people is None:
-        return {**told, "facilities": [{"id": one, "name": names.get(one or 0), "people": None} for one in ids]}
+        return {
+            **told,
+            "facilities": [
+                {"id": one, "name": name, "people": None} for one, name in zip(seen.ids, seen.names, strict=True)
+            ],
+        }
     levels = levels_of(surface, step * service.units_per_shown)
     counted = (surface.nearest >= 0) & (people > 0) & (levels != UNREACHABLE) & (levels != NO_DATA)
     key = surface.nearest[counted].astype(np.int64) * (STEPS + 1) + levels[counted]
-    sums = np.bincount(key, weights=people[counted], minlength=len(ids) * (STEPS + 1)).reshape(len(ids), STEPS + 1)
+    sums = np.bincount(key, weights=people[counted], minlength=len(seen.ids) * (STEPS + 1)).reshape(len(seen.ids), STEPS + 1)
     return {**told, "facilities": [
-        {"id": one, "name": names.get(one or 0), "people": [round(float(each), 3) for each in np.trim_zeros(row, "b")]}
-        for one, row in zip(ids, sums, strict=True)]}
+        {"id": one, "name": name, "people": [round(float(each), 3) for each in np.trim_zeros(row, "b")]}
+        for one, name, row in zip(seen.ids, seen.names, sums, strict=True)]}

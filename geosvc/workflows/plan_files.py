@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from geosvc.errors import InvalidParameter
 from geosvc.language import words
-from geosvc.workflows.exporting import write_whole
-from geosvc.workflows.sheets import Page, write_book, write_table
+from geosvc.workflows.sheets import TABLE_FORMATS, Page, write_tables
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from geosvc.workflows.sheets import Cell
 
-FORMATS = ("csv", "xlsx")
+FORMATS = TABLE_FORMATS
 _COLUMNS: dict[str, tuple[float, str]] = {
     "statement": (24, "@"), "kind": (12, "@"), "quote": (46, "@"), "indicator": (36, "@"), "status": (10, "@"), "unit": (10, "@"),
     "baseline_year": (9, "0"), "baseline": (12, "@"), "now": (12, "0.00"), "low": (10, "0.00"), "high": (10, "0.00"), "target_year": (9, "0"),
@@ -33,25 +31,22 @@ def write_plan(told: dict[str, Any], path: Path, *, language: str = "zh") -> dic
     StoreError
         If the file cannot be written.
     """
-    form = path.suffix.lower().removeprefix(".")
-    if form not in FORMATS:
-        raise InvalidParameter(f"{path.name}: the suffix says the format; expected one of .{', .'.join(FORMATS)}")
-    text = words(language)
-    headers = [text[f"plan_column_{column}"] for column in _COLUMNS]
+    headers = [words(language)[f"plan_column_{column}"] for column in _COLUMNS]
     rows = [row for statement in told["statements"] for row in _rows(statement, told["scenario"], language)]
-    if form == "csv":
-        write_whole(path, lambda target: write_table(target, headers, rows), suffix=".csv")
-        return told
+    write_tables(path, lambda: (headers, rows), lambda: _pages(told, headers, rows, language))
+    return told
+
+
+def _pages(told: dict[str, Any], headers: list[str], rows: list[list[Cell]], language: str) -> list[Page]:
+    text = words(language)
     widths, formats = zip(*_COLUMNS.values(), strict=True)
-    pages = [
+    return [
         Page(title=text["plan_indicators"], headers=headers, rows=rows, widths=widths, formats=formats),
         Page(title=text["plan_conflicts"], headers=[text["plan_severity"], text["plan_conflict"], text["plan_column_statement"]],
              rows=[[text[f"conflict_severity_{each['severity']}"], each[language], ", ".join(each["statements"])] for each in told["contradictions"]],
              widths=(14, 100, 60), formats=("@", "@", "@")),
         Page(title=text["sheet_about"], rows=_about(told, language), widths=(28, 100)),
     ]
-    write_whole(path, lambda target: write_book(target, pages), suffix=".xlsx")
-    return told
 
 
 def name_of(told: dict[str, Any]) -> str:

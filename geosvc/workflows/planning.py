@@ -27,7 +27,7 @@ from geosvc.registry.imports.headers import FACILITY_FIELDS
 from geosvc.store.facilities import FacilityQuery
 from geosvc.store.scope import inside, seen_of
 from geosvc.workflows import reading
-from geosvc.workflows.exporting import write_whole
+from geosvc.workflows.files import write_whole
 from geosvc.workflows.study import tree_of
 
 if TYPE_CHECKING:

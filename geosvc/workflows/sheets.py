@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from geosvc.registry.exports.cells import guarded, tidy
+from geosvc.workflows.files import format_of, write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 Cell = str | float | int | bool | None
+TABLE_FORMATS = ("csv", "xlsx")
 # The earliest moment a zip file can name.
 _ALWAYS = (1980, 1, 1, 0, 0, 0)
 _MOMENT = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*")
@@ -41,6 +43,26 @@ def write_table(path: Path, headers: Sequence[str], rows: Sequence[Sequence[Cell
         writer = csv.writer(stream, lineterminator="\r\n")
         writer.writerow(headers)
         writer.writerows([guarded(tidy(each)) if isinstance(each, str) else each for each in row] for row in rows)
+
+
+def write_tables(
+    path: Path, table: Callable[[], tuple[Sequence[str], Sequence[Sequence[Cell]]]], pages: Callable[[], Sequence[Page]]
+) -> None:
+    """Write a table (.csv: its headers and rows) or a workbook (.xlsx: its sheets), whichever the suffix names, as a whole.
+
+    Raises
+    ------
+    InvalidParameter
+        If the suffix names neither.
+    StoreError
+        If the file cannot be written.
+    """
+    name = format_of(path, TABLE_FORMATS)
+    write_whole(
+        path,
+        lambda target: write_table(target, *table()) if name == "csv" else write_book(target, pages()),
+        suffix=f".{name}",
+    )
 
 
 def write_book(path: Path, pages: Sequence[Page]) -> None:
