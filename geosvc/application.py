@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import RedirectResponse
@@ -46,7 +47,7 @@ from geosvc.gate.headers import SECURITY_HEADERS, SecurityHeaders
 from geosvc.gate.limits import LimitBody
 from geosvc.registry.proposals import Proposed
 from geosvc.store.partial import remove_left_over
-from geosvc.web.pages import add_pages
+from geosvc.web import pages
 from geosvc.web.render import render_error
 from geosvc.web.signing_in import sign_in_address
 from geosvc.workflows.job_runner import Runner
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from starlette.responses import Response
+    from starlette.routing import BaseRoute
     from starlette.types import Scope
 
     from geosvc.settings import Settings
@@ -66,6 +68,13 @@ if TYPE_CHECKING:
 _SMALLEST_TO_COMPRESS = 1024
 # A fifth of the time of level 9 for 4 % more bytes: the page of a large map is there a tenth of a second sooner.
 _COMPRESSION = 5
+
+
+_API = (
+    landing.router, areas.router, areas.reforms, audit.router, blank_spots.router, collections.router, cross_table.router, duplicates.router,
+    editing.router, exports.router, gaps.router, handing_over.router, imports.router, jobs.router, locating.router, map_layers.router,
+    plans.router, proposals.router, review.router, scenarios.router, services.router, what_if.router,
+)
 
 
 def create_app(settings: Settings, *, warm_up: bool = False) -> FastAPI:
@@ -92,7 +101,7 @@ def create_app(settings: Settings, *, warm_up: bool = False) -> FastAPI:
 
     app = FastAPI(
         title="geosvc", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
-        openapi_url=None, dependencies=[Depends(refuse_forged)],
+        openapi_url=None, routes=list(_routes()),
         description="Registry of health facilities and coverage of health services. Shaped as OGC API - Features Part 1.",
     )
     app.state.settings = settings
@@ -106,14 +115,21 @@ def create_app(settings: Settings, *, warm_up: bool = False) -> FastAPI:
     app.add_middleware(LimitBody, upload_mb=settings.max_file_mb, refuse=_refuse_size)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(HeadAsGet)
-    for router in (landing.router, areas.router, areas.reforms, audit.router, blank_spots.router, collections.router, cross_table.router, duplicates.router, editing.router, exports.router, gaps.router, handing_over.router, imports.router, jobs.router, locating.router, map_layers.router, plans.router, proposals.router, review.router, scenarios.router, services.router, what_if.router):
-        app.include_router(router)
     add_openapi(app)
-    add_pages(app)
+    pages.add_static(app)
     app.add_exception_handler(Proposed, _answer_proposed)
     for family in handled:
         app.add_exception_handler(family, _answer)
     return app
+
+
+@cache
+def _routes() -> tuple[BaseRoute, ...]:
+    """Return all addresses: what their functions ask for is read once, for all applications of a process."""
+    joined = APIRouter(dependencies=[Depends(refuse_forged)])
+    for router in (*_API, *pages.routers):
+        joined.include_router(router)
+    return tuple(joined.routes)
 
 
 def _for_scripts(request: Request) -> bool:

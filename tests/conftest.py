@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -82,10 +83,19 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(workspace=tmp_path / "workspace", public_read=True)
 
 
+@pytest.fixture(scope="session")
+def empty_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with nothing but the shipped services, which nobody opens."""
+    folder = tmp_path_factory.mktemp("empty") / "workspace"
+    init_workspace(Settings(workspace=folder)).close()
+    return folder
+
+
 @pytest.fixture
-def store(settings: Settings) -> Iterator[Store]:
+def store(settings: Settings, empty_workspace: Path) -> Iterator[Store]:
     """An empty workspace."""
-    made = init_workspace(settings)
+    shutil.copytree(empty_workspace, settings.workspace)
+    made = open_workspace(settings)
     yield made
     made.close()
 

@@ -15,7 +15,7 @@ from starlette.background import BackgroundTask
 from geosvc.accounts.people import Right
 from geosvc.api.collections import GEOJSON
 from geosvc.api.parameters import DatetimeParameter, RecordedParameter, StrictRoute, check_level
-from geosvc.coverage.states import STATE_WORDS
+from geosvc.coverage.states import STATE_WORDS, CoverageState
 from geosvc.errors import InvalidParameter
 from geosvc.gate.people import person_of, store_of
 from geosvc.maps.figure import single_file
@@ -81,7 +81,8 @@ def coverage(
 ) -> dict[str, Any] | Response:
     """Return people and km2 in each state by area.
 
-    The states add up to the total. ``people`` and ``km2`` are null where they are unknown, never 0. With ``datetime``
+    The states add up to the total. ``people`` and ``km2`` are null where they are unknown, never 0. ``people_by_age`` applies the
+    ages in an area's own figure to its people in every state; it is null where that figure tells none. With ``datetime``
     or ``recorded`` the run measured for that day answers; where there is none, the answer is 404 and names the command to run.
     """
     check_level(level, "total", "outside")
@@ -112,16 +113,20 @@ def _csv(table: dict[str, Any]) -> Response:
     text = io.StringIO()
     writer = csv.writer(text)
     states = list(STATE_WORDS)
+    ages = sorted({(part["first"], part["ages"]) for row in table["rows"] for part in row["people_by_age"] or ()})
     writer.writerow(["area_code", "name", "level", "people_total", *(f"people_{s}" for s in states),
                      *(f"km2_{s}" for s in states), "share_of_all_people", f"p50_{table['unit']}", f"p90_{table['unit']}",
+                     *(f"people_{each}{what}" for _first, each in ages for what in ("", "_covered")),
                      "service", "threshold", "run", "schematic", "notes_zh", "notes_en"])
     # In every row, so that no row is parted from what its reader must know.
     told = [str(table["schematic"]).lower(), *("；".join(note[language] for note in table["notes"]) for language in ("zh", "en"))]
     for row in table["rows"]:
         people, km2 = row["people"] or {}, row["km2"] or {}
+        by_age = {part["ages"]: (part["people_total"], part["people"][CoverageState.COVERED.word]) for part in row["people_by_age"] or ()}
         writer.writerow([
             as_text(row["area_code"]), as_text(row["name"]), row["level"], row["people_total"], *(people.get(s) for s in states),
             *(km2.get(s) for s in states), row["share"]["of_all_people"], row["p50"], row["p90"],
+            *(figure for _first, each in ages for figure in by_age.get(each, (None, None))),
             table["service"], table["threshold"]["id"], table["run"], *told,
         ])
     name = f"coverage-{table['service']}-{table['threshold']['id']}.csv"

@@ -41,6 +41,9 @@ class WhatIfBody(_Body):
 
     changes: ChangesMember = {}
     parts: Annotated[list[str] | None, Field(max_length=10, description=f"Some of {', '.join(PARTS)}; all unless given.")] = None
+    picture_since: Annotated[str | None, Field(
+        max_length=100, description="A run of this service whose picture is known. The answer's picture is then the part that differs from it; its "
+        "box says where in the whole: left, top, right, bottom in pixels, right and bottom out. Whole, without a box, where that run is gone.")] = None
 
 
 class ExplainBody(_Body):
@@ -66,7 +69,7 @@ def what_if(service_id: str, request: Request, body: Annotated[WhatIfBody, Body(
     says which; its changes must lie in them (403). 503 with ``Retry-After``: too much is asked at once.
     """
     store = store_of(request)
-    answer = live_of(request).what_if(store, service_id, changes_from(body.changes), PARTS if body.parts is None else body.parts)
+    answer = live_of(request).what_if(store, service_id, changes_from(body.changes), PARTS if body.parts is None else body.parts, since=body.picture_since)
     return _packed(request, answer)  # type: ignore[return-value]  # what it says is this dict
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections import defaultdict
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -18,8 +19,38 @@ if TYPE_CHECKING:
     from geosvc.registry.successions import Successions
     from geosvc.store.engine import Session
 
+_AGES = re.compile(r"(\d{1,3})_(\d{1,3}|plus)")
 KINDS = ("resident", "registered")  # 常住, 户籍
 STATUSES = ("census", "survey", "estimate", "schematic")
+
+
+@dataclass(frozen=True, order=True)
+class Ages:
+    """Ages from ``first`` to ``last``, both in; None where there is no last one (65+)."""
+
+    first: int
+    last: int | None
+
+    @property
+    def id(self) -> str:
+        """The name of the part of a population: ``0_14``, ``65_plus``."""
+        return f"{self.first}_{'plus' if self.last is None else self.last}"
+
+
+def ages_of(name: str) -> Ages | None:
+    """Return the ages that the name of a part says (``0_14``, ``65_plus``); None where it says something else."""
+    found = _AGES.fullmatch(name)
+    return None if found is None else Ages(int(found[1]), None if found[2] == "plus" else int(found[2]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShareOfAges:
+    """Which share of an area's people is of some ages, and which figure says so."""
+
+    share: float
+    year: int
+    status: str
+    source: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,14 +125,27 @@ def years_of(figures: Sequence[Population], day: str) -> list[Population]:
 
 def in_force(figures: Sequence[Population]) -> dict[str, Population]:
     """Return, for each area, the figure that a run takes: the newest of residents, a census before an estimate."""
-    def order(figure: Population) -> tuple[int, int]:
-        return (figure.year, -STATUSES.index(figure.status))
-
     best: dict[str, Population] = {}
     for figure in figures:
-        if figure.kind == "resident" and (figure.area_code not in best or order(figure) > order(best[figure.area_code])):
+        if figure.kind == "resident" and (figure.area_code not in best or _order(figure) > _order(best[figure.area_code])):
             best[figure.area_code] = figure
     return best
+
+
+def _order(figure: Population) -> tuple[int, int]:
+    return (figure.year, -STATUSES.index(figure.status))
+
+
+def shares_by_age(figures: Sequence[Population]) -> dict[str, dict[Ages, ShareOfAges]]:
+    """Return, for each area whose residents are known by age, their shares: each from the newest figure that tells it."""
+    found: defaultdict[str, dict[Ages, ShareOfAges]] = defaultdict(dict)
+    for figure in sorted((each for each in figures if each.kind == "resident" and each.people > 0), key=_order):
+        for name, part in figure.groups.items():
+            ages = ages_of(name)
+            if ages is not None:
+                found[figure.area_code][ages] = ShareOfAges(
+                    share=part / figure.people, year=figure.year, status=figure.status, source=figure.source)
+    return dict(found)
 
 
 def in_codes_of(figures: Sequence[Population], became: Successions, known: Container[str]) -> list[Population]:

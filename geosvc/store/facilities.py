@@ -91,7 +91,7 @@ class FacilityRevisionRow(Audited, Base):
         _answering("area", "area_code", "facility_id"),
         _answering("updated", "recorded_at", "facility_id"),
         _answering("position", "lon", "lat", "facility_id"),
-        _answering("names", "name_order", "facility_id", more=("recorded_at", "lat")),
+        _answering("names", "name_order", "facility_id", more=("recorded_at", "lat", "source")),
         # A search walks over all texts: the less stands beside them, the sooner it is through.
         _answering("texts", "facility_id", "search_text", "search_sounds", "source", more=("recorded_at", "lat")),
     )

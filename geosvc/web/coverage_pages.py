@@ -160,11 +160,20 @@ def _equity(store: Store, column: dict[str, Any], level: str, language: str) -> 
     summary = reading.run_record(store, column["run"])["summary"]["thresholds"][column["threshold"]["id"]]
     found = table["equity"]["levels"].get(level)
     names = {row["area_code"]: row["name"] for row in table["rows"]}
+    by_age = next((row["people_by_age"] for row in table["rows"] if row["area_code"] == TOTAL_CODE), None) or []
+    areas_by_age = [row for row in table["rows"] if row["level"] == level and row["people_by_age"]]
     return {
         "label": cross_table.label_of(column, language), "state": "measured", "cure": None, "unit": table["unit"], "level": found,
         "travel": table["equity"]["travel"], "whole": None if summary["share"] is None else summary["share"]["of_all_people"],
         "worst_areas": [] if found is None else [names[code] or code for code in found["worst_fifth"]["areas"]], "most_named": _AREAS_NAMED,
+        "by_age": by_age, "areas_by_age": areas_by_age, "age_figures": _figures_of_ages(by_age, areas_by_age),
     }
+
+
+def _figures_of_ages(by_age: list[dict[str, Any]], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the figures that tell the ages, each once."""
+    parts = [*by_age, *(part for row in rows for part in row["people_by_age"])]
+    return list({(each["year"], each["source"]): each for part in parts for each in part["figures"]}.values())
 
 
 def _band(store: Store, column: dict[str, Any], level: str) -> dict[str, Any]:

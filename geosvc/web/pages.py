@@ -52,14 +52,11 @@ LanguageParameter = Annotated[str | None, Query(alias="lang")]
 DatetimeParameter = Annotated[str | None, Query(alias="datetime")]
 
 
-def add_pages(app: FastAPI) -> None:
-    """Give an application its pages and their static files."""
+def add_static(app: FastAPI) -> None:
+    """Give an application the templates of its pages and their static files."""
     app.state.templates = templates()
     app.mount("/static/maps", StaticFiles(directory=Path(str(files("geosvc.maps"))) / "assets"), name="maps")
     app.mount("/static", StaticFiles(directory=Path(str(files("geosvc.web"))) / "static"), name="static")
-    # /facilities/new before /facilities/{id}
-    for each in (facility_forms.router, many_forms.router, router, duplicate_pages.router, fill_pages.router, gallery_pages.router, gap_pages.router, coverage_pages.router, import_pages.router, job_pages.router, locating_pages.router, plan_pages.router, proposal_pages.router, review_pages.router, scenario_pages.router, signing_in.router, webhook_pages.router):
-        app.include_router(each)
 
 
 @router.get("/", response_class=HTMLResponse)
@@ -148,3 +145,11 @@ def about_page(request: Request, lang: LanguageParameter = None) -> HTMLResponse
     """Say where every number comes from."""
     del lang
     return render(request, "about.html", active="about", **views.about_view(store_of(request)))
+
+
+# /facilities/new before /facilities/{id}
+routers = (
+    facility_forms.router, many_forms.router, router, duplicate_pages.router, fill_pages.router, gallery_pages.router, gap_pages.router,
+    coverage_pages.router, import_pages.router, job_pages.router, locating_pages.router, plan_pages.router, proposal_pages.router,
+    review_pages.router, scenario_pages.router, signing_in.router, webhook_pages.router,
+)

@@ -55,6 +55,7 @@ def planner_data(page: Mapping[str, Any], person: Person, language: str, *, scen
         "thresholds": [
             {"id": each["id"], "value": each["value"], **_figures(run["summary"]["thresholds"][each["id"]])} for each in measured["thresholds"]],
         "levels": sorted({row["level"] for row in page["rows"]}),
+        "by_age": [{"ages": each["ages"], "shares": each["shares"]} for each in page["by_age"]],
         "group": _group(measured["facility_classes"]),
         "conditions": _conditions(measured, language),
         "closes_roads": _rides(measured),

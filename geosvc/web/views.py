@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from geosvc.coverage.measure import TOTAL_CODE
 from geosvc.coverage.services import service_from
 from geosvc.errors import InvalidParameter, RunNotFound, Unsolvable
 from geosvc.geo.crs import name_of
@@ -43,6 +44,10 @@ class Wording:
     def people(self, value: float | None) -> str:
         """Return a whole number of people; unknown is never 0."""
         return words(self.language)["unknown"] if value is None else f"{value:,.0f}"
+
+    def ages(self, part: dict[str, Any]) -> str:
+        """Return "65 and older", "0 to 14" of a part of a population."""
+        return self.fill("ages_and_older" if part["last"] is None else "ages_between", first=part["first"], last=part["last"])
 
     def km2(self, value: float | None) -> str:
         """Return square kilometres with one decimal; what is smaller is not 0."""
@@ -160,6 +165,7 @@ def map_view(
         "verdict": numbers.verdict_sentence(run, language) if apart else "",
         "by_limit": _covered_by_limit(tables) if apart else {},
         "kpis": numbers.kpis(run, measured, shown, language),
+        "by_age": next((row["people_by_age"] for row in table["rows"] if row["area_code"] == TOTAL_CODE), None) or [],
         "travel": numbers.travel_text(run, measured, language),
         "figures": None if shown is None else run["summary"]["thresholds"][shown.id],
         "thresholds": _all_thresholds(service, run),

@@ -21,7 +21,7 @@ from geosvc.registry import areas, layers, populations
 from geosvc.registry.moments import AsOf
 from geosvc.store.runs import TRIAL, CoverageRow, RunRow, latest_run, latest_run_id, select_coverage
 from geosvc.store.scope import limit_of
-from geosvc.workflows import workspace
+from geosvc.workflows import ages, workspace
 from geosvc.workflows.measuring import SURFACE_FILE
 from geosvc.workflows.part_of_run import told_of
 from geosvc.workflows.run_files import cells_seen, curves_of, facilities_seen, file_of, picture_of, times_of
@@ -213,7 +213,8 @@ def coverage_table(
 ) -> dict[str, Any]:
     """Return the coverage of a service by area, with the run that says so.
 
-    ``equity`` is of all levels, whichever ``level`` is asked for.
+    ``equity`` is of all levels, whichever ``level`` is asked for. ``people_by_age`` of a row is None where no figure of the
+    area tells ages: see :mod:`geosvc.workflows.ages`.
 
     Raises
     ------
@@ -226,7 +227,8 @@ def coverage_table(
         rows = select_coverage(session, run.id, threshold.id)
         changed = changed_since(store, session, run)
         told = told_of(store, session, run)
-    notes, entries = told["notes"], [coverage_row(row) for row in rows]
+        by_age = ages.shares_of_run(store, session, run)
+    notes, entries = told["notes"], ages.with_ages([coverage_row(row) for row in rows], by_age)
     return {
         "service": service.id, "run": run.id, "created_at": run.created_at, **times_of_run(run), "unit": service.shown_unit,
         "threshold": threshold_entry(service, threshold.id), "people_years": run.summary.get("people_years", []), "notes": notes,

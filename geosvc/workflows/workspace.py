@@ -68,9 +68,10 @@ def init_workspace(settings: Settings, **changes: Any) -> Store:
         current = study_settings(session)
         merged = StudySettings(**{**current.__dict__, **given})
         write_study(session, merged.__dict__)
+        known = {each.id for each in services.find(session)}
         for service in services.shipped_services():
             # A definition that somebody changed here is theirs: only unknown ones are added.
-            if service.id not in {each.id for each in services.find(session)}:
+            if service.id not in known:
                 services.save(session, service, author=settings.author, shipped=True)
     return store
 

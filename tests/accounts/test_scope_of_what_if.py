@@ -98,6 +98,22 @@ def test_everything_is_what_the_stored_run_tells_the_same_account(county, measur
     assert told["to_be_located"] == stored["inputs"]["to_be_located"]
 
 
+def test_a_part_of_a_picture_ends_at_the_border(county):
+    """What differs elsewhere is not drawn, and not even told by the size of the box."""
+    store, _settings, live = county
+    baseline = measure_service(Study(store, _settings), SERVICE).id
+    own = as_seen_by(store, [EAST])
+    part = live.what_if(own, SERVICE, changes_from(OPENED), ["picture"], since=baseline)["picture"]
+    left, top, right, bottom = part["box"]
+    drawn = np.asarray(Image.open(io.BytesIO(reading.picture_of_run(own, SERVICE, baseline)[0]))).copy()
+    outside = drawn == OUTSIDE
+    assert (right - left, bottom - top) > (1, 1)
+    drawn[top:bottom, left:right] = np.asarray(Image.open(io.BytesIO(base64.b64decode(part["png"].partition(",")[2]))))
+    np.testing.assert_array_equal(drawn == OUTSIDE, outside)
+    whole = live.what_if(own, SERVICE, changes_from(OPENED), ["picture"])["picture"]
+    np.testing.assert_array_equal(drawn, np.asarray(Image.open(io.BytesIO(base64.b64decode(whole["png"].partition(",")[2])))))
+
+
 def test_the_rows_are_those_of_an_account_without_a_limit(county):
     store, _settings, live = county
     whole = live.what_if(store, SERVICE, changes_from(OPENED), ["areas", "figures"])

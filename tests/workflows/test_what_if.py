@@ -172,6 +172,41 @@ def test_a_planned_facility_that_comes_back_between_others(county):
         compare(live, store, settings, "hospital-drive", changes_from({"open": [{"number": n, **spot} for n in numbers]}))
 
 
+def put_together(known, picture):
+    """Return the whole picture from the one that is known and the part that differs."""
+    left, top, right, bottom = picture["box"]
+    whole = known.copy()
+    whole[top:bottom, left:right] = pixels(base64.b64decode(picture["png"].partition(",")[2]))
+    return whole
+
+
+@pytest.mark.parametrize("changes", [
+    {"open": [{"number": 1, "class_code": "A100", "lon": 126.86, "lat": 42.38}]}, {"move": [{"facility": 1, "lon": 126.82, "lat": 42.31}]},
+    {"close_roads": [[126.9, 42.35]], "conditions": ["winter"]}, {},
+])
+def test_a_part_of_a_picture_is_what_differs(county, changes):
+    store, settings = county
+    live, asked = Live(settings), changes_from(changes)
+    run = measure_service(Study(store, settings), "hospital-drive")
+    known = pixels((store.runs / run.id / PICTURE_FILE).read_bytes())
+    whole = live.what_if(store, "hospital-drive", asked, ["picture"])["picture"]
+    part = live.what_if(store, "hospital-drive", asked, ["picture"], since=run.id)["picture"]
+    expected = pixels(base64.b64decode(whole["png"].partition(",")[2]))
+    np.testing.assert_array_equal(put_together(known, part), expected)
+    assert part["since"] == run.id and "box" not in whole
+    assert {name: part[name] for name in whole if name != "png"} == {name: whole[name] for name in whole if name != "png"}
+    rows, cols = np.nonzero(expected != known)
+    assert part["box"] == ([cols.min(), rows.min(), cols.max() + 1, rows.max() + 1] if changes else [0, 0, 1, 1])
+
+
+def test_a_picture_is_whole_where_the_run_that_is_known_is_gone_or_of_another_service(county):
+    store, settings = county
+    live = Live(settings)
+    other = measure_service(Study(store, settings), "basic-radius").id
+    for since in ("gone", other):
+        assert "box" not in live.what_if(store, "hospital-drive", NO_CHANGES, ["picture"], since=since)["picture"]
+
+
 def test_closing_all_is_refused_with_a_sentence(county):
     """Not that nobody registered one, but that the changes close them all; for either journey."""
     store, settings = county

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from geosvc.coverage.changes import NO_CHANGES, PLANNED_FROM
 from geosvc.coverage.live import live_figures
 from geosvc.errors import InvalidParameter
-from geosvc.maps.picture import OUTSIDE, painted, picture_record, png_of, step_of
+from geosvc.maps.picture import step_of
 from geosvc.store.scope import inside
 from geosvc.workflows import reading
 from geosvc.workflows.live.explaining import answer_at, cell_at, place_told
@@ -21,6 +18,7 @@ from geosvc.workflows.live.fields import MB, Fields
 from geosvc.workflows.live.journeys import journeys_of
 from geosvc.workflows.live.lanes import Lanes
 from geosvc.workflows.live.part import nobody_named, own_of, part_told
+from geosvc.workflows.live.pictures import picture_told
 from geosvc.workflows.live.states import States
 from geosvc.workflows.measuring import question_of
 
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
     from geosvc.coverage.changes import Changes
     from geosvc.coverage.live import LiveFigures
     from geosvc.coverage.measure import CoverageFigures
-    from geosvc.coverage.services import Service
     from geosvc.settings import Settings
     from geosvc.store.engine import Store
     from geosvc.workflows.live.journeys import Journey
@@ -41,7 +38,6 @@ if TYPE_CHECKING:
 
 PARTS = ("figures", "areas", "curve", "gaps", "picture")
 _MOST_WAITING, _WAIT_SECONDS = 32, 10.0
-_QUICK_COMPRESSION = 1
 
 
 class Live:
@@ -85,7 +81,9 @@ class Live:
         with self._at_work(store) as state:
             return state.prepared.centres
 
-    def what_if(self, store: Store, service_id: str, changes: Changes, parts: Collection[str] = PARTS) -> dict[str, Any]:
+    def what_if(
+        self, store: Store, service_id: str, changes: Changes, parts: Collection[str] = PARTS, *, since: str | None = None
+    ) -> dict[str, Any]:
         """Return what a service would answer under changes, as plain data; nothing is stored.
 
         Parameters
@@ -97,6 +95,8 @@ class Live:
         parts : collection of str
             Which of :data:`PARTS` are wanted beside the facilities and the runs. ``gaps`` are those of every limit,
             told in the curve; they take as long as all the rest. Those of the service's own limits are figures.
+        since : str, optional
+            A run whose picture is known: only what differs from it is drawn, and ``box`` says where.
 
         Raises
         ------
@@ -113,7 +113,7 @@ class Live:
             own = own_of(store, state, changes)
             with nobody_named(own, service_id):
                 asked = question_of(state.study, service_id, changes=changes, held=state.held(service_id))
-                return self._answer(store, state, asked, changes, set(parts), own)
+                return self._answer(store, state, asked, changes, set(parts), own, since)
 
     def explain(self, store: Store, service_id: str, lon: float, lat: float, changes: Changes = NO_CHANGES) -> dict[str, Any]:
         """Return why a place has the time it has under changes: nearest facility, legs, the second nearest, who lives there.
@@ -147,7 +147,9 @@ class Live:
             return {"service": service.id, "unit": service.shown_unit, "conditions": list(service.conditions), "run": asked.run_id,
                     "lon": lon, "lat": lat, **place_told(state, cell), **told}
 
-    def _answer(self, store: Store, state: State, asked: Question, changes: Changes, parts: set[str], own: Own | None) -> dict[str, Any]:
+    def _answer(
+        self, store: Store, state: State, asked: Question, changes: Changes, parts: set[str], own: Own | None, since: str | None
+    ) -> dict[str, Any]:
         service = asked.service
         with ExitStack() as used:
             surface, journeys = journeys_of(self.fields, state, asked, changes, used)
@@ -167,7 +169,7 @@ class Live:
             gaps = self._beside.submit(figures.gap_curve) if "gaps" in parts and own is None else None
             answer |= _figures_told(figures, parts)
             if "picture" in parts:
-                answer["picture"] = _picture(figures, service, state.prepared, own)
+                answer["picture"] = picture_told(store, service, figures, state.prepared, own, since)
             if parts & {"curve", "gaps"}:
                 answer["curve"] = figures.curves(None if gaps is None else gaps.result()).as_dict()
             if own is not None:
@@ -217,10 +219,3 @@ def _area(rows: dict[str, CoverageFigures]) -> dict[str, Any]:
         "p50": first.figures.get("p50"), "p90": first.figures.get("p90"),
         "thresholds": {name: {"people": row.people, "km2": row.km2, "share": row.figures["share"]} for name, row in rows.items()},
     }
-
-
-def _picture(figures: LiveFigures, service: Service, prepared: Prepared, own: Own | None) -> dict[str, Any]:
-    levels = figures.levels if own is None else np.where(own.cells, figures.levels, np.uint8(OUTSIDE))
-    numbers = painted(levels, prepared.pixels)
-    png = base64.b64encode(png_of(numbers, compress_level=_QUICK_COMPRESSION)).decode()
-    return {"png": f"data:image/png;base64,{png}", **picture_record(service, prepared.bounds, numbers.shape)}

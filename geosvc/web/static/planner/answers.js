@@ -6,7 +6,8 @@ import { problemIn } from './problems.js';
 const MOVING = ['figures', 'curve', 'picture'];
 const RESTING = MOVING.concat(['gaps']);
 
-export function makeAsker(planner, tools, told) {
+/* `first` are the numbers of the run that the page shows: an answer tells only what differs from them. */
+export function makeAsker(planner, tools, first, told) {
   let underWay = false;
   let waiting = null;
 
@@ -15,7 +16,7 @@ export function makeAsker(planner, tools, told) {
     underWay = true;
     const began = performance.now();
     try {
-      const answer = await answerOf(planner, tools, changes, live ? MOVING : RESTING);
+      const answer = await answerOf(planner, tools, first, changes, live ? MOVING : RESTING);
       told.answer(answer, changes, performance.now() - began);
     } catch (error) {
       told.failed(error);
@@ -47,17 +48,30 @@ export async function bodyOf(answer) {
   return JSON.parse(text);
 }
 
-async function answerOf(planner, tools, changes, parts) {
-  const told = await post(planner, `/api/services/${encodeURIComponent(planner.service)}/what-if`, { changes, parts });
+async function answerOf(planner, tools, first, changes, parts) {
+  const told = await post(planner, `/api/services/${encodeURIComponent(planner.service)}/what-if`, { changes, parts, picture_since: planner.run });
   const picture = told.picture;
   const image = await loaded(picture.png);
   return {
     curves: told.curve,
     thresholds: planner.thresholds.map((each) => Object.assign({ id: each.id, value: each.value }, told.thresholds[each.id])),
-    numbers: tools.numbersOf(image, picture.width, picture.height),
+    numbers: numbersIn(picture, image, first, tools),
     facilities: told.facilities,
     run: told.run
   };
+}
+
+/* The numbers of a picture; where it tells a part only, all others are as they were. */
+function numbersIn(picture, image, first, tools) {
+  if (!picture.box) { return tools.numbersOf(image, picture.width, picture.height); }
+  const [left, top, right, bottom] = picture.box;
+  const part = tools.numbersOf(image, right - left, bottom - top);
+  const numbers = first.slice();
+  for (let row = top; row < bottom; row += 1) {
+    const from = (row - top) * (right - left);
+    numbers.set(part.subarray(from, from + right - left), row * picture.width + left);
+  }
+  return numbers;
 }
 
 function loaded(source) {

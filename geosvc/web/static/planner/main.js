@@ -1,5 +1,6 @@
 /* The planner's page: one state, and parts of the page that show it. */
 
+import { showAges } from './ages.js';
 import { areasAsked, showAreas } from './areas.js';
 import { read } from './answers.js';
 import { showEquity } from './equity.js';
@@ -96,6 +97,7 @@ async function start() {
   let trial = null;
   showAreas(state, shown, planner, tools, areaBoxes(), (at) => Boolean(trial && trial.took(at)));
   showLists(state, shown, planner, { gaps: $('gap-list'), facilities: $('facility-list') });
+  showAges(state, $('by-age'), planner);
   showEquity(state, $('equity'), planner);
   draw();
   const root = $('trial');

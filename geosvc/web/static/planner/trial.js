@@ -46,7 +46,7 @@ export function makeTrial(state, shown, planner, tools, boxes) {
   const roads = L.layerGroup();
   let tool = null;
 
-  const asker = makeAsker(planner, tools, {
+  const asker = makeAsker(planner, tools, state.get().baseline.numbers, {
     answer(answer, changes, milliseconds) {
       boxes.status.textContent = fill('answered_in', { ms: Math.round(milliseconds) });
       boxes.root.classList.remove('failed');
