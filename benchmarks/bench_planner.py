@@ -152,7 +152,7 @@ def slide(page: Page, steps: int) -> None:
     """Move the limit through its range, a step at a time."""
     low, high = (float(page.locator("#limit").get_attribute(name) or 0) for name in ("min", "max"))
     meter = page.context.new_cdp_session(page)
-    meter.send("Performance.enable")
+    meter.send("Performance.enable", {"timeDomain": "threadTicks"})
     found = []
     for i in range(steps + 5):
         before = busy(meter)

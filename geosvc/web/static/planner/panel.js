@@ -74,48 +74,65 @@ function rowsOf(now, before) {
   return rows;
 }
 
+/* Make the parts of a box anew where there are others than before, and else write only what has changed: a step of the
+   slider has a sixtieth of a second, and to lay out the panel takes a good part of it. */
+function redraw(box, key, make, fresh) {
+  if (box.drawnFor !== key) { box.textContent = ''; make(); box.drawnFor = key; }
+  fresh();
+}
+
+function write(node, text) { if (node.textContent !== text) { node.textContent = text; } }
+
 function list(box, now, before) {
   if (!box) { return; }
-  box.textContent = '';
-  rowsOf(now, before).forEach((row) => {
-    const line = element('div');
+  const rows = rowsOf(now, before);
+  const changes = (row) => row.change !== null && row.change !== undefined;
+  redraw(box, rows.map((row) => `${row.label}${changes(row)}`).join('|'), () => rows.forEach((row) => {
+    const line = box.appendChild(element('div'));
     line.appendChild(element('dt', '', row.label));
-    const value = element('dd', '', row.text);
-    if (row.change !== null && row.change !== undefined) { value.appendChild(element('span', 'change', signed(row.change))); }
-    line.appendChild(value);
-    box.appendChild(line);
-  });
+    const value = line.appendChild(element('dd'));
+    value.appendChild(document.createTextNode(''));
+    if (changes(row)) { value.appendChild(element('span', 'change')); }
+  }), () => rows.forEach((row, i) => {
+    const [text, change] = box.children[i].lastChild.childNodes;
+    write(text, row.text);
+    if (change) { write(change, signed(row.change)); }
+  }));
 }
 
 function table(box, now, before, listed) {
   if (!box) { return; }
   const earlier = {};
   if (before) { before.rows.forEach((row) => { earlier[row.code] = row; }); }
-  box.textContent = '';
-  const head = element('tr');
-  const names = ['area', 'covered', 'beyond', 'share_covered'].concat(before ? ['change'] : []);
-  names.forEach((name, i) => { const cell = element('th', i ? 'num' : '', word(name)); cell.scope = 'col'; head.appendChild(cell); });
-  box.appendChild(element('thead')).appendChild(head);
-  const body = box.appendChild(element('tbody'));
-  now.rows.filter((row) => listed.has(row.level)).forEach((row) => body.appendChild(areaRow(row, before ? earlier[row.code] : null, Boolean(before))));
+  const rows = now.rows.filter((row) => listed.has(row.level));
+  const known = (row) => row.share !== null;
+  redraw(box, `${Boolean(before)}${rows.map((row) => `${row.code}${known(row)}`)}`, () => {
+    const head = element('tr');
+    const names = ['area', 'covered', 'beyond', 'share_covered'].concat(before ? ['change'] : []);
+    names.forEach((name, i) => { const cell = element('th', i ? 'num' : '', word(name)); cell.scope = 'col'; head.appendChild(cell); });
+    box.appendChild(element('thead')).appendChild(head);
+    const body = box.appendChild(element('tbody'));
+    rows.forEach((row) => body.appendChild(areaRow(row, known(row), Boolean(before))));
+  }, () => rows.forEach((row, i) => { if (known(row)) { writeRow(box.tBodies[0].rows[i], row, before ? earlier[row.code] : null); } }));
 }
 
-function areaRow(row, earlier, compares) {
+function areaRow(row, known, compares) {
   const line = element('tr', `level-${row.level}`);
-  const name = element('th', '', row.level === 'outside' ? word('outside') : row.name);
+  const name = line.appendChild(element('th', '', row.level === 'outside' ? word('outside') : row.name));
   name.scope = 'row';
-  line.appendChild(name);
-  if (row.share === null) {
-    const cell = element('td', 'num', word('no_data'));
-    cell.colSpan = compares ? 4 : 3;
-    line.appendChild(cell);
+  if (!known) {
+    line.appendChild(element('td', 'num', word('no_data'))).colSpan = compares ? 4 : 3;
     return line;
   }
-  line.appendChild(element('td', 'num', whole(row.states.covered)));
-  line.appendChild(element('td', 'num', whole(peopleOf(row.states) - row.states.covered)));
-  const share = element('td', 'num share', percent(row.share));
-  share.style.setProperty('--share', `${100 * row.share}%`);
-  line.appendChild(share);
-  if (compares) { line.appendChild(element('td', 'num change', earlier && earlier.states ? signed(row.states.covered - earlier.states.covered) : '')); }
+  ['num', 'num', 'num share'].concat(compares ? ['num change'] : []).forEach((kind) => line.appendChild(element('td', kind)));
   return line;
+}
+
+function writeRow(line, row, earlier) {
+  const [, covered, others, share, change] = line.cells;
+  write(covered, whole(row.states.covered));
+  write(others, whole(peopleOf(row.states) - row.states.covered));
+  write(share, percent(row.share));
+  share.style.setProperty('--share', `${100 * row.share}%`);
+  if (change) { write(change, earlier && earlier.states ? signed(row.states.covered - earlier.states.covered) : ''); }
 }

@@ -72,6 +72,15 @@ function countRows(legend, figures) {
 
 function legendRows(legend, tools, bands) {
   const box = legend.querySelector('.gm-bands');
+  const rows = bands ? box.querySelectorAll('.gm-row') : [];
+  if (bands && rows.length === bands.length) {
+    // The colours stay: only what is written beside them follows the limit.
+    tools.bandRows(bands).childNodes.forEach((fresh, i) => {
+      if (rows[i].textContent !== fresh.textContent) { rows[i].lastChild.textContent = fresh.textContent; }
+      rows[i].firstChild.style.background = fresh.firstChild.style.background;
+    });
+    return;
+  }
   box.textContent = '';
   if (bands) { box.appendChild(tools.bandRows(bands)); return; }
   CHANGES.forEach((each) => {
