@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 
-from geosvc.geo.crs import to_metres
+from geosvc.geo.crs import shapes_in_metres
 from geosvc.geo.raster import burn
 from geosvc.registry.areas import LEVELS
 from geosvc.registry.areas import ZONE as _ZONE
@@ -185,9 +185,7 @@ class AreaTree:
 
 def in_metres(shape: BaseGeometry | None, grid: Grid) -> BaseGeometry:
     """Return a shape in degrees as one in the grid's CRS; None as an empty one."""
-    if shape is None:
-        return shapely.GeometryCollection()
-    return shapely.transform(shape, lambda xy: np.column_stack(to_metres(xy[:, 0], xy[:, 1], crs=grid.crs)))
+    return shapely.GeometryCollection() if shape is None else shapes_in_metres(shape, crs=grid.crs).item()
 
 
 def study_bbox(areas: Sequence[Area]) -> tuple[float, float, float, float] | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geosvc.errors import InvalidCoordinate, InvalidGeometry, MissingCRS, UnreadableFile
-from geosvc.geo.crs import CRS84, check_known, check_position
+from geosvc.geo.crs import CRS84, check_known, check_position, grid_crs_for, shapes_in_metres
 from geosvc.geo.files import check_file
 
 if TYPE_CHECKING:
@@ -89,6 +89,12 @@ def in_degrees(frame: gpd.GeoDataFrame, path: Path, crs: str | None) -> gpd.GeoD
     frame = frame.to_crs(CRS84)
     _check_on_earth(frame, path)
     return frame
+
+
+def in_metres(frame: gpd.GeoDataFrame, crs: str | None = None) -> gpd.GeoDataFrame:
+    """Return features in degrees as features in a metric CRS: the one that is named, else the one for where they lie."""
+    crs = crs or grid_crs_for(tuple(map(float, frame.total_bounds)))  # type: ignore[arg-type]  # of four numbers
+    return frame.set_geometry(shapes_in_metres(frame.geometry, crs=crs), crs=crs)
 
 
 def _crs_in(path: Path) -> bool:

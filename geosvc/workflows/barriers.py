@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 
 from geosvc.geo.raster import burn
-from geosvc.geo.vector import read_vector
+from geosvc.geo.vector import in_metres, read_vector
 from geosvc.registry.imports.barriers import BARRIERS_FILE
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def read_barriers(layer: Layer, grid: Grid) -> gpd.GeoDataFrame:
     """Return the barriers in the grid's CRS, with barrier_class and condition ("" = always)."""
     frame = read_vector(layer.folder / BARRIERS_FILE, max_mb=2**20, expected="barriers")
     frame["condition"] = frame["condition"].fillna("")
-    return frame.set_geometry(frame.geometry.to_crs(grid.crs))
+    return in_metres(frame, grid.crs)
 
 
 def under(barriers: gpd.GeoDataFrame, conditions: Iterable[str]) -> gpd.GeoDataFrame:

@@ -16,7 +16,7 @@ from geosvc.errors import InvalidInput, NoStudyArea
 from geosvc.geo.crs import grid_crs_for
 from geosvc.geo.grid import Grid
 from geosvc.geo.raster import burn, read_people, resample
-from geosvc.geo.vector import read_vector
+from geosvc.geo.vector import in_metres, read_vector
 from geosvc.measures import metres_from_km
 from geosvc.registry import areas, facilities, layers, populations
 from geosvc.registry.areas import ZONE
@@ -196,7 +196,7 @@ class Study:
         if layer is None:
             return None
         frame = read_vector(layer.folder / ROADS_FILE, max_mb=2**20, expected="roads")
-        return frame.set_geometry(frame.geometry.to_crs(self.grid.crs))
+        return in_metres(frame, self.grid.crs)
 
     @cached_property
     def network(self) -> Network | None:

@@ -11,7 +11,7 @@ import shapely
 
 from geosvc.errors import InvalidGeometry, InvalidInput, Refusal, RefusedRows, UnreadableFile
 from geosvc.geo.files import sidecar_of
-from geosvc.geo.vector import READ_AS, read_vector
+from geosvc.geo.vector import READ_AS, in_metres, read_vector
 from geosvc.registry.barrier_classes import BarrierClass, barrier_class_of, barrier_class_of_tag, barrier_classes
 from geosvc.registry.imports.layers import Prepared, _outside, _prepared
 from geosvc.registry.imports.report import ImportReport
@@ -83,7 +83,7 @@ def prepare_barriers(
     told = _read_attributes(frame, path, conditions, report, osm=osm)
     barriers = _kept(frame, told, left_out, path, report)
     _check_place(barriers, path, study_bbox, report)
-    metric = barriers.to_crs(barriers.estimate_utm_crs())
+    metric = in_metres(barriers)
     areas = metric.geometry.geom_type.isin(_POLYGONS)
     report.figures |= {
         "barriers": len(barriers),

@@ -15,7 +15,7 @@ from geosvc.errors import InvalidGeometry, InvalidInput, Refusal, RefusedRows
 from geosvc.geo.files import sidecar_of
 from geosvc.geo.osm import OSM_SUFFIXES, read_roads
 from geosvc.geo.raster import RASTER_SUFFIXES, codes_of, read_header, read_people
-from geosvc.geo.vector import READ_AS, read_vector
+from geosvc.geo.vector import READ_AS, in_metres, read_vector
 from geosvc.registry.imports.positions import count_of, position_of
 from geosvc.registry.imports.report import ImportReport
 from geosvc.registry.imports.road_lines import OSM_TAGS, normalised_roads
@@ -67,7 +67,7 @@ def prepare_roads(
             raise InvalidInput(_outside(path, tuple(roads.total_bounds), study_bbox, "no road"))
         if inside < len(roads):
             report.notes.append(f"{len(roads) - inside} of {len(roads)} roads lie outside the study area and play no part")
-    metric = roads.to_crs(roads.estimate_utm_crs())
+    metric = in_metres(roads)
     report.figures |= {
         "roads": len(roads),
         "length_km": round(float(metric.length.sum()) / 1000, 1),
