@@ -66,6 +66,9 @@ def office(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     _account, link = people.create_account(store, "李梅", role="editor", areas=None, **BY)
     people.use_link(store, link.rsplit("/", 1)[-1], GOOD_PASSWORD, name=None, hours=1)
     store.close()
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([HEADERS, *ROWS])
+    (folder / "名单.csv").write_bytes(text.getvalue().encode("gb18030"))
     with ExitStack() as stack:
         address = stack.enter_context(served(folder / "workspace", folder / "server"))
         page, guard = stack.enter_context(guarded(browser, address, viewport={"width": 1280, "height": 720}))
@@ -90,9 +93,6 @@ def test_a_gbk_file_with_three_bad_rows(office: Office):
 
 def _import_the_good_rows(office: Office) -> None:
     page = office.page
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows([HEADERS, *ROWS])
-    (office.folder / "名单.csv").write_bytes(text.getvalue().encode("gb18030"))
     office.send(office.folder / "名单.csv")
     page.get_by_label("医疗点").select_option(label="机构名称")
     page.get_by_label("登记编号").select_option(label="机构编码")
@@ -196,6 +196,8 @@ def test_a_long_check_says_that_it_is_going_on(office: Office):
 def test_every_step_fits_its_screen(office: Office, width: int, height: int, language: str):
     """Nothing lies beside the page, everything can be hit, and every field has a name."""
     page = office.page
+    if page.request.get("/imports/1").status == 404:  # told without the story's beginning
+        _import_the_good_rows(office)
     page.set_viewport_size({"width": width, "height": height})
     office.send(office.folder / "名单.csv")
     upload = re.search(r"/imports/uploads/[\w-]+", page.url).group()
