@@ -37,11 +37,12 @@ from geosvc.store.engine import Store
 from geosvc.travel.warmup import compile_kernels
 from geosvc.workflows.live import Live
 from geosvc.workflows.live.journeys import journeys_of
-from geosvc.workflows.measuring import question_of
+from geosvc.workflows.measuring import measure_service, question_of
+from geosvc.workflows.study import Study
 
 SERVICE = "hospital-drive"
-# What a page asks for while the mouse moves; the gaps of every limit come when it rests.
-DRAGGING = ["figures", "areas", "curve", "picture"]
+# What the map page asks for while the hand moves; the gaps of every limit come when it rests.
+DRAGGING = ("figures", "curve", "picture")
 _MS = 1000.0
 _STEP_M = 300.0
 
@@ -60,9 +61,10 @@ def main() -> None:
         world = World(Path(folder), given.cells, given.facilities, hills=not given.flat)
         settings = Settings(workspace=Path(folder) / "workspace", public_read=True)
         store = world.furnish(settings)
-        alone(world, store, settings, given.drags)
+        run = measure_service(Study(store, settings), SERVICE).id
+        alone(world, store, settings, given.drags, run)
         store.close()
-        together(world, settings, given.planners, given.drags)
+        together(world, settings, given.planners, given.drags, run)
 
 
 def dragged(world: World, number: int, step: int) -> dict[str, Any]:
@@ -88,12 +90,12 @@ def timed(work: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def alone(world: World, store: Store, settings: Settings, drags: int) -> None:
+def alone(world: World, store: Store, settings: Settings, drags: int, run: str) -> None:
     """One planner, without the network."""
     live = Live(settings)
 
     def ask(changes: Changes) -> dict[str, Any]:
-        return live.what_if(store, SERVICE, changes, DRAGGING)
+        return live.what_if(store, SERVICE, changes, DRAGGING, since=run)
 
     print(f"{world.cells**2:,} cells{' with hills' if world.hills else ''}, {len(world.places)} facilities")
     told("first question (reads the workspace)", [timed(lambda: ask(NO_CHANGES))])
@@ -161,14 +163,14 @@ def served(settings: Settings) -> Iterator[tuple[str, int]]:
         process.wait()
 
 
-def together(world: World, settings: Settings, planners: int, drags: int) -> None:
-    """Ten planners, each with the hand on another facility."""
+def together(world: World, settings: Settings, planners: int, drags: int, run: str) -> None:
+    """Ten planners, each with the hand on another facility, who ask as their pages do."""
     times: list[float] = []
     errors: list[str] = []
 
     def ask(address: str, changes: dict[str, Any]) -> None:
         request = urllib.request.Request(
-            f"{address}/api/services/{SERVICE}/what-if", json.dumps({"changes": changes, "parts": DRAGGING}).encode(),
+            f"{address}/api/services/{SERVICE}/what-if", json.dumps({"changes": changes, "parts": DRAGGING, "picture_since": run}).encode(),
             {"Content-Type": "application/json", "Accept-Encoding": "gzip"})
         start = time.perf_counter()
         try:

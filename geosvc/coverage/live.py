@@ -129,8 +129,11 @@ class LiveFigures:
         return gap_curve(self.levels, self.layout.area_of_cell, self.layout.weights)
 
 
-def live_figures(layout: Layout, surface: Surface, service: Service, *, step: float) -> LiveFigures:
-    """Return the figures of a surface; ``step`` is that of its curves, in the unit that the service shows."""
+def live_figures(layout: Layout, surface: Surface, service: Service, *, step: float, by_area: bool = True) -> LiveFigures:
+    """Return the figures of a surface; ``step`` is that of its curves, in the unit that the service shows.
+
+    Without ``by_area`` the tables have the row of the total only: while a hand moves nobody reads the percentiles of areas.
+    """
     from geosvc.coverage import live_kernels  # noqa: PLC0415  brings the compiled kernels
 
     micro = np.ascontiguousarray(surface.micro).ravel()
@@ -142,12 +145,13 @@ def live_figures(layout: Layout, surface: Surface, service: Service, *, step: fl
     entry_micro, entry_level, people, curve = live_kernels.read_people(
         layout.cell_of, layout.count, layout.members, layout.starts, micro, levels, limits, not_reached)
     entries = _Entries(layout.count, entry_micro, entry_level, service.units_per_shown)
-    found = [entries.quantiles(row.members, curve[i]) for i, row in enumerate(layout.rows)]
+    rows = layout.rows if by_area else layout.rows[:1]
+    found = [entries.quantiles(row.members, curve[i]) for i, row in enumerate(rows)]
     zones = {position: live_kernels.count_states(micro, looked, within, limits, not_reached) for position, within in layout.zone_cells.items()}
     tables = {}
     for n, threshold in enumerate(service.thresholds):
         km2 = _Km2(layout, cells[n], {position: counts[n] for position, counts in zones.items()})
-        tables[threshold.id] = [_figures(row, people[i, n], found[i], km2.of(row)) for i, row in enumerate(layout.rows)]
+        tables[threshold.id] = [_figures(row, people[i, n], found[i], km2.of(row)) for i, row in enumerate(rows)]
     return LiveFigures(
         levels=levels.reshape(surface.micro.shape), tables=tables, step=step, unit=service.shown_unit, layout=layout,
         gaps={each.id: _gaps(layout, surface, micro_of(service.limit_of(each))) for each in service.thresholds},

@@ -227,6 +227,8 @@ def test_only_the_parts_that_are_asked_for(county):
     assert not {"areas", "curve", "picture"} & set(answer)
     curve = Live(settings).what_if(store, "hospital-drive", NO_CHANGES, ["curve"])["curve"]
     assert (curve["gaps"], len(curve["areas"])) == (None, 4)
+    whole = Live(settings).what_if(store, "hospital-drive", NO_CHANGES)
+    assert (answer["thresholds"], curve["areas"]) == (whole["thresholds"], whole["curve"]["areas"])
     with pytest.raises(GeosvcError, match="parts must be some of"):
         Live(settings).what_if(store, "hospital-drive", NO_CHANGES, ["figure"])
 

@@ -164,7 +164,8 @@ class Live:
                     "service": journeys[1].service.id, "facilities": _told(journeys[1], own)},
             }
         if parts:
-            figures = live_figures(state.prepared.layout, surface, service, step=step_of(service))
+            by_area = "areas" in parts or own is not None
+            figures = live_figures(state.prepared.layout, surface, service, step=step_of(service), by_area=by_area)
             # The gaps of every limit take as long as all the rest, and leave Python's lock alone.
             gaps = self._beside.submit(figures.gap_curve) if "gaps" in parts and own is None else None
             answer |= _figures_told(figures, parts)
