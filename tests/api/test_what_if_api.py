@@ -119,7 +119,7 @@ def test_an_account_of_some_areas_asks_about_these(county):
 
 def test_too_many_are_told_when_to_come_back(county, monkeypatch):
     """503 with Retry-After; the page asks again."""
-    def busy(*_args):
+    def busy(*_args, **_named):
         raise Busy("too much is asked at once", 2)
 
     monkeypatch.setattr(county.app.state.live, "what_if", busy)

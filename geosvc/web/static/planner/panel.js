@@ -1,7 +1,7 @@
 /* The figures of the panel: as things are, and beside them what is being tried. */
 
 import { extremes, figuresAt, peopleOf } from './figures.js';
-import { element, people, percent, signed, whole, within, word } from './text.js';
+import { element, people, percent, signed, whole, within, word, write } from './text.js';
 
 const STATES = ['covered', 'beyond', 'unreachable', 'beyond_horizon', 'no_data'];
 
@@ -81,8 +81,6 @@ function redraw(box, key, make, fresh) {
   fresh();
 }
 
-function write(node, text) { if (node.textContent !== text) { node.textContent = text; } }
-
 function list(box, now, before) {
   if (!box) { return; }
   const rows = rowsOf(now, before);
@@ -91,10 +89,10 @@ function list(box, now, before) {
     const line = box.appendChild(element('div'));
     line.appendChild(element('dt', '', row.label));
     const value = line.appendChild(element('dd'));
-    value.appendChild(document.createTextNode(''));
+    value.appendChild(element('span'));
     if (changes(row)) { value.appendChild(element('span', 'change')); }
   }), () => rows.forEach((row, i) => {
-    const [text, change] = box.children[i].lastChild.childNodes;
+    const [text, change] = box.children[i].lastChild.children;
     write(text, row.text);
     if (change) { write(change, signed(row.change)); }
   }));

@@ -46,11 +46,15 @@ export function signed(value, digits) {
 export function element(tag, className, text) {
   const made = document.createElement(tag);
   if (className) { made.className = className; }
-  if (text !== undefined && text !== null) {
-    made.textContent = String(text);
-    if (language !== 'zh' && HAN.test(made.textContent)) { made.lang = 'zh'; }
-  }
+  if (text !== undefined && text !== null) { write(made, String(text)); }
   return made;
+}
+
+/* Write a text where it is another than before; a name of the data in another language than the page's says so. */
+export function write(node, text) {
+  if (node.textContent === text) { return; }
+  node.textContent = text;
+  if (language !== 'zh' && HAN.test(text)) { node.lang = 'zh'; } else if (node.lang) { node.removeAttribute('lang'); }
 }
 
 export function button(text, className, pressed) {
