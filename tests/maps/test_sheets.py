@@ -163,6 +163,7 @@ def test_a_name_is_not_cut_to_nothing():
 # -- what is said --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_sheet_has_its_legend_with_counts(demo_client: Any, demo_store: Store):
     """Bands, gaps, unreachable, no data, facilities by group, those to be located: nothing is left out, of no service."""
     for each in demo_client.get("/api/services").json()["services"]:

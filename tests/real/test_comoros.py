@@ -25,7 +25,7 @@ from geosvc.workflows.measuring import measure_service
 from geosvc.workflows.study import Study
 from geosvc.workflows.workspace import init_workspace
 
-pytestmark = pytest.mark.real_data
+pytestmark = [pytest.mark.real_data, pytest.mark.slow]
 
 PEOPLE = 869_595.0284  # the sum of the raster, as its README says
 OUTSIDE_PEOPLE = 24_196  # of them outside the three outlines

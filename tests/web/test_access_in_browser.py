@@ -120,6 +120,7 @@ def test_the_buttons_of_the_map_speak_chinese(open_page, demo_server: str):
 @pytest.mark.parametrize(("service", "empty", "reading"), [
     ("basic-radius", "直线距离", r"直线距离 ≤ \d+(\.\d)? 公里"), ("hospital-drive", "用时", r"用时 ≤ [\d,]+ 分钟"),
 ])
+@pytest.mark.slow
 def test_pointing_tells_distance_where_distance_is_meant(open_page, demo_server: str, service: str, empty: str, reading: str):
     """A straight-line service speaks of distance in km, a travel service of time in minutes."""
     page = open_page(demo_server, f"/?service={service}")

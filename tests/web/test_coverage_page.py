@@ -108,6 +108,7 @@ def test_equity_is_said_in_words(open_page, demo_server: str):
     expect(tiles).to_contain_text(ZH["equity_none_text"])
 
 
+@pytest.mark.slow
 def test_the_map_and_the_files_are_one_step_away(open_page, demo_server: str):
     """The heading of a column leads to its map; the files hold the level that is shown."""
     page = open_page(demo_server, f"{PATH}?level=county")
@@ -122,6 +123,7 @@ def test_the_map_and_the_files_are_one_step_away(open_page, demo_server: str):
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.slow
 def test_it_fits_every_screen(open_page, demo_server: str, language: str):
     """Nothing is wider than the screen but the table, which scrolls in itself with the areas' names in sight."""
     page = open_page(demo_server, f"{PATH}?lang={language}")

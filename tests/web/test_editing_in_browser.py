@@ -207,6 +207,7 @@ def test_the_list_ticks_a_page_and_changes_it(office: Office):
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (820, 1180)])
 @pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.slow
 def test_the_form_fits_its_screen(office: Office, width: int, height: int, language: str):
     """On a small laptop and a tablet nothing lies beside the page, and all can be hit and is named."""
     page = office.first

@@ -130,6 +130,7 @@ def test_map_and_about_lead_here(demo_client: TestClient):
 
 @pytest.mark.browser
 @pytest.mark.parametrize("size", [(1280, 720), (360, 740)])
+@pytest.mark.slow
 def test_the_gallery_in_a_browser(open_page, demo_server: str, size):
     """Pictures are there, nothing is cut off at the side, targets are 24 px high."""
     page = open_page(demo_server, "/gallery")

@@ -22,7 +22,7 @@ def step(page: Page, number: int) -> None:
     assert page.evaluate(APART) == {"apart": True, "inside": True, "seen": True}, f"step {number}"
 
 
-@pytest.mark.parametrize("size", [(1280, 720), (820, 1180), (390, 800)], ids=str)
+@pytest.mark.parametrize("size", [(1280, 720), *(pytest.param(size, marks=pytest.mark.slow) for size in ((820, 1180), (390, 800)))], ids=str)
 def test_a_first_visit_is_shown_around_and_the_second_is_not(open_page, demo_server: str, size: tuple[int, int]):
     """Focus stays where it was; every step stands clear of its subject; it does not come again but by its button."""
     page = ready(open_page(demo_server, HOSPITALS, first_visit=True, viewport={"width": size[0], "height": size[1]}))

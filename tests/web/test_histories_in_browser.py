@@ -6,6 +6,7 @@ from web.conftest import Opener
 
 
 @pytest.mark.parametrize(("language", "banner", "back"), [("zh", "不是今天", "回到今天"), ("en", "not today", "Back to today")])
+@pytest.mark.slow
 def test_looking_at_another_day(open_page: Opener, demo_server: str, language: str, banner: str, back: str):
     """A day is chosen in the form; the list says that it is not today, and leads back."""
     page = open_page(demo_server, f"/facilities?lang={language}")

@@ -52,6 +52,7 @@ def test_the_payloads_do_run_where_nobody_guards(browser: Browser, tmp_path: Pat
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.slow
 def test_names_on_the_map_stay_text(open_page, hostile_server: str, language: str):
     """Tooltips and popups of facilities and gaps show the names with their brackets; nothing runs."""
     page = open_page(hostile_server, f"/?lang={language}")
@@ -66,6 +67,7 @@ def test_names_on_the_map_stay_text(open_page, hostile_server: str, language: st
 
 
 @pytest.mark.parametrize("path", ["/gaps", "/facilities", "/about", "/gaps?area=990000", "/facilities?q=<img src=x onerror=window.hostile=9>"])
+@pytest.mark.slow
 def test_names_in_lists_stay_text(open_page, hostile_server: str, path: str):
     """Lists show every name letter by letter, and nothing runs."""
     page = open_page(hostile_server, path)
@@ -197,6 +199,7 @@ def test_data_opened_in_a_browser_stays_data(visitor: tuple[Page, Filled], path:
     check_harmless(page)
 
 
+@pytest.mark.slow
 def test_downloads_are_no_pages(visitor: tuple[Page, Filled]):
     """A saved map and the single file are given as files, which no page of the server opens."""
     page, _one = visitor

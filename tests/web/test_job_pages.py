@@ -88,6 +88,7 @@ def form_of(page: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("address", [MAP, GAPS])
+@pytest.mark.slow
 def test_a_missing_answer_is_measured_by_a_plain_form(pages, world, address):
     """The button leads to a page that looks again by itself; at the end it leads back to the page with its answer."""
     answer = pages.post("/jobs", data=form_of(pages.get(address, headers=pages.key).text), headers=pages.key)
@@ -105,6 +106,7 @@ def test_a_missing_answer_is_measured_by_a_plain_form(pages, world, address):
     assert "measure-now" not in pages.get(address, headers=pages.key).text
 
 
+@pytest.mark.slow
 def test_a_stale_answer_and_another_day(pages, world):
     """After a change both pages offer to measure anew, over the old answer; a day that was never measured offers itself."""
     store, settings = world

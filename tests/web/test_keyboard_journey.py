@@ -111,6 +111,7 @@ def test_the_whole_way_without_a_mouse(open_page, demo_server: str):
 
 @pytest.mark.parametrize("path", ["/?service=hospital-drive", "/gaps", "/facilities", "/coverage", *(
     pytest.param(each, marks=pytest.mark.slow) for each in ("/about", "/gallery", "/scenarios", "/blank-spots", "/plans", "/sign-in"))])
+@pytest.mark.slow
 def test_tab_leads_through_a_page_and_out_of_it(open_page, demo_server: str, path: str):
     """Each stop is seen; the last is followed by the window's own, so nothing holds the focus; back again the same way."""
     page = open_page(demo_server, path, viewport={"width": 1280, "height": 720})

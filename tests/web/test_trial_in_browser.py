@@ -142,6 +142,7 @@ def test_winter_and_a_closed_road(open_page, demo_server: str):
 
 
 @pytest.mark.parametrize("view", ["difference", "swipe"])
+@pytest.mark.slow
 def test_baseline_and_scenario_beside_each_other(open_page, demo_server: str, view: str):
     """The map of differences names what it shows; the line between the two is moved by keyboard."""
     page = trying(open_page(demo_server, HOSPITALS))
