@@ -210,6 +210,10 @@ class JobNotFound(NotFound):
     """No job has that number, or it is another person's."""
 
 
+class LinkNotFound(NotFound):
+    """No one-time link reads so: it was used, is older than a day, or was copied in part."""
+
+
 class UploadNotFound(NotFound):
     """No staged file of this person has that id."""
 

@@ -10,7 +10,7 @@ from geosvc.accounts import accounts
 from geosvc.accounts.accounts import Account, name_key, person_of
 from geosvc.accounts.passwords import fits
 from geosvc.accounts.tokens import new_key, new_token, sha256_of
-from geosvc.errors import InvalidInput, NotFound, NotSignedIn, TooManyAttempts
+from geosvc.errors import InvalidInput, LinkNotFound, NotFound, NotSignedIn, TooManyAttempts
 from geosvc.store.accounts import (
     ApiKeyRow,
     FailedSignInRow,
@@ -208,7 +208,7 @@ def account_of_link(session: Session, token: str) -> Account | None:
     """
     row = session.get(OneTimeLinkRow, sha256_of(token))
     if row is None or row.expires_at <= now() or (row.account_id is None and accounts.exist(session)):
-        raise NotFound("this link is not good (any more): it works once, for a day; ask for a new one")
+        raise LinkNotFound("this link is not good (any more): it works once, for a day; ask for a new one")
     return None if row.account_id is None else accounts.get(session, row.account_id)
 
 

@@ -49,10 +49,10 @@ def check_file(path: Path, *, max_mb: int, expected: str) -> Path:
         raise UnreadableFile(f"{path} does not exist; expected {expected}")
     size = path.stat().st_size
     if size == 0:
-        raise UnreadableFile(f"{path} is empty (0 bytes); expected {expected}; was the export cut off?")
+        raise UnreadableFile(f"{path.name} is empty (0 bytes); expected {expected}; was the export cut off?")
     if size > max_mb * _MEBIBYTE:
         raise UnreadableFile(
-            f"{path} has {size / _MEBIBYTE:,.0f} MiB, more than the {max_mb:,} allowed; expected "
+            f"{path.name} has {size / _MEBIBYTE:,.0f} MiB, more than the {max_mb:,} allowed; expected "
             f"{expected}; if it is really meant, clip it to the study area or raise GEOSVC_MAX_FILE_MB"
         )
     return path

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _CODE_LENGTHS = (12, 9, 6, 4, 2)
 _VILLAGE_LETTERS = 12
 _OF_A_VILLAGE = re.compile(r"(?:村民委员会|居民委员会|村委会|居委会|社区|行政村|自然村|村|屯)$")
+_ABOVE_TOWNSHIPS = ("country", "province", "prefecture", "county")
 _SETTLEMENT_M = 250.0  # how far a house may stand from the point of its settlement, at least
 _ADDRESS_M = 100.0  # buildings of one address
 # A position of these says no more than where the area is.
@@ -238,12 +239,20 @@ def _named_villages(one: Facility, known: Gazetteer) -> list[str]:
     if not one.area_code:
         return []
     inside = {code: village_word(name) for code, name in known.villages.items() if code.startswith(one.area_code)}
-    for text in (plain_name(one.name), plain_name(one.address or "")):
+    # 靖宇县濛江乡卫生院 says nothing of the village 靖宇: what holds the township is no name of a village.
+    above = [plain_name(known.areas[code].name) for code in codes_above(one.area_code) if code in known.areas and known.areas[code].level in _ABOVE_TOWNSHIPS]
+    for text in (_without(above, plain_name(one.name)), _without(above, plain_name(one.address or ""))):
         found = {code: word for code, word in inside.items() if word in text}
         longest = max(map(len, found.values()), default=0)
         if found:
             return [code for code, word in found.items() if len(word) == longest]
     return []
+
+
+def _without(names: Iterable[str], text: str) -> str:
+    for name in names:
+        text = text.replace(name, " ")
+    return text
 
 
 def _from_area(one: Facility, known: Gazetteer) -> list[Suggestion]:

@@ -187,6 +187,8 @@ class FacilityQuery:
     class_prefixes: Sequence[str] | None = None
     states: Sequence[str] | None = None
     area_prefix: str | None = None
+    # Exactly these area codes; None among them: facilities without one.
+    area_in: Sequence[str | None] | None = None
     # What the area means on that day, where that is more than the beginning of a code; see registry.places.
     within: Within | None = None
     bbox: BBox | None = None
@@ -311,6 +313,8 @@ def facility_clauses(query: FacilityQuery) -> list[Any]:
         clauses.append(_lies_within(query.within))
     elif query.area_prefix:
         clauses.append(_begins(row.area_code, query.area_prefix))
+    if query.area_in is not None:
+        clauses.append(or_(row.area_code.in_([each for each in query.area_in if each is not None]), row.area_code.is_(None) if None in query.area_in else false()))
     if query.located is not None:
         clauses.append(row.lon.is_not(None) if query.located else row.lon.is_(None))
     if query.illustrative is not None:

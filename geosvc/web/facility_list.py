@@ -51,6 +51,7 @@ def list_view(store: Store, told: Mapping[str, str], language: str, *, limit: in
     held = workspace.overview(store) if not matched and not any(asked.values()) else None
     return {
         "study": workspace.study_title(store), "empty": held is not None and not held["facilities"], "facilities": found,
+        "area_names": features.names_of_areas(store, [each["properties"]["area_code"] for each in found]),
         "matched": matched, "asked": asked, "sort": sort, "times": times, "following": following, "cursor": cursor,
         "to_be_located": None if times["then"] else features.count_to_be_located(store),
         "classes": _classes(features.classes_in_use(store), asked["class_code"]), "areas": features.areas_to_choose(store),

@@ -21,6 +21,8 @@ _ROWS = ("class", "state", "level", "grade", "ownership", "service_mode", "opene
          "areas_served", "beds", "staff", "vehicles", "capabilities", "relations", "identifiers", "aliases", "source", "note")
 # What the address of a page may say was done just now.
 DONE = ("made", "saved", "unchanged", "confirmed", "deleted", "restored", "believed", "reason_needed", "merged", "unmerged")
+# The parts of an entry of beds, staff, capabilities … in the order in which they are read.
+_PARTS = ("year", "kind", "cadre", "code", "scheme", "value", "facility_id", "count")
 _WORDS = {"state": "state", "position_method": "method"}
 
 
@@ -61,13 +63,16 @@ def facility_view(
         "contact": {} if whole is None else whole["properties"]["contact"],
         "study": workspace.study_title(store), "number": number, "facility": one, "times": times, "more": more,
         "name": one["properties"]["name"] if one else changes[0]["name"], "deleted": changes[0]["deleted"],
-        "rows": [] if one is None else _rows(one["properties"], language),
+        "rows": [] if one is None else _rows(one["properties"], language, store),
         "history": [_change(each, language) for each in changes],
     }
 
 
-def _rows(properties: dict[str, Any], language: str) -> list[tuple[str, str]]:
+def _rows(properties: dict[str, Any], language: str, store: Store) -> list[tuple[str, str]]:
     shown = {**properties, "class": f"{properties[f'class_{language}']} {properties['class_code']}"}
+    code = properties["area_code"]
+    if name := features.names_of_areas(store, [code]).get(code):
+        shown["area_code"] = f"{name} {code}"
     return [(label(name, language), value(name, shown[name], language)) for name in _ROWS if shown.get(name)]
 
 
@@ -103,7 +108,9 @@ def _text(told: Any, known: Mapping[str, str]) -> str:
 def _entry(entry: Any, known: Mapping[str, str]) -> str:
     if not isinstance(entry, dict):
         return str(entry)
-    return " ".join(known.get(f"part_{part}", str(part)) for part in entry.values() if part is not None)
+    # Who wrote it first decides in which order its parts are kept; a reader sees one order.
+    parts = sorted(entry, key=lambda name: (_PARTS.index(name) if name in _PARTS else len(_PARTS), name))
+    return " ".join(known.get(f"part_{entry[name]}", str(entry[name])) for name in parts if entry[name] is not None)
 
 
 def _change(version: dict[str, Any], language: str) -> dict[str, Any]:

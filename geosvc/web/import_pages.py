@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from geosvc.accounts.people import Person, Right
-from geosvc.errors import Conflict, InvalidInput, NotFound, NotUndoable, TooLarge, UploadNotFound
+from geosvc.errors import Conflict, InvalidInput, NotFound, NotUndoable, TooLarge
 from geosvc.gate.people import editor_of, needs_administrator, person_of, store_of
 from geosvc.gate.uploads import SentFile
 from geosvc.registry.classes import facility_classes
@@ -124,16 +124,7 @@ def _record(request: Request, import_id: int, *, problem: str = "", detail: str 
         request, "import_record.html", one=_entry(told, person), needs_administrator=needs_administrator(person, store), done=_done(request, _RECORD), problem=problem, detail=detail, reason=reason, status=status,
         refused=_refused(report, language), notes=[_say(each, language) for each in report.get("notes", [])], located=report.get("to_be_located", 0),
         waited=report.get("waiting", [])[:_ROWS_SHOWN], waited_count=len(report.get("waiting", [])), later=[_later(each) for each in told["later"]],
-        later_count=told["later_changes"], workbook=_workbook(request, store, person))
-
-
-def _workbook(request: Request, store: Store, person: Person) -> str:
-    """Return the id of the upload of which the refused rows are still kept; empty if of none."""
-    upload = request.query_params.get("upload", "")
-    try:
-        return upload if upload and staging.refused_rows(store, upload, author=person.name) is not None else ""
-    except UploadNotFound:
-        return ""
+        later_count=told["later_changes"], workbook=staging.with_refused_rows(store, import_id, author=person.name) or "")
 
 
 def _refused(report: dict[str, Any], language: str) -> dict[str, Any]:
@@ -349,8 +340,7 @@ def decide(request: Request, upload_id: str, sent: Sent) -> Response:
         return _to_check(upload_id, "changed")
     if report.import_id is None:
         return RedirectResponse("/imports?done=unchanged", status_code=SEE_OTHER)
-    kept = "&" + urlencode({"upload": upload_id}) if report.refusals or report.waiting else ""
-    return RedirectResponse(f"/imports/{report.import_id}?done=imported{kept}", status_code=SEE_OTHER)
+    return RedirectResponse(f"/imports/{report.import_id}?done=imported", status_code=SEE_OTHER)
 
 
 @router.get("/imports/uploads/{upload_id}/refused")

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 Progress = Callable[[float, str], None]
 MANIFEST = "manifest.json"
 _FORMAT = "geosvc backup 1"
-_FOLDERS = ("layers", "runs")
+_FOLDERS = ("layers", "runs")  # every workspace has them
+_PACKED = (*_FOLDERS, "plans")
 _PIECE = 1 << 20
 _LARGEST_MANIFEST = 64 << 20
 
@@ -84,7 +85,7 @@ def _refuse_lost_layers(store: Store, database: Path) -> None:
 
 def _pack(store: Store, database: Path, target: Path, tell: Progress) -> dict[str, Any]:
     held = [
-        path for name in _FOLDERS for path in sorted((store.folder / name).rglob("*"))
+        path for name in _PACKED for path in sorted((store.folder / name).rglob("*"))
         if path.is_file() and not any(part.startswith(".") for part in path.relative_to(store.folder).parts)
     ]
     entries = [(DATABASE_NAME, database), *((path.relative_to(store.folder).as_posix(), path) for path in held)]
@@ -175,7 +176,7 @@ def _manifest_of(opened: zipfile.ZipFile, archive: Path) -> dict[str, Any]:
         raise UnreadableFile(f"{archive.name} does not hold the files that its manifest names; it was changed, use another copy")
     for name in told["files"]:
         parts = PurePosixPath(name).parts
-        if name != DATABASE_NAME and (parts[:1] not in [(each,) for each in _FOLDERS] or ".." in parts or "\\" in name):
+        if name != DATABASE_NAME and (parts[:1] not in [(each,) for each in _PACKED] or ".." in parts or "\\" in name):
             raise UnreadableFile(f"{archive.name} holds {name!r}, which belongs in no workspace; it was changed, use another copy")
     if DATABASE_NAME not in told["files"]:
         raise UnreadableFile(f"{archive.name} holds no registry; it was changed, use another copy")

@@ -21,7 +21,7 @@ from geosvc.registry.name_parts import places_of
 from geosvc.registry.suspects import LOWEST_SCORE, Known, Suspects
 from geosvc.store.areas import AreaQuery
 from geosvc.store.duplicates import count_answers, count_merges, select_answers, select_merges
-from geosvc.store.facilities import FacilityQuery
+from geosvc.store.facilities import FacilityQuery, select_values
 from geosvc.workflows.finding import is_whole
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def duplicates_page(
     after = _key_of_cursor(cursor)
     with _suspects(store) as (session, suspects):
         asked_again = answers.still_answered(session, suspects)
-        matched = _open(suspects, asked_again, min_score, kind, area)
+        matched = _open(suspects, asked_again, min_score, kind, _numbers_in(session, area))
         rest = matched if after is None else [key for key in matched if key > after]
         page = rest if limit is None else rest[:limit]
         told = [_pair(suspects, key[1:], suspects.pairs[key[1:]], asked_again.again.get(key[1:])) for key in page]
@@ -118,7 +118,7 @@ def groups_page(
     after = _key_of_cursor(cursor)
     with _suspects(store) as (session, suspects):
         asked_again = answers.still_answered(session, suspects)
-        matched = _open(suspects, asked_again, min_score, kind, area)
+        matched = _open(suspects, asked_again, min_score, kind, _numbers_in(session, area))
         rest = [group for group in _grouped(matched) if after is None or group[0] > after]
         told = [
             {"members": [_brief(number, suspects[number]) for number in sorted({number for key in group for number in key[1:]})],
@@ -136,13 +136,20 @@ def _check_asked(min_score: float, kind: str | None) -> None:
         raise InvalidParameter(f"kind must be one of {', '.join(PairKind)}; got {kind!r}")
 
 
-def _open(suspects: Suspects, asked_again: Answered, min_score: float, kind: str | None, area: str | None) -> list[_Key]:
-    """Return the pairs that wait for an answer, the most alike first."""
+def _numbers_in(session: Session, area: str | None) -> frozenset[int] | None:
+    """Return the facilities of an area as lists take it, a zone or a division that took others in; None for all."""
+    if not area:
+        return None
+    return frozenset(number for (number,) in select_values(session, facilities.meant(session, FacilityQuery(area_prefix=area)), ("facility_id",)))
+
+
+def _open(suspects: Suspects, asked_again: Answered, min_score: float, kind: str | None, inside: frozenset[int] | None) -> list[_Key]:
+    """Return the pairs that wait for an answer, the most alike first; one of both ``inside`` is enough."""
     return [
         key for key in suspects.ordered
         if -key[0] >= min_score and key[1:] not in asked_again.standing
         and (kind is None or suspects.pairs[key[1:]].kind == kind)
-        and (area is None or any((suspects[number].area_code or "").startswith(area) for number in key[1:]))
+        and (inside is None or not inside.isdisjoint(key[1:]))
     ]
 
 

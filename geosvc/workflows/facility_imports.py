@@ -20,6 +20,8 @@ from geosvc.registry.facilities import Facility
 from geosvc.registry.imports.facilities import FacilityOptions, read_facilities, table_of
 from geosvc.registry.imports.matching import LEVELS_IN_NAMES, worth_comparing
 from geosvc.registry.imports.refused_rows import check_target, write_refused
+from geosvc.registry.imports.row_areas import known_areas
+from geosvc.registry.imports.shifted import shift_of
 from geosvc.registry.imports.storing import CHANGED, NEW, carry_out, plan, tell
 from geosvc.registry.name_parts import places_of
 from geosvc.store.areas import AreaQuery
@@ -75,13 +77,15 @@ def import_facilities(
         If the registry changed since the dry run so that the import would do something else.
     """
     who = author or settings.author
-    found, report = _read(path, options, refused_to)
+    found, report = _read(store, path, options, refused_to)
     try:
         _refuse_unless(options.skip_bad, report)
         _note_outside([each.facility for each in found], _study_bbox(store), report)
         with store.writing() as session:
             made = plan(session, found, answers=options.answers, within=store.areas)
             tell(made, report)
+            _note_without_area(made, report, session)
+            _note_shifted(made, report)
             _check_seal(made, seal, report)
             _refuse_unless(options.skip_bad, report)
             origin = begin(session, report, [path], author=who)
@@ -110,12 +114,14 @@ def preview_facilities(
         As of :func:`import_facilities`.
     """
     del settings  # the import needs it
-    found, report = _read(path, options, refused_to)
+    found, report = _read(store, path, options, refused_to)
     report.dry_run = True
     _note_outside([each.facility for each in found], _study_bbox(store), report)
     with _seeing_all(store) as session:
         made = plan(session, found, answers=options.answers, within=store.areas)
         tell(made, report)
+        _note_without_area(made, report, session)
+        _note_shifted(made, report)
         report.seal = made.seal
         _tell_differences(made, report)
         _tell_places(made, report)
@@ -209,11 +215,13 @@ def _brief(number: int, one: Described) -> dict[str, Any]:
             "address": one.address, "area_code": one.area_code, "lon": one.lon, "lat": one.lat}
 
 
-def _read(path: Path, options: FacilityOptions, refused_to: Path | None) -> tuple[list[Told], ImportReport]:
+def _read(store: Store, path: Path, options: FacilityOptions, refused_to: Path | None) -> tuple[list[Told], ImportReport]:
     """Read all rows, the refused ones listed."""
     if refused_to is not None:
         check_target(refused_to, path)
-    found, report = read_facilities(path, replace(options, skip_bad=True))
+    with _seeing_all(store) as session:
+        known = known_areas(session)
+    found, report = read_facilities(path, replace(options, skip_bad=True), known)
     if options.source:
         report.figures["source"] = options.source
     return found, report
@@ -236,6 +244,27 @@ def _hand_back(path: Path, options: FacilityOptions, refused_to: Path | None, re
         return
     write_refused(refused_to, table_of(path, options), rows, source=path, sheet=options.layer)
     report.notes.append(f"{len({each.row for each in rows})} refused rows are in {refused_to}: correct and import them")
+
+
+def _note_without_area(made: Plan, report: ImportReport, session: Session) -> None:
+    """Say how many new facilities name no area, where areas are registered: whoever is limited to areas does not see them."""
+    new = [step.believed for step in made.steps if step.change == NEW]
+    without = sum(not each.area_code for each in new)
+    if without and areas.count(session, AreaQuery()):
+        report.notes.append(
+            f"{without} of {len(new)} new facilities name no area: accounts that are limited to areas do not see them; "
+            "a column of area codes or of names of townships says it"
+        )
+
+
+def _note_shifted(made: Plan, report: ImportReport) -> None:
+    """Say that most facilities of a file would move as far as another datum explains: the wrong one was chosen, here or before."""
+    found = shift_of((step.match.told.facility, step.current.facility) for step in made.steps if step.current is not None)
+    if found is not None:
+        report.notes.append(
+            f"{found.agreeing} of {found.compared} facilities that are registered already would move by about {found.metres:,.0f} m, and would stay where they "
+            f"are if the file were in {found.datum}: is the datum right?"
+        )
 
 
 def _note_outside(found: Sequence[Facility], study: BBox | None, report: ImportReport) -> None:

@@ -87,7 +87,7 @@ def counts(store: Store, *, area: str | None = None, class_prefix: str | None = 
     An area code of None are those that name no area.
     """
     with store.reading() as session:
-        found = [(code, klass) for code, klass in select_values(session, _query(area, class_prefix), ("area_code", "class_code"))]
+        found = [(code, klass) for code, klass in select_values(session, facilities.meant(session, _query(area, class_prefix)), ("area_code", "class_code"))]
         by_area = Counter(code[:_TOWNSHIP_LETTERS] if code and len(code) > _TOWNSHIP_LETTERS and code.isdigit() else code or None for code, _ in found)
         names = {each.code: each.name for each in areas.find(session, AreaQuery(codes=sorted(code for code in by_area if code)))}
     by_class = Counter(klass for _, klass in found)

@@ -8,6 +8,8 @@ from geosvc.registry import areas
 from geosvc.store.areas import AreaQuery
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from shapely.geometry.base import BaseGeometry
 
     from geosvc.store.engine import Store
@@ -22,11 +24,15 @@ def outlines(store: Store) -> list[Ring]:
     """Return the rings of counties and townships (longitude, latitude in degrees), of every area where there are none of these."""
     with store.reading() as session:
         found = areas.find(session, AreaQuery(levels=_LEVELS, has_geometry=True)) or areas.find(session, AreaQuery(has_geometry=True))
-    shapes = [each.geometry for each in found if each.geometry is not None]
+    return [ring for rings in coarse_rings([each.geometry for each in found if each.geometry is not None]) for ring in rings]
+
+
+def coarse_rings(shapes: Sequence[BaseGeometry]) -> list[list[Ring]]:
+    """Return the rings of each shape (degrees), as coarse as nobody sees where they are drawn together."""
     if not shapes:
         return []
     west, east = min(each.bounds[0] for each in shapes), max(each.bounds[2] for each in shapes)
-    return [ring for each in shapes for ring in _rings(each.simplify((east - west) / _FINE))]
+    return [_rings(each.simplify((east - west) / _FINE)) for each in shapes]
 
 
 def _rings(shape: BaseGeometry) -> list[Ring]:

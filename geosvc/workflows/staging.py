@@ -164,6 +164,16 @@ def waiting(store: Store, *, author: str) -> list[Staged]:
     return sorted(found, key=lambda each: each.at, reverse=True)
 
 
+def with_refused_rows(store: Store, import_id: int, *, author: str) -> str | None:
+    """Return the id of a person's staged file that this import took, while its refused rows are kept; None afterwards."""
+    with suppress(FileNotFoundError):
+        for folder in store.uploads.iterdir():
+            with suppress(UploadNotFound):
+                if _about(store, folder.name, author).get("import_id") == import_id and _refusals_in(folder) is not None:
+                    return folder.name
+    return None
+
+
 def _folder(store: Store, upload_id: str) -> Path:
     if not _ID.fullmatch(upload_id):
         raise UploadNotFound(f"no staged file has the id {upload_id[:40]!r}")

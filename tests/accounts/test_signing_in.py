@@ -341,7 +341,9 @@ def test_the_welcome_page_makes_the_first_administrator_and_signs_in(client, sto
     answer = client.post(f"/welcome/{token}", data={"name": "王", "password": GOOD_PASSWORD, "again": GOOD_PASSWORD})
     assert answer.status_code == 303
     assert client.get("/accounts").status_code == 200
-    assert client.get(f"/welcome/{token}").status_code == 404
+    used = client.get(f"/welcome/{token}", headers={"accept": "text/html"})
+    assert used.status_code == 404
+    assert "这个链接不能用了" in used.text and "请直接登录" in used.text  # not "no such record"
 
 
 def test_an_administrator_makes_an_account_and_its_owner_signs_in(client, private, admin):

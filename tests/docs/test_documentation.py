@@ -68,7 +68,10 @@ def test_the_commands_of_the_readme_exist(name):
             assert argument in services
 
 
-@pytest.mark.parametrize("name", [*READMES, "CONTRIBUTING.md", "CHANGELOG.md", "docs/conventions.md", "docs/analysis.md", "docs/api.md", "docs/accounts.md", "docs/areas.md", "docs/imports.md", "docs/webhooks.md", "docs/scenarios.md", "docs/jobs.md", "data/README.md"])
+LINKING = [*READMES, "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md", *(str(each.relative_to(ROOT)) for each in sorted(ROOT.glob("docs/**/*.md")))]
+
+
+@pytest.mark.parametrize("name", LINKING)
 def test_links_lead_somewhere(name):
     """Every relative link of a document is a file of the repository."""
     path = ROOT / name

@@ -118,6 +118,18 @@ def test_the_settlement_point_of_another_facility_counts(county):
     assert (point["lon"], point["facility_id"]) == (126.83, other)
 
 
+def test_the_name_of_the_county_is_no_village(county):
+    """试验县西镇卫生院 says nothing of the village 试验 in that township; 西镇试验村卫生室 does."""
+    with county.writing() as session:
+        areas.save(session, Area(code=TOWN + "204", name="试验村", level="village"), author="王", origin="form")
+    register(county, to_locate("试验小学医务室", TOWN + "204", lon=126.83, lat=42.33, position_method="settlement_point"))
+    of_county, of_village, in_county = register(
+        county, to_locate("试验县西镇卫生院"), to_locate("试验县西镇试验村卫生室"), to_locate("试验县防疫站", "990001"))
+    assert "settlement_point" not in suggested(county, of_county)
+    assert "settlement_point" not in suggested(county, in_county)
+    assert suggested(county, of_village)["settlement_point"]["area_code"] == TOWN + "204"
+
+
 def test_the_same_address_is_a_place_if_it_has_a_number(county):
     """中心街1号 is one house; 中心街 is a street, and the middle of an area is no address."""
     other, _, _ = register(

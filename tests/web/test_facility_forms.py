@@ -24,6 +24,7 @@ from geosvc.registry.facilities import Facility
 from geosvc.registry.pasted_positions import read_pasted
 from geosvc.settings import Settings
 from geosvc.web.facility_fields import read_form, values_of
+from geosvc.web.facility_views import value
 from geosvc.workflows import editing, importing, people
 from geosvc.workflows.editing import Intent
 
@@ -163,6 +164,22 @@ def test_a_new_facility_from_the_form(editor, world):
     with world[1].reading() as session:
         first = history.versions(session, number)[0]
     assert (first.author, first.origin, first.reason) == ("editor-all", "form", "新建")
+
+
+@pytest.mark.parametrize(("language", "converted"), [("zh", "由 GCJ02 换算"), ("en", "converted from GCJ02")])
+def test_list_and_page_name_the_area_and_the_datum_of_what_they_show(editor, world, language, converted):
+    """Shown are degrees of WGS 84, whatever the source told; the area stands there by its name."""
+    number = registered(world[1], area_code="990001200", raw_x="100.0512", raw_y="40.0501", raw_datum="GCJ02")
+    listed = re.sub(r"<[^>]+>", "", editor.get(f"/facilities?lang={language}").text)
+    assert converted in listed and "100.05000, 40.05000" in listed and "西乡" in listed
+    assert re.search(r"\d GCJ02", listed) is None, "converted degrees beside the datum of the source"
+    assert "西乡 990001200" in editor.get(f"/facilities/{number}?lang={language}").text
+
+
+def test_one_group_reads_the_same_whoever_wrote_it():
+    """An import keeps the kind of beds before the year, a form behind it: both are shown in one order."""
+    one, other = [{"kind": "planned", "year": 2025, "count": 6}], [{"count": 6, "year": 2025, "kind": "planned"}]
+    assert value("beds", one, "zh") == value("beds", other, "zh") == "2025 规划 6"
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

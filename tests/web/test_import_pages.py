@@ -173,6 +173,8 @@ def test_the_whole_way_without_a_script(clerk):
     assert clerk.client.get(f"{upload}/refused").content == answer.content
     assert clerk.go(upload).status_code == 404
     assert "这个文件已经不在了" in clerk.page.text
+    # Whoever comes back to it from the list finds the rows, too, while they are kept; nobody else does.
+    assert f'href="{upload}/refused"' in clerk.go("/imports/1").text
     clerk.go("/imports")
     page = clerk.submit("/imports/1/undo", reason="试试")
     assert (clerk.path, clerk.names()) == ("/imports/1", [])
@@ -357,6 +359,7 @@ def test_a_bad_file_is_refused_on_the_page(clerk, name, data, status, word):
     assert (page.status_code, clerk.path) == (status, "/imports/new")
     assert word in page.text
     assert "<script>alert" not in page.text
+    assert str(clerk.store.uploads) not in page.text  # where the server keeps files is not the browser's business
     assert forms_of(page)["/imports/new"]["csrf_token"]
     assert not clerk.store.uploads.exists() or list(clerk.store.uploads.iterdir()) == []
 

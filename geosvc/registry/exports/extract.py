@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from geosvc.registry.exports.cells import tidy
-from geosvc.registry.facilities import Facility, PositionMethod
+from geosvc.registry.facilities import Facility, PositionMethod, meant
 from geosvc.store.facilities import select_distinct, select_shares, select_texts
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ class Extract:
 
 
 def extract(session: Session, query: FacilityQuery) -> Extract:
-    """Return what an export of a query takes, summed up."""
+    """Return what an export of a query takes, summed up: what lists show under it, an area told as what it means on its day."""
+    query = meant(session, query)
     shares = select_shares(session, query)
     return Extract(
         session=session, query=query, facilities=sum(number for *_, number in shares),

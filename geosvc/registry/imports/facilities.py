@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -18,15 +19,18 @@ from geosvc.registry.exports.cells import code_of, tidy, unguarded
 from geosvc.registry.exports.columns import SAME_DEGREES, SCHEMES, split_contact, split_identifiers
 from geosvc.registry.facilities import Facility, PositionMethod, State
 from geosvc.registry.imports.codes import check_undamaged
-from geosvc.registry.imports.headers import check_mapping
+from geosvc.registry.imports.headers import FACILITY_FIELDS, check_mapping
 from geosvc.registry.imports.positions import datum_of, number_of, position_of
 from geosvc.registry.imports.report import ImportReport
+from geosvc.registry.imports.row_areas import with_areas
 from geosvc.registry.imports.source_rows import translated
 from geosvc.registry.imports.tables import Row, Table, plain, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
+
+    from geosvc.registry.imports.row_areas import KnownAreas
 
 EXPECTED = "a table of facilities (CSV, spreadsheet, GeoJSON, GeoPackage or Shapefile)"
 UNCLASSIFIED = "X999"
@@ -36,6 +40,13 @@ _STATES = {"运营": "operating", "正常": "operating", "营业": "operating", 
 _TRUE = ("true", "1", "yes", "是", "示例")
 _CODES = ("area_code", "identifier", "licence_number", "local_id")
 _PLACE = ("longitude", "latitude")
+# Columns of one figure each: which entry of the group the figure is.
+_BEDS: dict[str, dict[str, Any]] = {
+    "beds_authorised": {"kind": "authorised", "year": None}, "beds_actual": {"kind": "actual", "year": None},
+    "beds_planned_2025": {"kind": "planned", "year": 2025},
+}
+_STAFF: dict[str, dict[str, Any]] = {name: {"cadre": name.removeprefix("staff_")} for name in FACILITY_FIELDS if name.startswith("staff_")}
+_AMOUNT = re.compile(r"(\d+) ?[张人名]?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +104,15 @@ class Told:
         return self.read(self.row, current)
 
 
-def read_facilities(path: Path, options: FacilityOptions) -> tuple[list[Told], ImportReport]:
+def read_facilities(path: Path, options: FacilityOptions, known: KnownAreas | None = None) -> tuple[list[Told], ImportReport]:
     """Return the facilities of a file and what to know about it; nothing is stored.
+
+    Parameters
+    ----------
+    path : Path
+    options : FacilityOptions
+    known : KnownAreas, optional
+        The areas that rows may name; without them codes are taken as they stand.
 
     Raises
     ------
@@ -113,6 +131,8 @@ def read_facilities(path: Path, options: FacilityOptions) -> tuple[list[Told], I
     if table.unused:
         report.notes.append(f"columns not used: {', '.join(table.unused)}")
     table = translated(table, report, options.source_types)
+    if known is not None:
+        table = with_areas(table, known, report)
     reader = _RowReader(table, options, told.get("crs"), told.get("source"))
     good: list[Told] = []
     for row in table.rows:
@@ -247,8 +267,8 @@ class _RowReader:
             areas_served=self._list(cells, "areas_served", base.areas_served if base else []),
             aliases=self._list(cells, "aliases", base.aliases if base else []),
             identifiers=self._identifiers(cells, base.identifiers if base else []),
-            beds=self._beds(cells, base.beds if base else []),
-            staff=self._group(cells, "staff", written.STAFF, base.staff if base else []),
+            beds=self._counted(cells, written.BEDS, "beds", _BEDS, base.beds if base else []),
+            staff=self._counted(cells, written.STAFF, "staff", _STAFF, base.staff if base else []),
             vehicles=self._group(cells, "vehicles", written.VEHICLES, base.vehicles if base else []),
             capabilities=self._group(cells, "capabilities", written.CAPABILITIES, base.capabilities if base else []),
             relations=self._group(cells, "relations", written.RELATIONS, base.relations if base else []),
@@ -257,7 +277,7 @@ class _RowReader:
                 cells.get("illustrative", "").lower() in _TRUE if "illustrative" in self._columns or base is None
                 else base.illustrative
             ),
-            source=text("source", base.source if base else None) or self._source,
+            source=text("source", base.source if base else None) or self._source or (self._options.source or None if base is None else None),
         )
         return self._located(facility, row, base)
 
@@ -330,23 +350,25 @@ class _RowReader:
             return current  # their order carries no meaning
         return [told[scheme] for scheme in SCHEMES if scheme in told] + rest
 
-    def _beds(self, cells: dict[str, str], current: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        kinds = {"beds_authorised": ("authorised", None), "beds_actual": ("actual", None),
-                 "beds_planned_2025": ("planned", 2025)}
-        beds = list(self._group(cells, "beds", written.BEDS, current))
-        for column, (kind, year) in kinds.items():
-            if column not in self._columns:
+    def _counted(
+        self, cells: dict[str, str], group: written.Group, column: str, kinds: Mapping[str, dict[str, Any]], current: list[dict[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """Return a group whose column in detail, and whose columns of one figure each, the row has."""
+        entries = list(self._group(cells, column, group, current))
+        for name, of in kinds.items():
+            if name not in self._columns:
                 continue
-            text = plain(unguarded(cells.get(column, ""))).replace(",", "")
-            if text and not text.isdigit():
-                raise InvalidInput(f"{column} must be a whole number of beds, got {text!r}")
-            told = [{"kind": kind, "year": year, "count": int(text)}] if text else []
-            at = next((i for i, bed in enumerate(beds) if (bed.get("kind"), bed.get("year"), len(bed)) == (kind, year, 3)), None)
+            text = plain(unguarded(cells.get(name, ""))).replace(",", "")
+            amount = _AMOUNT.fullmatch(text)
+            if text and not amount:
+                raise InvalidInput(f"{name} must be a whole number of {column}, got {text!r}")
+            told = [{**of, group.value: int(amount[1])}] if amount else []
+            at = next((i for i, each in enumerate(entries) if {key: each[key] for key in each if key != group.value} == of), None)
             if at is None:
-                beds += told
+                entries += told
             else:
-                beds[at : at + 1] = told
-        return beds
+                entries[at : at + 1] = told
+        return entries
 
     def _contact(self, cells: dict[str, str], current: dict[str, Any]) -> dict[str, Any]:
         telephone, rest = split_contact(current)
@@ -393,6 +415,8 @@ class _RowReader:
             return _Place(float(lon), float(lat), repr(point.x), repr(point.y), datum)
         if self._table.has_geometry or {*_PLACE} <= self._columns:
             position = None if self._table.has_geometry else position_of(cells, self._datum)
+            if position is not None and not cells.get("facility_id") and number_of(cells["longitude"], "") == number_of(cells["latitude"], "") == 0:
+                raise InvalidInput("longitude and latitude are both 0, as where nothing is known; leave both empty, and the facility is to be located")
             return position and _Place(*position[:2], cells["longitude"], cells["latitude"], position.datum)
         if base is None or base.lon is None or base.lat is None:
             return None

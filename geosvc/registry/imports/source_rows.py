@@ -82,7 +82,7 @@ def _tell(report: ImportReport, counts: Counter[tuple[str, str]], rows: list[Row
         report.figures["unclassified"] = sum(each.get(UNCLASSIFIED, 0) for each in told.values())
         animals = [row for row in rows if any(word in row.cells.get("name", "") for word in _ANIMALS)]
         if animals:
-            report.notes.append(f"{len(animals)} names speak of animals although their type does not ({_numbers(animals)}): taken, to be checked")
+            report.notes.append(f"{len(animals)} names speak of animals although their type does not ({numbers_of(animals)}): taken, to be checked")
     if report.left_out:
         report.figures["rows_left_out"] = len(report.left_out)
         report.notes += [
@@ -91,9 +91,10 @@ def _tell(report: ImportReport, counts: Counter[tuple[str, str]], rows: list[Row
         ]
     wrong = [row for row in rows if (code := plain(row.cells.get("identifier", ""))) and not has_check_character(code)]
     if wrong:
-        report.notes.append(f"{len(wrong)} credit codes fail the check character of GB 32100 ({_numbers(wrong)}): taken as they stand; "
+        report.notes.append(f"{len(wrong)} credit codes fail the check character of GB 32100 ({numbers_of(wrong)}): taken as they stand; "
                             "is a character mistyped?")
 
 
-def _numbers(rows: list[Row]) -> str:
+def numbers_of(rows: list[Row]) -> str:
+    """Return the numbers of the first rows, as a note says them."""
     return f"row {', '.join(str(row.number) for row in rows[:_SHOWN])}{' …' if len(rows) > _SHOWN else ''}"

@@ -166,7 +166,7 @@ def _text_rows(path: Path, expected: str, mapping: Mapping[str, str]) -> list[li
     data = path.read_bytes()
     if b"\x00" in data[:4096] and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise UnreadableFile(f"{path.name} is not text (it holds zero bytes); expected {expected}")
-    text = _decoded(data, path)
+    text = decoded(data, path)
     read, faults = [], []
     for delimiter in ",\t;":
         try:
@@ -188,7 +188,13 @@ def _known(row: list[str], mapping: Mapping[str, str]) -> int:
     return sum(plain(cell) in mapping or field_of(plain(cell)) is not None for cell in row)
 
 
-def _decoded(data: bytes, path: Path) -> str:
+def decoded(data: bytes, path: Path) -> str:
+    """Return the text of a table as offices save it.
+
+    Raises
+    ------
+    UnreadableFile
+    """
     # A byte-order mark decides; else strict UTF-8; else GB 18030, which holds GBK and GB 2312.
     for encoding in ("utf-8-sig", "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "gb18030"):
         try:
