@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from geosvc.accounts.people import Right
+from geosvc.coverage.blank_spots import MODES
+from geosvc.coverage.changes import SERVING_MODES
 from geosvc.errors import GeosvcError
 from geosvc.language import words
 from geosvc.registry.areas import LEVELS
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 _WORDS = (
     "all_facilities", "all_gaps", "and_others", "answered_in", "area", "areas_as_circles", "areas_failed",
     "areas_not_drawn", "asking", "at_worst", "baseline", "best_area", "beyond", "change", "change_close",
-    "change_move", "change_of_share", "change_open", "change_road", "circle_beyond", "circle_people",
+    "change_move", "change_of_share", "change_open", "change_road", "change_serve", "circle_beyond", "circle_people",
     "click_to_close_road", "click_to_open", "close_bracket", "close_facility", "colon", "covered", "curve",
     "equity_gini", "equity_gini_nobody", "equity_gini_text", "equity_more_areas", "equity_none", "equity_worst",
     "equity_worst_text", "error_detail", "facilities_shown", "facility_class", "facility_page", "facility_word",
@@ -59,6 +61,7 @@ def planner_data(page: Mapping[str, Any], person: Person, language: str, *, scen
         "group": _group(measured["facility_classes"]),
         "conditions": _conditions(measured, language),
         "closes_roads": _rides(measured),
+        "modes": {mode: text[f"blank_mode_{MODES[mode]}"] for mode in SERVING_MODES},
         "classes": [{"code": code, "name": getattr(each, language)} for code, each in facility_classes().items()
                     if code.startswith(tuple(measured["facility_classes"]))],
         # Of another day, or of a part of the study, nothing is tried: the answer would be of something else.

@@ -123,6 +123,7 @@ export function makeTrial(state, shown, planner, tools, boxes) {
         changes.open.push(Object.assign({ number, class_code: code, name: '' }, rounded(at)));
       });
     },
+    serveNo(facility) { change((changes) => { changes.serve = changes.serve.filter((one) => one.facility !== facility); }); },
     closeRoad(at) { change((changes) => { const there = rounded(at); changes.close_roads.push([there.lon, there.lat]); }); },
     reopenRoad(i) { change((changes) => { changes.close_roads.splice(i, 1); }); },
     condition(id, on) { change((changes) => { changes.conditions = changes.conditions.filter((one) => one !== id).concat(on ? [id] : []); }); }
@@ -156,6 +157,9 @@ export function makeTrial(state, shown, planner, tools, boxes) {
     (changes.open || []).forEach((each) => line(fill('change_open', { name: each.name || fill('planned_name', { number: each.number }) }), () => edits.remove(Object.assign({ planned: true }, each))));
     (changes.move || []).forEach((each) => line(fill('change_move', { name: byId[each.facility] || each.facility }), () => edits.back({ id: each.facility })));
     (changes.close || []).forEach((id) => line(fill('change_close', { name: byId[id] || id }), () => edits.close({ id })));
+    (changes.serve || []).forEach((each) => line(
+      fill('change_serve', { name: byId[each.facility] || each.facility, mode: planner.modes[each.mode] || each.mode, count: each.areas.length }),
+      () => edits.serveNo(each.facility)));
     (changes.close_roads || []).forEach((each, i) => line(fill('change_road', { lon: each[0].toFixed(3), lat: each[1].toFixed(3) }), () => edits.reopenRoad(i)));
     (changes.conditions || []).forEach((id) => line(conditionName(id), () => edits.condition(id, false)));
     boxes.list.hidden = !boxes.list.children.length;
