@@ -71,7 +71,7 @@ app = typer.Typer(
          "`--workspace`, else from `GEOSVC_WORKSPACE`, else `./workspace`.\n\n"
          "Begin with `geosvc demo`, or with your own county: `init`, `import …`, `measure`, `gaps`, `map`, `serve`.",
     epilog="Exit codes: 0 done · 2 command not understood · 3 input refused · 4 no such thing · 5 no answer "
-           "with this data · 6 workspace cannot be read or written · 7 changed by somebody meanwhile, or an audit log that does not hold",
+           "with this data · 6 workspace cannot be read or written · 7 changed by somebody meanwhile, or an audit log that does not hold · 8 not allowed",
 )
 app.add_typer(importer, name="import")
 app.add_typer(exporter, name="export")

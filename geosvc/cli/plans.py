@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -63,15 +65,15 @@ def show(
 
 
 def _print_head(told: dict[str, Any]) -> None:
-    out.print(f"[bold]{escape(told['title'])}[/]  {escape(told['issuer'])} · {told['period'][0]}-{told['period'][1]} · {told['state']} · {told['datetime']}")
+    out.print(f"[bold]{escape(told['title'])}[/]  {escape(told['issuer'])} · {escape(told['date'] or told['date_note'] or 'no date in the text')} · {told['period'][0]}-{told['period'][1]} · {told['state']} · {told['datetime']}")
     if told["scenario"]:
         out.print(f"[yellow]under scenario {told['scenario']['id']}[/] {escape(told['scenario']['name'])}")
     for each in told["people"]:
         out.print(f"  {each['people']:>12,.0f} people  {each['year']} {escape(each['source'])} ({each['kind']}, {each['status']})")
+    if told["by_position"] or told["unplaced"]:
+        out.print(f"  {told['by_position']} facilities without a code of the area are counted by their position; of {told['unplaced']} neither is known")
     if not told["area_registered"]:
         out.print("[yellow]The area of the plan is not registered in this workspace: nothing of it is computed from facilities.[/]")
-
-
     for problem in told["problems"]:
         out.print(f"[red]not read[/] {escape(problem)}")
 
@@ -183,6 +185,26 @@ def remove(plan: PlanArgument, workspace: WorkspaceOption = None) -> None:
 
     planning.remove_plan(settings_of(workspace), plan)
     out.print(f"plan {plan} is forgotten")
+
+
+@plans.command()
+def report(
+    plan: PlanArgument, file: Annotated[Optional[Path], typer.Argument(help="CSV with indicator, year, value, source; without it the form is printed.")] = None,
+    workspace: WorkspaceOption = None, forget: Annotated[bool, typer.Option("--forget", help="Forget what was reported.")] = False,
+) -> None:
+    """Keep newer figures of a plan's indicators, each with year and source; they take the place of those reported before."""
+    from geosvc.workflows import planning
+
+    settings = settings_of(workspace)
+    if forget:
+        planning.forget_reports(settings, plan)
+        out.print(f"what was reported for {plan} is forgotten")
+    elif file is None:
+        rows = planning.report_form(settings, plan)
+        sys.stdout.write("\ufeff")  # spreadsheets take it as UTF-8
+        csv.writer(sys.stdout, lineterminator="\n").writerows(rows)
+    else:
+        out.print(f"{planning.report_figures(settings, plan, file)} figures are kept; geosvc plan show {plan}")
 
 
 @plans.command("words")

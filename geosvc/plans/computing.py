@@ -111,7 +111,22 @@ def _members(group: Group, evidence: Evidence) -> list[tuple[Registered, bool]]:
 
 
 def _stock(indicator: Indicator, evidence: Evidence) -> Answer:
-    return _sum(indicator.given["measure"], indicator.given["of"], evidence)
+    """A sum; where it is asked of one facility by name, that is what makes it fail."""
+    group = indicator.given["of"]
+    answer, members = _sum(indicator.given["measure"], group, evidence), _members(group, evidence)
+    if answer.value is None or not group.names or len(members) != 1 or _is_met(indicator, answer.value):
+        return answer
+    return replace(answer, culprits=(_facility(members[0][0], known=True),))
+
+
+def _is_met(indicator: Indicator, value: float) -> bool:
+    """Return whether a value is what the target asks for; also where it asks for nothing."""
+    figure, baseline = indicator.target, indicator.baseline
+    if figure is None:
+        return True
+    since = (None, None) if baseline is None else (baseline.value, figure.year - baseline.year)
+    bounds = figure.target.bounds(since[0], years=since[1], better=indicator.better)
+    return bounds is None or figure.target.meets(value, bounds)
 
 
 def _density(indicator: Indicator, evidence: Evidence) -> Answer:

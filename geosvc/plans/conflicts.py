@@ -14,14 +14,16 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from geosvc.plans.facts import RESIDENT, Fact, facts_of, rounding
+from geosvc.plans.implied import SAME_PEOPLE, Implied, clusters_of, implied_people, middle_of, near
 from geosvc.plans.targets import Form, band_of
 from geosvc.plans.vocabulary import is_part, measures
 
 if TYPE_CHECKING:
     from geosvc.plans.plan import Denominator, Figure, Indicator, Plan
 
-# Two populations are the same if they differ by less: sources round, and count at other days of the year.
-SAME_PEOPLE = 0.01
+_YEARS_NEAR = 5 - 1  # a census stands for the years of the plan after it, not for those of the plan before
+_CLEARLY = 1.05  # where a figure is about so much
+_TABLE = 3  # statements that stand so near are of one table
 _DECADES = (-3, -2, -1, 1, 2, 3)
 HIGH, MEDIUM, LOW = "high", "medium", "low"
 
@@ -41,21 +43,6 @@ class Conflict:
     instead: tuple[tuple[str, float, float], ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Implied:
-    """The number of people that a count and its rate imply, and between which it lies."""
-
-    count: Fact
-    rate: Fact
-    low: float
-    high: float
-
-    @property
-    def middle(self) -> float:
-        """The count by the rate as printed."""
-        return self.count.value / self.rate.value * self.rate.per
-
-
 def find_conflicts(plan: Plan, denominators: Sequence[Denominator]) -> list[Conflict]:
     """Return the contradictions that the figures show, the gravest first.
 
@@ -71,25 +58,6 @@ def find_conflicts(plan: Plan, denominators: Sequence[Denominator]) -> list[Conf
     return sorted(found, key=lambda each: (HIGH, MEDIUM, LOW).index(each.severity))
 
 
-def implied_people(facts: Sequence[Fact]) -> list[Implied]:
-    """Return the number of people that each count implies with the rate of the same measure, facilities and year."""
-    found = []
-    for rate in facts:
-        if not rate.is_rate or rate.people != RESIDENT or rate.low <= 0:
-            continue
-        for count in facts:
-            same = count.of == rate.of and count.year == rate.year and count.goal == rate.goal
-            if count.is_rate or not same or not _same_measure(count, rate):
-                continue
-            found.append(Implied(count=count, rate=rate, low=count.low / rate.high * rate.per, high=count.high / rate.low * rate.per))
-    return found
-
-
-def _same_measure(count: Fact, rate: Fact) -> bool:
-    """Whether a count is of what the rate counts; a list of planned facilities has authorised beds only."""
-    return count.measure == rate.measure or (bool(count.listed) and rate.goal and count.measure.id == rate.measure.instead)
-
-
 @dataclass(frozen=True)
 class _Case:
     plan: Plan
@@ -99,7 +67,7 @@ class _Case:
 
     def fits(self, one: Implied) -> bool:
         """Whether some registered number of people is what a count and a rate imply."""
-        return any(_near(one, each.people) for each in self.denominators)
+        return any(near(one, each.people) for each in self.denominators)
 
     def factor(self, one: Implied) -> int | None:
         """Return the power of ten that brings what is implied to what is registered, or to what others imply nearer to that."""
@@ -107,7 +75,7 @@ class _Case:
             return None
         others = [each.middle for each in self.implied if each.count.year == one.count.year and self._far(each.middle) < self._far(one.middle)]
         people = [each.people for each in self.denominators]
-        return next((decade for decade in _DECADES for each in (*people, *others) if _near(one, each / 10**decade)), None)
+        return next((decade for decade in _DECADES for each in (*people, *others) if near(one, each / 10**decade)), None)
 
     def _far(self, people: float) -> float:
         """Return how far a number of people is from the nearest that is registered, in powers of ten."""
@@ -116,21 +84,6 @@ class _Case:
     def instead(self, count: Fact, per: int) -> tuple[tuple[str, float, float], ...]:
         """Return a count for so many people, with each registered number of them."""
         return tuple((f"{each.year} {each.source}", each.people, count.value / each.people * per) for each in self.denominators)
-
-
-def _near(one: Implied, people: float) -> bool:
-    return one.low * (1 - SAME_PEOPLE) <= people <= one.high * (1 + SAME_PEOPLE)
-
-
-def _clusters(implied: Sequence[Implied]) -> list[list[Implied]]:
-    """Return the fewest groups of which each has a number of people that all of its members allow."""
-    found: list[tuple[float, list[Implied]]] = []
-    for one in sorted(implied, key=lambda each: each.high):
-        if found and _near(one, found[-1][0]):
-            found[-1][1].append(one)
-        else:
-            found.append((one.high * (1 + SAME_PEOPLE), [one]))
-    return [members for _people, members in found]
 
 
 # -- counts and rates ------------------------------------------------------------------------
@@ -142,7 +95,7 @@ def _implied_population(case: _Case) -> Iterator[Conflict]:
     for year in sorted({each.count.year for each in usual}):
         for goal in (False, True):
             ours = [each for each in usual if (each.count.year, each.count.goal) == (year, goal) and not case.fits(each)]
-            for cluster in _clusters(ours):
+            for cluster in sorted(clusters_of(ours), key=len, reverse=True):
                 if case.denominators and not _back_cast(case, cluster):
                     yield _implied_conflict(case, cluster, year)
 
@@ -153,15 +106,12 @@ def _back_cast(case: _Case, cluster: Sequence[Implied]) -> bool:
     return not any(abs(year - cluster[0].count.year) <= _YEARS_NEAR for year in years)
 
 
-_YEARS_NEAR = 5 - 1  # a census stands for the years of the plan after it, not for those of the plan before
-
-
 def _implied_conflict(case: _Case, cluster: Sequence[Implied], year: int) -> Conflict:
     first = min(cluster, key=lambda each: each.high - each.low)
     return Conflict(
         check="implied_population", severity=HIGH, statements=_statements(each for one in cluster for each in (one.count, one.rate)),
         values={
-            "year": year, "implied": round(_middle(cluster)), "low": round(max(each.low for each in cluster)), "high": round(min(each.high for each in cluster)),
+            "year": year, "implied": round(middle_of(cluster)), "low": round(max(each.low for each in cluster)), "high": round(min(each.high for each in cluster)),
             "registered": [{"year": each.year, "people": each.people, "source": each.source} for each in case.denominators],
             "count": first.count.value, "rate": first.rate.text, "per": first.rate.per, "measure": first.rate.measure.id, "of": first.rate.of.id,
             "examples": _examples(cluster)},
@@ -179,21 +129,16 @@ def _examples(cluster: Sequence[Implied]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def _middle(cluster: Sequence[Implied]) -> float:
-    low, high = max(each.low for each in cluster), min(each.high for each in cluster)
-    return (low + high) / 2 if low <= high else sum(each.middle for each in cluster) / len(cluster)
-
-
 def _populations_differ(case: _Case) -> Iterator[Conflict]:
     """Figures of one year imply several numbers of people."""
     usual = [each for each in case.implied if case.factor(each) is None and not each.count.goal]
     for year in sorted({each.count.year for each in usual}):
-        clusters = _clusters([each for each in usual if each.count.year == year])
+        clusters = clusters_of([each for each in usual if each.count.year == year])
         if len(clusters) > 1:
             yield Conflict(
                 check="populations_differ", severity=HIGH,
                 statements=_statements(each for cluster in clusters for one in cluster for each in (one.count, one.rate)),
-                values={"year": year, "people": [round(_middle(cluster)) for cluster in clusters],
+                values={"year": year, "people": [round(middle_of(cluster)) for cluster in clusters],
                         "examples": [_examples(cluster)[0] for cluster in clusters]})
 
 
@@ -203,7 +148,7 @@ def _denominator_changes(case: _Case) -> Iterator[Conflict]:
         for indicator in statement.indicators:
             now = [each for each in case.implied if each.rate.indicator == indicator.id and not each.rate.goal]
             then = [each for each in case.implied if each.rate.indicator == indicator.id and each.rate.goal]
-            if now and then and not any(_near(a, b.middle) or _near(b, a.middle) for a in now for b in then):
+            if now and then and not any(near(a, b.middle) or near(b, a.middle) for a in now for b in then):
                 yield Conflict(
                     check="denominator_changes", severity=HIGH, statements=_statements([*(each.count for each in (*now, *then)), now[0].rate]),
                     values={"indicator": indicator.name, "baseline": now[0].rate.text, "target": then[0].rate.text,
@@ -234,9 +179,6 @@ def _part_over_whole(case: _Case) -> Iterator[Conflict]:
                 check="part_over_whole", severity=HIGH, statements=_statements([part, *wholes]),
                 values={"part": part.measure.id, "part_of": part.of.zh, "part_text": part.text, "part_per": part.per, "year": part.year,
                         "whole": whole.measure.id, "whole_of": whole.of.zh, "whole_text": whole.text, "whole_per": whole.per})
-
-
-_CLEARLY = 1.05
 
 
 def _is_part(part: Fact, whole: Fact) -> bool:
@@ -300,9 +242,11 @@ def _agree(first: Indicator, one: Figure, second: Indicator, other: Figure) -> b
 
 
 def _bounds(indicator: Indicator, figure: Figure) -> tuple[float | None, float | None] | None:
-    found = figure.target.bounds(better=indicator.better)
-    per = indicator.given.get("per", 1)
-    return found and tuple(None if each is None else round(each / per, 12) for each in found)  # type: ignore[return-value]
+    found, per = figure.target.bounds(better=indicator.better), indicator.given.get("per", 1)
+    if found is None:
+        return None
+    low, high = (None if each is None else round(each / per, 12) for each in found)
+    return low, high
 
 
 def _scaled(indicator: Indicator, figure: Figure) -> tuple[float, float]:
@@ -359,29 +303,30 @@ def _one_source(plan: Plan, one: Fact, two: Fact) -> bool:
     return abs(order[one.statement] - order[two.statement]) <= _TABLE
 
 
-_TABLE = 3
-
-
 def _sums(case: _Case) -> Iterator[Conflict]:
     """Parts do not add up to their whole."""
     known = {indicator.id: (statement, indicator) for statement, indicator in _indicators(case.plan)}
     for each in case.plan.sums:
-        figures = [_of_year(known[name][1], each.year) for name in (each.whole, *each.parts)]
-        if any(one is None or one.value is None for one in figures):
+        told = [_valued(known[name][1], each.year) for name in (each.whole, *each.parts)]
+        figures = [one for one in told if one is not None]
+        if len(figures) < len(told):
             continue
-        intervals = [rounding(one.text, one.value) for one in figures]  # type: ignore[union-attr, arg-type]
-        least, most = sum(low for low, _high in intervals[1:]), sum(high for _low, high in intervals[1:])
-        if least > intervals[0][1] + 1e-9 or most < intervals[0][0] - 1e-9:
-            total = sum(one.value for one in figures[1:])  # type: ignore[union-attr, misc]
-            about = any(one.target.about for one in figures if one is not None)
+        (whole, total), parts = figures[0], figures[1:]
+        low, high = rounding(whole.text, total)
+        intervals = [rounding(figure.text, value) for figure, value in parts]
+        least, most = sum(one for one, _ in intervals), sum(one for _, one in intervals)
+        if least > high + 1e-9 or most < low - 1e-9:
+            added = sum(value for _figure, value in parts)
+            about = any(figure.target.about for figure, _value in figures)
             yield Conflict(
                 check="sum", severity=LOW if about else MEDIUM, statements=tuple(dict.fromkeys(known[name][0] for name in (each.whole, *each.parts))),
-                values={"whole": figures[0].text, "parts": [one.text for one in figures[1:] if one], "sum": round(total, 6), "year": each.year,  # type: ignore[union-attr]
-                        "difference": round(figures[0].value - total, 6)})  # type: ignore[union-attr, operator]
+                values={"whole": whole.text, "parts": [figure.text for figure, _value in parts], "sum": round(added, 6), "year": each.year,
+                        "difference": round(total - added, 6)})
 
 
-def _of_year(indicator: Indicator, year: int) -> Figure | None:
-    return next((each for each in indicator.figures if each.year == year), None)
+def _valued(indicator: Indicator, year: int) -> tuple[Figure, float] | None:
+    """Return the figure of a year with its number; None where there is none."""
+    return next(((each, each.value) for each in indicator.figures if each.year == year and each.value is not None), None)
 
 
 def _list_differs(case: _Case) -> Iterator[Conflict]:
@@ -401,8 +346,8 @@ def _list_differs(case: _Case) -> Iterator[Conflict]:
 def _branch(case: _Case) -> Iterator[Conflict]:
     """Which band a rule falls in depends on which number of people is taken."""
     people = {round(each.people): f"{each.year} {each.source}" for each in case.denominators}
-    for cluster in _clusters([each for each in case.implied if case.factor(each) is None]):
-        people.setdefault(round(_middle(cluster)), "")
+    for cluster in clusters_of([each for each in case.implied if case.factor(each) is None]):
+        people.setdefault(round(middle_of(cluster)), "")
     for statement, indicator in _indicators(case.plan):
         if indicator.way != "bands":
             continue

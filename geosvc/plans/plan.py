@@ -112,7 +112,7 @@ class Indicator:
 class Statement:
     """One statement of a plan, with its quote letter by letter.
 
-    ``recorded`` says why nothing is computed of it, where that is so.
+    ``recorded`` says why nothing is computed of it, where that is so. ``section`` is under which heading the plan file has it.
     """
 
     id: str
@@ -124,6 +124,8 @@ class Statement:
     year: str = ""
     status: Status = Status.UNSTATED
     note: str = ""
+    section: str = ""
+    section_en: str = ""
     indicators: tuple[Indicator, ...] = ()
     recorded: str | None = None
     every_years: float | None = None

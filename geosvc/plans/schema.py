@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from geosvc.plans.documents import PER, UNITS
+from geosvc.plans.documents import UNITS
 from geosvc.plans.plan import BETTER, STATES, WAYS, Kind, Status
 from geosvc.plans.vocabulary import groups, measures
+from geosvc.plans.ways import PER
 from geosvc.registry.areas import LEVELS
 from geosvc.registry.populations import KINDS, STATUSES
 
@@ -35,7 +36,7 @@ def plan_schema() -> dict[str, Any]:
                 "zh": {"type": "string"}, "en": {"type": "string"}, "classes": _LIST, "ownership": _LIST, "levels": _LIST, "names": _LIST, "any": _LIST}, [])},
             "sums": {"type": "array", "items": _object({"whole": {"type": "string"}, "parts": _LIST, "year": _YEAR}, ["whole", "parts", "year"])},
             "inventories": {"type": "array", "items": _object({"of": {"type": "string"}, "parts": _LIST, "year": _YEAR}, ["of", "parts", "year"])},
-            "statements": {"type": "array", "items": _statement()},
+            "statements": {"type": "array", "items": {"oneOf": [_statement(), _object({"section": {"type": "string", "minLength": 1}, "en": {"type": "string"}}, ["section"])]}},
         },
     }
 

@@ -49,7 +49,7 @@ class Standing:
 def standing_of(statement: Statement, indicator: Indicator, answer: Answer | None, *, day: str) -> Standing:
     """Return how an indicator stands to its target on a day (ISO).
 
-    Computed values are of the day; stored ones of the newest year that somebody reported.
+    Computed values are of the day; stored ones of the newest year until then that somebody reported.
     """
     marks = {"provisional": statement.status is Status.PROVISIONAL, "weaker": _is_weaker(indicator),
              "overdue": indicator.target is not None and int(day[:4]) > indicator.target.year}
@@ -60,7 +60,8 @@ def standing_of(statement: Statement, indicator: Indicator, answer: Answer | Non
     if answer is not None:
         year = int(day[:4])
         return _judged(indicator, target, answer.interval, year + (int(day[5:7]) - 1) / 12, year, marks)
-    newest = max((each for each in indicator.observed if each.value is not None), key=lambda each: each.year, default=None)
+    told = [each for each in indicator.observed if each.value is not None and each.year <= int(day[:4])]
+    newest = max(told, key=lambda each: each.year, default=None)
     if newest is None:
         return Standing(verdict=Verdict.NO_FIGURE, **marks)
     return _judged(indicator, target, (newest.value, newest.value), float(newest.year), newest.year, marks)

@@ -15,6 +15,7 @@ from geosvc.language import words
 from geosvc.plans.plan import Kind, Status
 from geosvc.plans.verdicts import Verdict
 from geosvc.web import views
+from geosvc.web.plan_map import areas_of, places_of, plan_map, shown_first
 from geosvc.web.render import language_of, render
 from geosvc.workflows import as_of, planning
 from geosvc.workflows.scenarios import asked_changes
@@ -30,7 +31,8 @@ DatetimeParameter = Annotated[str | None, Query(alias="datetime")]
 # A sparkline of 2015-2020-now-2025, in units of its box.
 _WIDE, _HIGH, _EDGE = 96.0, 28.0, 4.0
 _CULPRITS = 12
-_LEAST = 2
+_WORDS = 28
+_RATIO = "比"  # the unit of 1:1.20, which says it itself
 # Targets that are a value, not a change of one.
 _POINTS = ("value", "at_least", "at_most", "ratio", "all")
 _SHARES = ("share", "part", "each_area", "each_facility", "coverage", "mobile", "related")
@@ -54,24 +56,57 @@ def plans_page(
 
 @router.get("/plans/{plan_id}", response_class=HTMLResponse)
 def plan_page(
-    request: Request, plan_id: str, kind: str | None = None, verdict: str | None = None, at: DatetimeParameter = None,
-    scenario: str | None = None, lang: LanguageParameter = None
+    request: Request, plan_id: str, kind: str | None = None, verdict: str | None = None, indicator: str | None = None,
+    at: DatetimeParameter = None, scenario: str | None = None, lang: LanguageParameter = None
 ) -> HTMLResponse:
-    """Show one plan as of a day, or under a scenario."""
+    """Show one plan as of a day, or under a scenario; of one indicator everything that makes it fail."""
     del lang
     store, settings, language = store_of(request), request.app.state.settings, language_of(request)
     when = as_of.times_asked(at or None, None)
     person = person_of(request)
     under = asked_changes(store, person, scenario, when)
-    told = planning.plan_board(store, settings, plan_id, when, kind=kind or None, verdict=verdict or None, under=under)
-    groups = [(name, [_statement(each, language, _number(under)) for each in members])
-              for name, members in groupby(sorted(told["statements"], key=_order), key=lambda each: each["kind"])]
+    told = planning.plan_board(store, settings, plan_id, when, kind=kind or None, verdict=verdict or None, indicator=indicator or None, under=under)
+    shown = [one for statement in told["statements"] for one in statement["indicators"] if not indicator or one["id"] == indicator]
+    only = next((each["name"] for each in shown), "") if indicator else ""
+    filtered = bool(kind or verdict or indicator)
     return render(
-        request, "plan.html", active="plans", **views.study_frame(store), plan=told, groups=groups, conflicts=told["contradictions"], kinds=[each.value for each in Kind],
+        request, "plan.html", active="plans", **views.study_frame(store), plan=told, groups=_groups(told["statements"], language, _number(under)), only=only,
+        conflicts=_conflicts(told["contradictions"]), kinds=[each.value for each in Kind],
         verdicts=[each.value for each in Verdict if told["counts"]["verdicts"][each.value]], kind=kind or "", verdict=verdict or "", at=at or "",
-        culprits=_CULPRITS, unstated=Status.UNSTATED.value, scenario=told["scenario"], fills=person.may(Right.MEASURE) and not at,
-        here=f"/plans/{plan_id}" + _query(kind=kind, verdict=verdict, scenario=_number(under)), baseline=f"/plans/{plan_id}" + _query(kind=kind, verdict=verdict),
+        culprits=_CULPRITS if indicator is None else None,
+        unstated=Status.UNSTATED.value, scenario=told["scenario"], fills=person.may(Right.MEASURE) and not at,
+        imports=person.may(Right.EDIT), sketch=plan_map(planning.plan_ground(store, settings, plan_id, when, also=areas_of(shown)), shown), marked=shown_first(shown),
+        here=f"/plans/{plan_id}" + _query(kind=kind, verdict=verdict, indicator=indicator, scenario=_number(under)),
+        baseline=f"/plans/{plan_id}" + _query(kind=kind, verdict=verdict, indicator=indicator),
+        kept=_query(datetime=at, scenario=_number(under)), filtered=filtered,
         downloads=_query(kind=kind, verdict=verdict, datetime=at, scenario=_number(under), language=language))
+
+
+def _groups(statements: list[dict[str, Any]], language: str, scenario: str) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return statements under the headings of the plan file, in its order; without headings by kind."""
+    text = words(language)
+    if any(each["section"] for each in statements):
+        parts = groupby(statements, key=lambda each: each["section"][language] if each["section"] else text["plan_without_section"])
+    else:
+        parts = groupby(sorted(statements, key=_order), key=lambda each: text[f"plan_kind_{each['kind']}"])
+    return [(title, [_statement(each, language, scenario) for each in members]) for title, members in parts]
+
+
+def _conflicts(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return contradictions; ``anchors`` are the statements that lead to each from their rows: the first that they are in."""
+    seen: set[str] = set()
+    told = []
+    for each in found:
+        told.append({**each, "anchors": [name for name in each["statements"] if name not in seen],
+                     "quotes": [{**one, "said": _said(one)} for one in each["quotes"]]})
+        seen.update(each["statements"])
+    return told
+
+
+def _said(quote: dict[str, Any]) -> str:
+    """Return the words of a statement for a link; of a figure in a table its indicator."""
+    told = quote["quote"] if not quote["quote"].replace(".", "").isdigit() else f"{quote['name']} {quote['quote']}"
+    return told if len(told) <= _WORDS else f"{told[:_WORDS - 1]}…"
 
 
 def _number(under: Asked | None) -> str:
@@ -91,15 +126,17 @@ def _order(statement: dict[str, Any]) -> int:
 
 
 def _statement(told: dict[str, Any], language: str, scenario: str) -> dict[str, Any]:
-    return {**told, "indicators": [_indicator(each, language, scenario) for each in told["indicators"]]}
+    # Codes of classes and "all" are of our table of statements, not the plan's words.
+    facility = "" if told["facility"].isascii() else told["facility"]
+    return {**told, "facility": facility, "indicators": [_indicator(each, language, scenario) for each in told["indicators"]]}
 
 
 def _indicator(told: dict[str, Any], language: str, scenario: str) -> dict[str, Any]:
     text, now = words(language), told["now"]
     # A share is in percent, whatever the target counts.
-    told = {**told, "unit_now": "%" if told["way"] in _SHARES else told["unit"]}
+    told = {**told, "unit_now": "%" if told["way"] in _SHARES else told["unit"], "unit_beside": "" if told["unit"] == _RATIO else told["unit"]}
     return {**told, "shown": None if now is None or now["why"] else _shown(now, told["unit_now"], text), "spark": _spark(told), "link": _link(now, scenario),
-            "rule": ((now or {}).get("source") or {}).get("rule"), "before": _before(told, text)}
+            "rule": ((now or {}).get("source") or {}).get("rule"), "before": _before(told, text), "places": " ".join(places_of(told))}
 
 
 def _before(told: Mapping[str, Any], text: Mapping[str, str]) -> dict[str, str] | None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 FORMATS = TABLE_FORMATS
 _COLUMNS: dict[str, tuple[float, str]] = {
-    "statement": (24, "@"), "kind": (12, "@"), "quote": (46, "@"), "indicator": (36, "@"), "status": (10, "@"), "unit": (10, "@"),
+    "statement": (24, "@"), "section": (20, "@"), "kind": (12, "@"), "quote": (46, "@"), "indicator": (36, "@"), "status": (10, "@"), "unit": (10, "@"),
     "baseline_year": (9, "0"), "baseline": (12, "@"), "now": (12, "0.00"), "low": (10, "0.00"), "high": (10, "0.00"), "target_year": (9, "0"),
     "target": (16, "@"), "verdict": (14, "@"), "distance": (10, "0.00"), "why": (36, "@"), "cure": (34, "@"), "failing": (9, "0"),
     "not_known": (9, "0"), "schematic": (8, "@"), "conflicts": (10, "0"), "scenario": (20, "@"), "registered_verdict": (14, "@"),
@@ -57,7 +57,7 @@ def name_of(told: dict[str, Any]) -> str:
 
 def _rows(statement: dict[str, Any], scenario: dict[str, Any] | None, language: str) -> list[list[Cell]]:
     text = words(language)
-    shared = {"statement": statement["id"], "kind": text[f"plan_kind_{statement['kind']}"], "quote": statement["quote"], "status": statement["status"],
+    shared = {"statement": statement["id"], "section": (statement["section"] or {}).get(language), "kind": text[f"plan_kind_{statement['kind']}"], "quote": statement["quote"], "status": statement["status"],
               "conflicts": len(statement["conflicts"]), "scenario": None if scenario is None else scenario["name"]}
     if not statement["indicators"]:
         given: list[dict[str, Cell]] = [{**shared, "verdict": text["plan_verdict_recorded"], "why": statement["recorded"]}]

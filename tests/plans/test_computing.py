@@ -273,7 +273,19 @@ def test_stored_figures_are_trended_not_computed():
     assert of("") is Verdict.NO_FIGURE
     assert of(", observed: [{year: 2023, value: '37.1', source: 年报}]") is Verdict.ON_COURSE
     assert of(", observed: [{year: 2023, value: '35', source: 年报}]") is Verdict.BEHIND
-    assert of(", observed: [{year: 2025, value: '38.5', source: 年报}]") is Verdict.MET
+    assert of(", observed: [{year: 2025, value: '38.5', source: 年报}]", day="2025-12-31") is Verdict.MET
+    assert of(", observed: [{year: 2025, value: '38.5', source: 年报}]") is Verdict.NO_FIGURE  # nobody had reported it by then
+
+
+@pytest.mark.parametrize(("beds", "target", "of", "failing"), [
+    (4, "5", "named", ["一"]), (5, "5", "named", []), (6, "5", "named", []), (4, "——", "named", []), (4, "5", "all", [])])
+def test_what_is_asked_of_one_facility_by_name_fails_by_it(beds, target, of, failing):
+    """编制床位 4 of 5: the facility that is named; of a sum over all no single one is what fails, though one alone is registered."""
+    statement = f"  - {{id: a, quote: q, kind: STOCK, year: 2025, indicator: {{compute: {{stock: {{measure: beds, of: {of}}}}}, target: {target}}}}}\n"
+    plan = plan_of(statement, "groups: {named: {zh: 一, names: [一]}}")
+    answer = compute(plan.statements[0].indicators[0], evidence([hospital("一", beds=beds)]))
+    assert answer is not None
+    assert [(each.name, each.known) for each in answer.culprits] == [(name, True) for name in failing]
 
 
 def test_no_target_is_not_zero():

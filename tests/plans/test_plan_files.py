@@ -122,6 +122,8 @@ OTHERS = {
     "unknown class": ("classes: [A1]", "classes: [Q9]", 9, "'Q9'"),
     "field of a group": ("names: [示例县医院]", "name: 示例县医院", 9, "'name'"),
     "field of a group that is no list": ("names: [示例县医院]", "names: 示例县医院", 9, "must be a list"),
+    "section without a title": ("  - id: made-2", "  - {section: '', en: Two}\n  - id: made-2", 19, "such as '- section: 主要指标'"),
+    "section with more": ("  - id: made-2", "  - {section: 二, kind: GOV}\n  - id: made-2", 19, "'kind' is no field of a section"),
     "people without a year": ("year: 2020, people", "people", 7, "needs its year"),
     "people without a source": (", source: 普查", "", 7, "needs its source"),
     "no people": ("people: 100000", "people: 0", 7, "more than 0"),
@@ -160,6 +162,12 @@ def test_parts_of_the_wrong_shape(part: str, said: str) -> None:
     plan = read("".join(each for each in blocks if not each.startswith(f"{name}:")) + part + "\n")
     assert any(said in each.text for each in plan.problems), plan.problems
     assert {"made-1", "made-3"} <= {each.id for each in plan.statements}
+
+
+def test_a_heading_is_that_of_the_statements_after_it() -> None:
+    plan = read(GOOD.replace("  - id: made-2", "  - {section: 第二章, en: Chapter 2}\n  - id: made-2"))
+    assert [(each.section, each.section_en) for each in plan.statements] == [("", ""), ("第二章", "Chapter 2"), ("第二章", "Chapter 2")]
+    assert read(GOOD.replace("  - id: made-2", "  - section: 第二章\n  - id: made-2")).statements[1].section_en == "第二章"
 
 
 def test_an_id_that_stands_twice_is_told_at_both_and_the_others_load() -> None:

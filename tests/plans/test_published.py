@@ -39,7 +39,7 @@ def plan(name: str) -> Plan:
 def raw(name: str) -> dict[str, dict[str, object]]:
     """Return the statements as they stand in the file, read without our reader."""
     document = yaml.load((FOLDER / f"{name}.yaml").read_text("utf-8"), Loader=yaml.BaseLoader)
-    return {each["id"]: each for each in document["statements"]}
+    return {each["id"]: each for each in document["statements"] if "section" not in each}
 
 
 def every_statement() -> list[Statement]:

@@ -24,6 +24,13 @@ def test_the_published_plans_fit(path):
     assert not errors, errors[0]
 
 
+@pytest.mark.parametrize(("entry", "fits"), [({"section": "一"}, True), ({"section": "一", "en": "One"}, True), ({"section": ""}, False), ({"section": "一", "kind": "GOV"}, False)])
+def test_headings(entry, fits):
+    """A heading is an entry of its own."""
+    document = {**GOOD, "statements": [entry, *GOOD["statements"]]}
+    assert jsonschema_rs.validator_for(plan_schema()).is_valid(document) is fits
+
+
 @pytest.mark.parametrize("fault", [
     {"kind": "UNITS"}, {"recorded": None}, {"indicator": {"unit": "升"}}, {"indicator": {"compute": {"density": {"per": 1000}}}},
     {"indicator": {"compute": {"density": {"measure": "beds", "per": 1000}, "stock": {"measure": "beds"}}}}, {"colour": "red"}])

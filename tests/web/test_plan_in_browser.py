@@ -75,7 +75,9 @@ def without_the_list(page: Page, address: str) -> None:
         page.goto(address + path)
         row = page.locator(f"tr[id='{indicator}']")
         expect(row.locator(".verdict-word")).to_have_text(ZH["plan_verdict_not_computable"])
-        expect(row).to_contain_text("geosvc import facilities FILE")
+        expect(row).to_contain_text(ZH["plan_why_no_facilities"])
+        page.locator(".lacking summary").click()
+        expect(page.locator(".lacking li", has_text=ZH["plan_why_no_facilities"])).to_contain_text("geosvc import facilities FILE")
         assert not row.locator(".culprits").count()
 
 
@@ -93,7 +95,15 @@ def fails_for_three(page: Page, address: str) -> None:
     expect(page.locator(f"tr[id='{OF_PLAN}']")).to_contain_text(ZH["schematic_short"])
     page.locator(f"tr[id='{OF_PLAN}'] summary").click()
     expect_the_three(page, OF_PLAN)
+    is_marked_beside(page)
     assert violations(page) == []
+
+
+def is_marked_beside(page: Page) -> None:
+    """The map beside marks the one of the three that has an outline, and nothing else."""
+    expect(page.locator(".plan-map path.fails")).to_have_count(1)
+    expect(page.locator(".plan-map path.fails")).to_have_attribute("data-place", f"a{OUTLINED}")
+    expect(page.locator("#plan-map-text")).to_contain_text("98%以上的行政村有村卫生室")
 
 
 def expect_the_three(page: Page, indicator: str) -> None:

@@ -1,0 +1,138 @@
+"""Figures reported after a plan was written: read from a table, trended, judged; what cannot be read is told with line and cure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from plans.made_plans import plan_of
+from typer.testing import CliRunner
+
+from geosvc.cli import app
+from geosvc.errors import DefinitionError, NotFound
+from geosvc.plans.plan import Plan
+from geosvc.plans.reported import Reported, form_of, read_reported, with_reported
+from geosvc.plans.verdicts import Verdict, standing_of, trend_of
+from geosvc.registry.moments import PRESENT
+from geosvc.settings import Settings
+from geosvc.store.engine import Store
+from geosvc.workflows import planning
+from geosvc.workflows.backup import restore_backup, write_backup
+from geosvc.workflows.workspace import init_workspace
+
+TEXT = """  - {id: life, quote: 人均预期寿命, kind: PROC, year: 2020->2025, indicator: {unit: 岁, baseline: '78', target: '79'}}
+  - {id: beds, quote: 床位数, kind: STOCK, year: 2020->2025, indicator: {compute: {stock: {measure: beds}}, baseline: 100, target: 200}}
+"""
+HEAD = "指标编号,指标,年份,数值,来源\n"
+
+
+def made() -> Plan:
+    return plan_of(TEXT)
+
+
+def read(rows: str, year: int = 2024) -> Reported:
+    return read_reported(HEAD + rows, made(), name="年报.csv", year=year)
+
+
+def test_a_reported_value_is_trended_and_judged() -> None:
+    """78 in 2020, 79 for 2025: 78.9 at the beginning of 2023 is ahead of 78.5, the straight line; before the report nobody can say."""
+    plan = with_reported(made(), read("life,,2023,78.9,2023年统计公报\n"))
+    statement = plan.statements[0]
+    one = statement.indicators[0]
+    assert [(each.year, each.text, each.source) for each in trend_of(one)] == [(2020, "78", None), (2023, "78.9", "2023年统计公报")]
+    assert standing_of(statement, one, None, day="2024-01-01").verdict is Verdict.ON_COURSE
+    assert standing_of(statement, one, None, day="2022-12-31").verdict is Verdict.NO_FIGURE
+    assert standing_of(made().statements[0], made().statements[0].indicators[0], None, day="2024-01-01").verdict is Verdict.NO_FIGURE
+
+
+@pytest.mark.parametrize(("rows", "said", "cure"), [
+    ("lifes,,2023,78.9,公报\n", "no indicator 'lifes'", "life is near"),
+    ("life,,2025,78.9,公报\n", "'2025'", "1900 to 2024"),
+    ("life,,二〇二三,78.9,公报\n", "'二〇二三'", "1900 to 2024"),
+    ("life,,2023,七十八,公报\n", "'七十八'", "such as"),
+    ("life,,2023,≥78,公报\n", "'≥78'", "a number, such as 37.1"),
+    ("life,,2023,——,公报\n", "'——'", "a number, such as 37.1"),
+    ("life,,2023,78.9,\n", "source is missing", "2023年统计公报"),
+    ("life,,2023,78.8,公报\nlife,,2023,78.9,年报\n", "second figure of 2023", "keep the one"),
+])
+def test_what_cannot_be_read_is_told_with_line_and_cure(rows: str, said: str, cure: str) -> None:
+    """The other rows are read."""
+    found = read(rows + "beds,,2023,120,年报\n")
+    (problem,) = found.problems
+    assert str(problem).startswith(f"年报.csv:{len(rows.splitlines()) + 1}: ")
+    assert said in problem.text
+    assert cure in problem.text
+    assert [each.value for each in found.figures["beds"]] == [120.0]
+
+
+def test_a_table_without_its_columns_is_refused() -> None:
+    with pytest.raises(DefinitionError, match=r"年报.csv:1: .*年份 or year, 来源 or source; got 指标编号, 数值"):
+        read_reported("指标编号,数值\nlife,78.9\n", made(), name="年报.csv", year=2024)
+    with pytest.raises(DefinitionError, match="got nothing"):
+        read_reported("", made(), name="年报.csv", year=2024)
+
+
+def test_the_form_is_read_as_it_is() -> None:
+    """Stored indicators with a target have an empty row; nothing that is computed has one; what was reported stays."""
+    empty = form_of(made())
+    assert empty == [["指标编号", "指标", "年份", "数值", "来源"], ["life", "人均预期寿命", "", "", ""]]
+    assert read("life,人均预期寿命,,,\n") == Reported(figures={})
+    figures = read("life,,2022,78.4,公报\nlife,,2023,78.9,公报\n").figures
+    rows = form_of(made(), [("life", each) for each in figures["life"]])
+    text = "\n".join(",".join(row) for row in rows)
+    assert read_reported(text, made(), name="f", year=2024).figures == figures
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> tuple[Store, Settings]:
+    settings = Settings(workspace=tmp_path / "workspace")
+    return init_workspace(settings), settings
+
+
+def test_by_hand(workspace: tuple[Store, Settings], tmp_path: Path) -> None:
+    """The form, filled in, is kept; what is refused leaves a message and a code."""
+    def run(*arguments: str) -> tuple[int, str]:
+        answer = CliRunner().invoke(app, ["plan", "report", "national-2025", *arguments, "--workspace", str(workspace[1].workspace)])
+        return answer.exit_code, answer.stdout if answer.exit_code == 0 else str(answer.exception)
+
+    code, form = run()
+    assert code == 0
+    empty = next(each for each in form.splitlines() if each.startswith("national-2025-027,"))
+    file = tmp_path / "form.csv"
+    file.write_text(form.replace(empty, empty.removesuffix(",,,") + ",2023,86.2%,公报"), "utf-8")
+    assert run(str(file)) == (0, "1 figures are kept; geosvc plan show national-2025\n")
+    assert "86.2%" in run()[1]
+    assert run("--forget")[0] == 0
+    assert run("--forget")[0] != 0
+
+
+def first(store: Store, settings: Settings) -> dict[str, object]:
+    told = planning.plan_board(store, settings, "national-2025", PRESENT, indicator="national-2025-027")
+    return next(one for each in told["statements"] for one in each["indicators"] if one["id"] == "national-2025-027")
+
+
+def test_reported_for_a_shipped_plan_kept_backed_up_and_forgotten(workspace: tuple[Store, Settings], tmp_path: Path) -> None:
+    """In GBK, as spreadsheets save; a table with a fault leaves what was kept before."""
+    store, settings = workspace
+    before = first(store, settings)
+    file = tmp_path / "年报.csv"
+    file.write_text(HEAD + "national-2025-027,,2023,86.2%,统计公报\n", "gb18030")
+    assert planning.report_figures(settings, "national-2025", file) == 1
+    told = first(store, settings)
+    assert (before["verdict"], told["verdict"], told["year"]) == ("no_figure", "met", 2023)
+    assert ["national-2025-027", "2023", "86.2%", "统计公报"] in [[row[0], *row[2:]] for row in planning.report_form(settings, "national-2025")]
+    wrong = tmp_path / "错.csv"
+    wrong.write_text(HEAD + "national-2025-027,,2023,多,统计公报\n", "utf-8")
+    with pytest.raises(DefinitionError, match="错.csv:2: national-2025-027"):
+        planning.report_figures(settings, "national-2025", wrong)
+    wrong.write_text(HEAD, "utf-8")
+    with pytest.raises(DefinitionError, match="no row has a value"):
+        planning.report_figures(settings, "national-2025", wrong)
+    assert first(store, settings) == told
+    write_backup(store, tmp_path / "backup.zip")
+    restore_backup(tmp_path / "backup.zip", tmp_path / "again")
+    assert first(store, Settings(workspace=tmp_path / "again")) == told
+    planning.forget_reports(settings, "national-2025")
+    assert first(store, settings) == before
+    with pytest.raises(NotFound, match="nothing is reported"):
+        planning.forget_reports(settings, "national-2025")

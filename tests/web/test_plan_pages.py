@@ -1,0 +1,150 @@
+"""The pages of plans without a browser: parts in the plan's order, what is missing told once, links that lead somewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from people import BY
+from shapely.geometry import box
+
+from geosvc.application import create_app
+from geosvc.language import words
+from geosvc.registry import areas, facilities
+from geosvc.registry.areas import Area
+from geosvc.registry.facilities import Facility, PositionMethod
+from geosvc.settings import Settings
+from geosvc.web.plan_map import places_of, plan_map, shown_first
+from geosvc.workflows import planning
+from geosvc.workflows.workspace import init_workspace
+
+ZH, EN = words("zh"), words("en")
+COUNTY, EAST = "220622", "220622100"
+PLAN = """
+plan: {id: made, title: 示例规划, issuer: 试验县, date: 2022-01-01, period: 2021-2025, state: draft, area: "220622"}
+statements:
+  - {section: 第二章 能力, en: Chapter 2}
+  - {id: made-1, quote: 卫生室有床位, kind: SHARE, year: 2025, indicator: {unit: "%", compute: {each_facility: {of: village_clinic, measure: beds}}, target: ≥1}}
+  - {section: 第一章 <总则>, en: Chapter 1}
+  - {id: made-2, quote: 加强评估, kind: GOV, recorded: 没有数值}
+  - {id: made-3, quote: 每千人口医师数, kind: DENS, year: 2025, indicator: {unit: 人/千人, compute: {density: {measure: doctors, per: 1000}}, target: 2.5左右}}
+"""
+CLINICS = 15
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    folder: Path = tmp_path_factory.mktemp("plan-pages")
+    settings = Settings(workspace=folder / "workspace", public_read=True)
+    store = init_workspace(settings)
+    with store.writing() as session:
+        areas.save(session, Area(code=COUNTY, name="靖宇县", level="county", geometry=box(126, 42, 127, 43)), **BY)
+        areas.save(session, Area(code=EAST, name="东镇", level="township", geometry=box(126, 42, 126.5, 43)), **BY)
+        for n in range(CLINICS):
+            facilities.register(session, [Facility(
+                name=f"卫生室{n}", class_code="D600", area_code=EAST if n else None, lon=126.1 + n / 100, lat=42.5, position_method=PositionMethod.SURVEYED,
+                beds=[{"kind": "actual", "count": 0, "year": 2023}] if n < 2 else [])], **BY)
+    (folder / "made.yaml").write_text(PLAN, "utf-8")
+    planning.add_plan(settings, folder / "made.yaml")
+    with TestClient(create_app(settings)) as made:
+        yield made
+    store.close()
+
+
+def page(client: TestClient, path: str) -> str:
+    answer = client.get(path)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def test_parts_stand_in_the_order_of_the_plan_under_its_headings(client: TestClient) -> None:
+    assert re.findall(r'<h2 id="part-\d+">(.*?) <', page(client, "/plans/made?lang=zh")) == ["第二章 能力", "第一章 &lt;总则&gt;"]
+    assert re.findall(r'<h2 id="part-\d+">(.*?) <', page(client, "/plans/made?lang=en")) == ["Chapter 2", "Chapter 1"]
+
+
+def test_issuer_date_and_state_are_on_the_page(client: TestClient) -> None:
+    text = page(client, "/plans/made?lang=zh")
+    assert f"{ZH['plan_issuer']}：试验县 · {ZH['plan_date']}：2022-01-01 · 2021–2025" in text
+    assert ZH["plan_state_draft"] in text
+
+
+@pytest.mark.parametrize("plan", [*planning.shipped_plans(), "made"])
+@pytest.mark.parametrize("more", ["", "&verdict=not_computable", "&kind=DENS"])
+def test_every_link_inside_of_a_page_leads_to_something_on_it(client: TestClient, plan: str, more: str) -> None:
+    """From a row to its contradiction and back, from a part's name to the part; and no id stands twice."""
+    text = page(client, f"/plans/{plan}?lang=zh{more}")
+    ids = re.findall(r'\bid="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
+    assert {unescape(each) for each in re.findall(r'href="#([^"]+)"', text)} <= set(ids)
+
+
+def test_what_is_missing_is_said_once_with_the_import_and_its_columns(client: TestClient) -> None:
+    text = page(client, "/plans/made?lang=zh")
+    lacking = text[text.index('class="believe lacking"'):]
+    lacking = lacking[:lacking.index("</details>")]
+    assert "geosvc import facilities FILE" in lacking
+    assert re.search(r"人员明细</b> <span class=\"soft\">1<", lacking)
+    assert text.count("geosvc import facilities FILE") == lacking.count("geosvc import facilities FILE")
+    assert "geosvc import areas" in page(client, "/plans/xinxiang-2025?lang=zh")
+
+
+def test_twelve_of_a_list_are_shown_and_all_on_the_page_of_the_indicator(client: TestClient) -> None:
+    text = page(client, "/plans/made?lang=zh")
+    assert len(re.findall(r"看地图", text[text.index('id="made-1"'):text.index('id="made-2"')])) == 12
+    assert 'href="/plans/made?indicator=made-1"' in text
+    whole = page(client, "/plans/made?lang=zh&indicator=made-1")
+    assert len(re.findall(r"看地图", whole)) == CLINICS
+    assert "made-2" not in whole
+    assert ZH["plan_show_all"] in whole
+    assert client.get("/plans/made?indicator=made-9").status_code == 404
+
+
+def test_a_number_and_its_unit_stand_together_before_the_year(client: TestClient) -> None:
+    text = re.sub(r"<[^>]+>", "", page(client, "/plans/made?lang=zh"))
+    assert "2.5左右 人/千人 2025" in text
+    assert "≥1 % 2025" in text
+
+
+def test_who_is_counted_by_position_is_said(client: TestClient) -> None:
+    assert ZH["plan_by_position"].format(count=1) in page(client, "/plans/made?lang=zh")
+    assert EN["plan_by_position"].format(count=1) in page(client, "/plans/made?lang=en")
+
+
+def test_the_map_beside_draws_the_area_and_the_places(client: TestClient) -> None:
+    text = page(client, "/plans/made?lang=zh")
+    assert re.findall(r'data-place="(a\d+)"', text) == [f"a{COUNTY}", f"a{EAST}"]
+    assert len(re.findall(r'<circle [^>]*data-place="f\d+"', text)) == CLINICS
+    assert "plan-map" not in re.sub(r"<script.*?</script>", "", page(client, "/plans/xinxiang-2025?lang=zh"))  # nothing to draw: no empty frame
+
+
+def indicator(*culprits: dict[str, object], verdict: str = "behind") -> dict[str, object]:
+    return {"now": {"culprits": list(culprits)}, "verdict": verdict}
+
+
+def test_north_is_up_and_the_scale_is_one() -> None:
+    """At 60° a degree of longitude is half one of latitude: a square on the ground is a square on the map."""
+    found = plan_map([{"code": "1", "name": "n", "rings": [[(10, 59.5), (12, 59.5), (12, 60.5), (10, 60.5)]]}], [
+        indicator({"kind": "facility", "id": "1", "name": "f", "located": True, "known": True, "lon": 10.0, "lat": 60.5})])
+    assert found is not None
+    corners = [tuple(map(float, each.split())) for each in re.findall(r"[\d.]+ [\d.]+", found.areas[0]["path"])]
+    assert corners[1][0] - corners[0][0] == pytest.approx(corners[0][1] - corners[3][1], abs=0.2)
+    assert found.facilities[0]["at"] == corners[3]
+    assert corners[3][1] < corners[0][1]
+    assert plan_map([], []) is None
+
+
+def test_only_what_has_its_own_outline_or_place_is_marked() -> None:
+    """An area that is shown by the county around it is in the list alone: else the whole county would seem to fail."""
+    one = indicator(
+        {"kind": "area", "id": "1", "located": True, "known": True}, {"kind": "area", "id": "2", "located": False, "outlined": "9", "known": True},
+        {"kind": "facility", "id": "3", "located": True, "known": False})
+    assert places_of(one) == ["a1", "?f3"]
+    unknown = indicator({"kind": "facility", "id": "3", "located": True, "known": False})
+    assert shown_first([unknown, unknown]) is None
+    assert shown_first([unknown]) is unknown
+    assert shown_first([unknown, {**one, "verdict": "undecided"}, one]) is one
+    assert places_of({"now": None}) == []
