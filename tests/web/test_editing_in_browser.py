@@ -114,6 +114,27 @@ def test_a_pick_of_amap_is_pasted_and_the_pin_dragged(office: Office):
     assert (one.lon, one.lat, one.raw_datum, one.position_method) == (x, y, "WGS84", "surveyed")
 
 
+def test_what_is_pasted_while_an_answer_is_under_way_is_not_lost(office: Office):
+    """An answer to the question before knows nothing of it."""
+    page = office.first.context.new_page()
+    _form(page, "/facilities/2/edit")
+    held = []
+    page.route("**/check?*", lambda route: held.append(route))  # noqa: PLW0108  a builtin is none of its kind
+    page.select_option("#datum", "GCJ02")
+    page.wait_for_timeout(400)  # the question leaves a moment after the last change
+    assert len(held) == 1
+    page.fill("#paste", "40.0562，100.0612")
+    held[0].continue_()
+    page.wait_for_timeout(200)
+    assert page.input_value("#paste") == "40.0562，100.0612"
+    page.unroute("**/check?*")
+    page.wait_for_timeout(100)
+    for each in held[1:]:
+        each.continue_()
+    expect(page.locator("#x")).to_have_value("100.0612")
+    page.close()
+
+
 def test_a_warning_shows_beside_its_field_before_saving(office: Office):
     """Outside of the area: the sentence stands by the map, the button says that it was looked at, and saves at once."""
     page = office.first

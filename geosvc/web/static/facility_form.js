@@ -88,6 +88,7 @@
 
   function changed() {
     dirty = true;
+    asked += 1; // an answer that is still under way speaks of what stood here before: it would take a pasted place away
     window.clearTimeout(waiting);
     waiting = window.setTimeout(look, 250);
   }
