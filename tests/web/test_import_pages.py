@@ -350,9 +350,9 @@ def test_what_stands_in_the_way_of_an_undo_is_named(clerk, place):
 
 @pytest.mark.parametrize(("name", "data", "status", "word"), [
     ("a.exe", b"MZ", 422, "a.exe 不能导入"), ("a.csv", b"", 422, "什么也没有保存"), ("图.xlsx", b"\x89PNG\r\n\x1a\n" + b"0" * 99, 422, "is a picture"),
-    ("<script>alert(1)</script>.exe", b"x", 422, "&lt;script&gt;"), ("a.csv", b"name,type\n" + b"a,D600\n" * 100_001, 413, "100,000 行"),
+    ("<script>alert(1)</script>.exe", b"x", 422, "&lt;script&gt;"), ("a.csv", b"name,type\n" + b"a,D600\n" * 100_001, 413, "100,000 行"), ("a.csv", b"name,type\n" + b"a,D600\n" * 500_000, 413, "100,000 行"),
     ("../../x.csv", b"\xff\xfe\xff", 422, "不能导入"), ("a.csv", b"\x00\x01\x02", 422, "不能导入"),
-], ids=["program", "empty", "picture", "markup", "many rows", "no text", "bytes"])
+], ids=["program", "empty", "picture", "markup", "many rows", "half a million", "no text", "bytes"])
 def test_a_bad_file_is_refused_on_the_page(clerk, name, data, status, word):
     """The reason stands above the same form, in words of a person, and nothing is kept."""
     page = clerk.send(data, name)
