@@ -293,6 +293,10 @@ class NotAllowed(GeosvcError, PermissionError):
     """The account may not do that."""
 
 
+class ChangesElsewhere(NotAllowed):
+    """An account of some areas asks what a change elsewhere would do."""
+
+
 class NotSignedIn(NotAllowed):
     """Nobody has signed in, or what was shown to sign in is not (or no longer) good."""
 

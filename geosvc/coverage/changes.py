@@ -24,7 +24,7 @@ from geosvc.registry.facilities import Facility, PositionMethod, Registered
 from geosvc.travel.conditions import ROAD_CLOSED, all_asked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
 # Planned facilities are numbered from here: above every registered id, so that of two facilities equally near
 # the registered one stays the nearest.
@@ -114,6 +114,12 @@ class Changes:
             self, serve=(), close_roads=(), conditions=(), open=tuple(each for each in self.open if each.class_code.startswith(tuple(prefixes))),
             close=tuple(each for each in self.close if each in known), move=tuple(each for each in self.move if each.facility in known),
         )
+
+    def of_facilities(self, ids: Container[int]) -> Changes:
+        """Return these changes without those of other registered facilities than these."""
+        return replace(
+            self, close=tuple(each for each in self.close if each in ids), move=tuple(each for each in self.move if each.facility in ids),
+            serve=tuple(each for each in self.serve if each.facility in ids))
 
     @property
     def registered(self) -> list[int]:

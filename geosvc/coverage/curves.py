@@ -17,6 +17,8 @@ from geosvc.geo.grid import micro_of
 from geosvc.registry.areas import OUTSIDE as OUTSIDE_CODE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from geosvc.coverage.people import People
@@ -107,6 +109,23 @@ def curves(
         step=step, unit=service.shown_unit, areas=_by_area(levels, people, tree, members or {}),
         gaps=gap_curve(levels, area_of_cell, None if people is None else weights_by_cell(people, surface.grid)),
     )
+
+
+def total_curve(areas: Sequence[dict[str, Any]], codes: Sequence[str]) -> dict[str, Any] | None:
+    """Return the curve of areas taken together, as :meth:`Curves.as_dict` has it.
+
+    None where there are none, one of them has no curve, or its people are unknown: a sum without it would seem to be of all.
+    Nobody may live in two of them.
+    """
+    by_code = {each["code"]: each for each in areas}
+    found = [by_code.get(code) for code in codes]
+    if not found or not all(each is not None and each["people"] is not None for each in found):
+        return None
+    return {
+        "code": TOTAL_CODE, "name": "", "level": "total",
+        "people": [round(sum(step), 3) for step in zip(*(each["people"] for each in found if each), strict=True)],
+        **{state: sum(each[state] for each in found if each) for state in ("unreachable", "no_data")},
+    }
 
 
 def levels_of(surface: Surface, step: float) -> NDArray[np.uint8]:

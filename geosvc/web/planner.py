@@ -64,14 +64,20 @@ def planner_data(page: Mapping[str, Any], person: Person, language: str, *, scen
         "modes": {mode: text[f"blank_mode_{MODES[mode]}"] for mode in SERVING_MODES},
         "classes": [{"code": code, "name": getattr(each, language)} for code, each in facility_classes().items()
                     if code.startswith(tuple(measured["facility_classes"]))],
-        # Of another day, or of a part of the study, nothing is tried: the answer would be of something else.
-        "may_try": not page["times"]["then"] and page["part"] is None,
-        "may_explain": not page["times"]["then"] and page["part"] is None,
+        # Of another day nothing is tried: the answer would be of today. Who sees no area of the run could change nothing in it.
+        "may_try": (today := not page["times"]["then"]) and bool(page["rows"]),
+        "may_explain": today,
+        "may_place": _has_outline(page["part"]),
         "may_save": person.may(Right.MEASURE), "csrf": person.csrf_token,
         "scenario": scenario,
         "whole": page["part"] is None,
         "words": {name: text[name] for name in _WORDS} | {"unit": text[service["unit"]]} | _levels(text) | problem_words(text),
     }
+
+
+def _has_outline(part: Mapping[str, Any] | None) -> bool:
+    """Return whether there is a place at which something may be tried: an account of some areas has none outside of their outlines."""
+    return part is None or any(each not in part["without_outline"] for each in part["areas"])
 
 
 def _levels(text: Mapping[str, str]) -> dict[str, str]:

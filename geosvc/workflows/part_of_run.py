@@ -7,6 +7,7 @@ of the table; else it is not shown.
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,7 @@ import numpy as np
 
 from geosvc.coverage import services
 from geosvc.coverage.changes import changes_from
+from geosvc.coverage.curves import total_curve
 from geosvc.coverage.measure import histogram, shares, weighted_quantiles
 from geosvc.coverage.people import People
 from geosvc.coverage.states import CoverageState
@@ -30,19 +32,22 @@ from geosvc.store.facilities import FacilityQuery
 from geosvc.store.runs import TRIAL, GapQuery, select_coverage, select_gaps
 from geosvc.store.scenarios import select_names_of_run
 from geosvc.store.scope import inside
+from geosvc.workflows.measuring import CURVES_FILE
 from geosvc.workflows.notes import notes_for_a_part, notes_of_scenarios
 from geosvc.workflows.run_files import (
+    areas_seen,
     changes_seen,
     changes_within,
     counted_in,
     facilities_seen,
+    file_of,
     surface_of_run,
     times_of,
 )
 from geosvc.workflows.surfaces import marks_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -67,6 +72,33 @@ def told_of(store: Store, session: Session, run: RunRow) -> dict[str, Any]:
     if store.areas is None:
         return {"inputs": run.inputs, "notes": _with_scenarios(session, run), "summary": run.summary}
     return store.recall(session, ("part of run", run.id), lambda: Part(store, session, run).told())
+
+
+def curves_of(store: Store, run: RunRow) -> dict[str, Any]:
+    """Return what every limit would give by a run: :class:`geosvc.coverage.curves.Curves` as JSON holds it.
+
+    A store of some areas is told those of its areas, and as the total what its areas add up to, where they do.
+    ``gaps`` is None there, for those of every limit are counted for the whole study only.
+
+    Raises
+    ------
+    RunNotFound
+        If the files of the run are gone, or were written before curves were.
+    """
+    found: dict[str, Any] = json.loads(file_of(store, run, CURVES_FILE).read_text(encoding="utf-8"))
+    if store.areas is None:
+        return found
+    with store.reading() as session:
+        part = told_of(store, session, run)["part"]
+        seen = {area.code for area in areas_seen(store, session, run)}
+    return curves_of_part(found, seen, part)
+
+
+def curves_of_part(told: dict[str, Any], seen: Container[str], part: dict[str, Any]) -> dict[str, Any]:
+    """Return of curves those of the areas that are seen, after what they add up to; ``part`` says which these are."""
+    own = [each for each in told["areas"] if each["code"] in seen]
+    total = total_curve(own, [each["code"] for each in part["areas"]])
+    return {**told, "areas": own if total is None else [total, *own], "gaps": None}
 
 
 def _with_scenarios(session: Session, run: RunRow) -> list[Any]:

@@ -23,8 +23,8 @@ from geosvc.store.runs import TRIAL, CoverageRow, RunRow, latest_run, latest_run
 from geosvc.store.scope import limit_of
 from geosvc.workflows import ages, workspace
 from geosvc.workflows.measuring import SURFACE_FILE
-from geosvc.workflows.part_of_run import told_of
-from geosvc.workflows.run_files import cells_seen, curves_of, facilities_seen, file_of, picture_of, times_of
+from geosvc.workflows.part_of_run import curves_of, told_of
+from geosvc.workflows.run_files import cells_seen, facilities_seen, file_of, picture_of, times_of
 from geosvc.workflows.study import figures_of, marks_in_force, tree_of
 from geosvc.workflows.surfaces import (
     count_of,

@@ -15,16 +15,17 @@ import shapely
 from geosvc.coverage import services
 from geosvc.coverage.changes import Changes, changes_from, facilities_under
 from geosvc.coverage.tree import in_metres
-from geosvc.errors import RunNotFound
+from geosvc.errors import ChangesElsewhere, RunNotFound
 from geosvc.geo.grid import NOT_REACHED, Grid, Surface
 from geosvc.geo.raster import burn, read_band
 from geosvc.maps.picture import PICTURE_FILE, PICTURE_RECORD, picture_within
 from geosvc.registry import areas, facilities
-from geosvc.registry.moments import AsOf, day_of
+from geosvc.registry.moments import PRESENT, AsOf, day_of
 from geosvc.store.areas import AreaQuery
 from geosvc.store.facilities import FacilityQuery
 from geosvc.store.scope import inside, limit_of
-from geosvc.workflows.measuring import CURVES_FILE, PEOPLE_FILE, SURFACE_FILE
+from geosvc.travel.conditions import all_asked
+from geosvc.workflows.measuring import PEOPLE_FILE, SURFACE_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,11 +86,32 @@ def changes_within(session: Session, changes: Changes, as_of: AsOf) -> Changes:
     own = shapely.unary_union([each.geometry for each in found if inside(each.code, limit)])
     ids = changes.registered
     seen = {each.id for each in facilities.find(session, FacilityQuery(ids=ids, valid_at=as_of.valid_at, recorded_at=as_of.recorded_at))} if ids else set()
+    kept = changes.of_facilities(seen)
     return replace(
-        changes, open=tuple(each for each in changes.open if shapely.intersects_xy(own, each.lon, each.lat)),
-        close=tuple(each for each in changes.close if each in seen), move=tuple(each for each in changes.move if each.facility in seen),
-        serve=tuple(each for each in changes.serve if each.facility in seen and all(inside(code, limit) for code in each.areas)),
+        kept, open=tuple(each for each in changes.open if shapely.intersects_xy(own, each.lon, each.lat)),
+        serve=tuple(each for each in kept.serve if all(inside(code, limit) for code in each.areas)),
         close_roads=tuple(each for each in changes.close_roads if shapely.intersects_xy(own, *each)))
+
+
+def refuse_elsewhere(store: Store, changes: Changes) -> None:
+    """Refuse changes that do not lie in the areas of a store; one without a limit may ask for any.
+
+    Seeing whether one's own times change when a road or a facility of others is closed would tell where they stand.
+
+    Raises
+    ------
+    NotAllowed
+    """
+    if store.areas is None:
+        return
+    codes = store.areas
+    named = [code for one in all_asked(changes.conditions) for code in one.areas]
+    with store.reading() as session:
+        own = changes_within(session, changes, PRESENT) == changes
+    if not own or not all(inside(code, codes) for code in named):
+        raise ChangesElsewhere(
+            f"every change must lie in the areas of this account ({', '.join(codes)}): facilities that it sees, places inside its outlines, "
+            "conditions everywhere or in its areas; an account without a limit can ask for the others")
 
 
 def counted_in(session: Session, service: Service, marks: Sequence[Sequence[int]], changes: Changes) -> list[Registered]:
@@ -146,24 +168,6 @@ def picture_record_of(store: Store, run: RunRow) -> dict[str, Any]:
     """
     record: dict[str, Any] = json.loads(file_of(store, run, PICTURE_RECORD).read_text(encoding="utf-8"))
     return {**record, "run": run.id}
-
-
-def curves_of(store: Store, run: RunRow) -> dict[str, Any]:
-    """Return what every limit would give by a run: :class:`geosvc.coverage.curves.Curves` as JSON holds it.
-
-    A store of some areas is told those of its areas; ``gaps`` is None there, for a gap ends at no border of an account.
-
-    Raises
-    ------
-    RunNotFound
-        If the files of the run are gone, or were written before curves were.
-    """
-    found: dict[str, Any] = json.loads(file_of(store, run, CURVES_FILE).read_text(encoding="utf-8"))
-    if store.areas is None:
-        return found
-    with store.reading() as session:
-        seen = {area.code for area in areas_seen(store, session, run)}
-    return {**found, "areas": [each for each in found["areas"] if each["code"] in seen], "gaps": None}
 
 
 def surface_of_run(store: Store, run: RunRow) -> tuple[Surface, NDArray[np.float64] | None, NDArray[np.bool_]]:

@@ -52,7 +52,7 @@ from geosvc.travel.conditions import all_asked
 from geosvc.workflows import reading, workspace
 from geosvc.workflows.finding import is_whole
 from geosvc.workflows.measuring import conditions_for, measure_service, part_of
-from geosvc.workflows.run_files import changes_within
+from geosvc.workflows.run_files import changes_within, refuse_elsewhere
 from geosvc.workflows.study import Study
 from geosvc.workflows.surfaces import changes_for
 
@@ -383,13 +383,9 @@ def copy(store: Store, person: Person, number: int, *, name: str | None = None, 
     ScenarioNotFound, InvalidParameter, NotAllowed
     """
     told = get_scenario(store, person, number)
-    gone = {int(one) for one, each in told["facilities"].items() if each["gone"]}
-    changes = dict(told["changes"])
-    changes["close"] = [one for one in changes.get("close", ()) if one not in gone]
-    for kind in ("move", "serve"):
-        changes[kind] = [each for each in changes.get(kind, ()) if each["facility"] not in gone]
+    changes = changes_from(told["changes"]).of_facilities({int(one) for one, each in told["facilities"].items() if not each["gone"]})
     wanted = (name or "").strip() or f"{told['name'][:LONGEST_NAME - 2]}+"
-    return create(store, person, {"name": wanted, "notes": told["notes"], "changes": changes}, origin=origin)
+    return create(store, person, {"name": wanted, "notes": told["notes"], "changes": changes.as_dict()}, origin=origin)
 
 
 def archive(store: Store, person: Person, number: int, *, archived: bool, expected: int | None, origin: str) -> dict[str, Any]:
@@ -436,6 +432,7 @@ def _seen(store: Store, changes: Changes, *, old: Changes = NO_CHANGES) -> dict[
         raise InvalidParameter(
             f"changes: no facility {', '.join(missing)} is registered (any more), or it lies outside of the areas of this account; "
             "take it out of close, move and serve")
+    refuse_elsewhere(store, changes.of_facilities(found))
     for each in changes.serve:
         if each not in old.serve and each.facility in found:
             _refuse_another_mode(each, found[each.facility].facility)
@@ -507,6 +504,7 @@ def measure(
     person.must(Right.MEASURE)
     with store.reading() as session:
         changes = changes_from(seen_row(store, session, person, number).changes)
+    refuse_elsewhere(store, changes)
     wanted = list(dict.fromkeys(service_ids)) or concerned(store, changes)
     measured: list[dict[str, Any]] = []
     failed: dict[str, str] = {}

@@ -13,6 +13,7 @@ from PIL import Image
 from workflows.small_county import furnish
 
 from geosvc.coverage.changes import NO_CHANGES, changes_from
+from geosvc.coverage.measure import TOTAL_CODE
 from geosvc.errors import NoFacility, NotAllowed
 from geosvc.maps.picture import OUTSIDE
 from geosvc.registry import areas, facilities
@@ -91,6 +92,13 @@ def test_everything_is_what_the_stored_run_tells_the_same_account(county, measur
     assert told["part"] == {key: stored["part"][key] for key in ("areas", "beside", "without_outline")}
     curves = reading.curves_of_run(own, SERVICE, run)
     assert (told["curve"]["areas"], told["curve"]["gaps"]) == (curves["areas"], None)
+    total = next((each for each in curves["areas"] if each["code"] == TOTAL_CODE), None)
+    assert (total is None) == (stored["summary"]["people_total"] is None) == (codes == [f"{EAST}201"])
+    for limit, figures in zip((30, 60), stored["summary"]["thresholds"].values(), strict=True) if total else ():
+        within = total["people"][: round(limit / curves["step"]) + 1]
+        assert sum(within) == pytest.approx(figures["people"]["covered"], abs=0.2)  # each step is told to a thousandth
+        assert (total["unreachable"], total["no_data"]) == pytest.approx((figures["people"]["unreachable"], figures["people"]["no_data"]), abs=1e-6)
+        assert len(within) < len(total["people"])
     drawn = np.asarray(Image.open(io.BytesIO(base64.b64decode(told["picture"]["png"].partition(",")[2]))))
     np.testing.assert_array_equal(drawn, np.asarray(Image.open(io.BytesIO(reading.picture_of_run(own, SERVICE, run)[0]))))
     assert (drawn == OUTSIDE).any() and (codes == [f"{EAST}201"]) == (drawn == OUTSIDE).all()

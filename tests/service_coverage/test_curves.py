@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from service_coverage.small_studies import WALK, county_of_two, people_at, surface_of
 
-from geosvc.coverage.curves import STEPS, curves
+from geosvc.coverage.curves import STEPS, curves, total_curve
 from geosvc.coverage.gaps import find_gaps
 from geosvc.coverage.measure import measure
 from geosvc.coverage.services import Threshold
@@ -52,6 +52,19 @@ def test_every_limit_gives_what_measuring_it_gives(seed):
         assert found.gaps.count[step] == len(gaps)
         assert found.gaps.with_people[step] == sum(each.people > 0 for each in gaps)
         assert found.gaps.largest[step] == pytest.approx(max((each.people for each in gaps), default=0.0))
+
+
+def test_areas_are_added_up_only_where_each_is_known():
+    """A total that leaves somebody out would seem to be of all; of no area there is none."""
+    def one(code, people):
+        return {"code": code, "name": code, "level": "township", "people": people, "unreachable": 1.5, "no_data": 2.0}
+
+    west, east, unknown = one("w", [1.0, 2.0]), one("e", [0.25, 4.0]), one("u", None)
+    assert total_curve([west, east, unknown], ["w", "e"]) == {
+        "code": "*total", "name": "", "level": "total", "people": [1.25, 6.0], "unreachable": 3.0, "no_data": 4.0}
+    assert total_curve([west, east, unknown], ["w"])["people"] == west["people"]
+    for codes in ([], ["w", "u"], ["w", "gone"]):
+        assert total_curve([west, east, unknown], codes) is None
 
 
 def test_nobody_counted_is_unknown_and_not_nobody():

@@ -13,6 +13,7 @@ from workflows.small_county import furnish
 from geosvc.accounts.people import Person, Role, rights_of
 from geosvc.coverage.changes import PLANNED_FROM, changes_from
 from geosvc.errors import (
+    ChangesElsewhere,
     Conflict,
     InvalidParameter,
     MissingPrecondition,
@@ -456,12 +457,30 @@ def test_an_account_of_one_township_is_told_what_lies_in_it(county):
     assert "秘密院" in str(reading.run_record(west, run))
 
 
+@pytest.mark.parametrize("changes", [
+    {"open": [{**OPEN_EAST, "lon": 126.82}]}, {"close_roads": [[126.82, 42.35]]}, {"conditions": [f"winter@{WEST}"]}], ids=lambda each: next(iter(each)))
+def test_what_a_change_elsewhere_would_do_is_neither_kept_nor_measured(county, changes):
+    """As a what-if refuses it: whether one's own times change would tell who stands there, and which way people take."""
+    store, settings = county
+    east, one = as_seen_by(store, [EAST]), person("东", Role.ANALYST, (EAST,))
+    with pytest.raises(ChangesElsewhere, match="must lie in the areas of this account"):
+        saved(east, changes, one)
+    mine = saved(east, {"open": [OPEN_EAST], "conditions": ["winter", f"night@{EAST}"]}, one)
+    with pytest.raises(ChangesElsewhere):
+        scenarios.save(east, one, mine["id"], {"name": "方案", "changes": changes}, expected=1, origin="test")
+    assert scenarios.get_scenario(east, one, mine["id"])["changes"] == mine["changes"]
+    before = saved(store, changes, one)  # while the account had no limit yet
+    with pytest.raises(ChangesElsewhere):
+        scenarios.measure(east, settings, one, before["id"], service_ids=[DRIVE])
+    assert scenarios.measure(east, settings, one, mine["id"], service_ids=[DRIVE])["measured"]
+
+
 def test_an_editor_of_one_township_applies_what_lies_in_it(county):
     store, _settings = county
     east, one = as_seen_by(store, [EAST]), person("东", Role.EDITOR, (EAST,))
     mine = saved(east, {"open": [OPEN_EAST], "close": [CENTRE_ID]}, one)
     assert applying.apply(east, one, mine["id"], expected=1, origin="test")["scenario"]["state"] == "applied"
-    outside = saved(east, {"open": [{**OPEN_EAST, "lon": 126.82}]}, one)
+    outside = saved(store, {"open": [{**OPEN_EAST, "lon": 126.82}]}, one)  # while the account had no limit yet
     with pytest.raises(NotAllowed):
         applying.apply(east, one, outside["id"], expected=1, origin="test")
     moved_away = saved(east, {"move": [{"facility": CENTRE_ID, "lon": 126.96, "lat": 42.33}]}, one)

@@ -21,6 +21,7 @@ from geosvc.workflows.live.part import nobody_named, own_of, part_told
 from geosvc.workflows.live.pictures import picture_told
 from geosvc.workflows.live.states import States
 from geosvc.workflows.measuring import question_of
+from geosvc.workflows.part_of_run import curves_of_part
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -186,7 +187,9 @@ def _limited(answer: dict[str, Any], own: Own, told: dict[str, Any]) -> dict[str
     if "areas" in answer:
         found["areas"] = [each for each in answer["areas"] if inside(each["code"], own.codes)]
     if "curve" in answer:
-        found["curve"] = {**answer["curve"], "areas": [each for each in answer["curve"]["areas"] if inside(each["code"], own.codes)], "gaps": None}
+        curve = answer["curve"]
+        seen = {each["code"] for each in curve["areas"] if inside(each["code"], own.codes)}
+        found["curve"] = curves_of_part(curve, seen, told["part"])
     return found
 
 

@@ -15,16 +15,15 @@ import numpy as np
 
 from geosvc.coverage.changes import PLANNED_FROM
 from geosvc.coverage.tree import AreaTree
-from geosvc.errors import Busy, NotAllowed, Unsolvable
+from geosvc.errors import Busy, Unsolvable
 from geosvc.geo.grid import NOT_REACHED
 from geosvc.registry import areas
 from geosvc.registry.moments import PRESENT
 from geosvc.registry.successions import successions
 from geosvc.store.areas import AreaQuery
 from geosvc.store.scope import inside
-from geosvc.travel.conditions import all_asked
 from geosvc.workflows.part_of_run import NO_GAPS, Part
-from geosvc.workflows.run_files import cells_within, changes_within
+from geosvc.workflows.run_files import cells_within, refuse_elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,8 +72,8 @@ def own_of(store: Store, state: State, changes: Changes) -> Own | None:
     """
     if store.areas is None:
         return None
+    refuse_elsewhere(store, changes)
     with store.reading() as session:
-        _refuse_elsewhere(session, changes, store.areas)
         return store.recall_large(session, "own part of the study", lambda: _own(session, state, store.areas or ()))
 
 
@@ -84,14 +83,6 @@ def _own(session: Session, state: State, codes: tuple[str, ...]) -> Own:
         codes=codes, tree=AreaTree(tuple(found), successions(session, PRESENT)),
         cells=cells_within([area for area in found if inside(area.code, codes)], state.study.grid),
         areas=np.array([inside(area.code, codes) for area in state.study.tree.areas], dtype=bool))
-
-
-def _refuse_elsewhere(session: Session, changes: Changes, codes: tuple[str, ...]) -> None:
-    named = [code for one in all_asked(changes.conditions) for code in one.areas]
-    if changes_within(session, changes, PRESENT) != changes or not all(inside(code, codes) for code in named):
-        raise NotAllowed(
-            f"every change must lie in the areas of this account ({', '.join(codes)}): facilities that it sees, places inside its outlines, "
-            "conditions everywhere or in its areas; an account without a limit can ask for the others")
 
 
 @contextmanager

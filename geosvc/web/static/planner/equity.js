@@ -50,6 +50,15 @@ function areasAt(answer, level, k) {
   return found.length > 1 ? found : null;
 }
 
+/* Whether the areas of a level are all that an account holds: else a figure of them would be of neither its part nor the whole. */
+function areAll(answer, level) {
+  const total = statesAt(areaOf(answer, TOTAL), 0);
+  if (total === null) { return false; }
+  const sum = answer.curves.areas.filter((each) => each.level === level).map((area) => statesAt(area, 0))
+    .reduce((all, states) => all + (states ? peopleOf(states) : 0), 0);
+  return Math.abs(sum - peopleOf(total)) <= 1e-6 * peopleOf(total);
+}
+
 /* The equity of an answer at a limit, for the first level that has several areas; null where there is none. */
 export function equityAt(answer, limit) {
   const k = Math.round(limit / answer.curves.step);
@@ -66,8 +75,7 @@ export function showEquity(state, box, planner) {
   const draw = () => {
     const { limit, baseline, tried } = state.get();
     const found = equityAt(tried || baseline, limit);
-    // The figure of a part would be of neither the part nor the whole: its page says what can be said.
-    box.hidden = !planner.whole || !found || areaOf(baseline, TOTAL) === null;
+    box.hidden = !found || !(planner.whole || areAll(baseline, found.level));
     if (box.hidden) { return; }
     const before = tried ? equityAt(baseline, limit) : null;
     short.textContent = percent(found.worst.share);

@@ -62,13 +62,15 @@ function fillBox(box, told, limit) {
 // Planned facilities are numbered from here (coverage/changes.py); one without a name is called in the page's language.
 const PLANNED_FROM = 1000000000;
 
+/* To an account of some areas the facilities of others are not named. */
 function nameOf(facility) {
+  if (!facility) { return word('nearest_elsewhere'); }
   const planned = facility.id > PLANNED_FROM && /^＋\d+$/.test(facility.name);
   return planned ? fill('planned_name', { number: facility.id - PLANNED_FROM }) : facility.name;
 }
 
 function journey(line, told, label) {
-  if (told.nearest) { line(word(label), nameOf(told.nearest)); }
+  if (told.nearest || told.elsewhere) { line(word(label), nameOf(told.nearest)); }
   (told.legs || []).forEach((leg) => {
     const minutes = fill('leg_minutes', { minutes: leg.minutes.toFixed(1) });
     line(word(`leg_${leg.mode}`), leg.metres > 0 ? `${minutes} · ${fill('leg_km', { km: (leg.metres / 1000).toFixed(1) })}` : minutes);

@@ -47,10 +47,11 @@ function keepAddress(state, planner) {
   });
 }
 
-function showViews(state, box) {
+function showViews(state, box, planner) {
   const choose = () => {
     const { tried, view } = state.get();
-    box.hidden = !tried;
+    // Without an outline there is no surface to compare.
+    box.hidden = !tried || !planner.may_place;
     box.querySelectorAll('button').forEach((each) => each.setAttribute('aria-pressed', String(each.value === view)));
   };
   box.querySelectorAll('button').forEach((each) => each.addEventListener('click', () => state.set({ view: each.value })));
@@ -92,7 +93,7 @@ async function start() {
   limitControl(state, $('limit-box'), planner);
   showCurve(state, $('curve'), planner);
   showSurface(state, shown, tools);
-  showViews(state, $('views'));
+  showViews(state, $('views'), planner);
   keepAddress(state, planner);
   let trial = null;
   showAreas(state, shown, planner, tools, areaBoxes(), (at) => Boolean(trial && trial.took(at)));

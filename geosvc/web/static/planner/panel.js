@@ -65,7 +65,7 @@ function rowsOf(now, before) {
       add(word('largest_gap'), now.gaps ? `${people(now.largest)} ${word('people')}` : word('none'), before && before.largest !== null ? now.largest - before.largest : null);
     }
   }
-  if (now.gaps === null && before) { add(word('gap_count'), '…', null); }
+  if (now.gaps === null && before && before.gaps !== null) { add(word('gap_count'), '…', null); }
   const ends = extremes(now.rows);
   if (ends) {
     add(word('best_area'), `${ends.best.name} ${percent(ends.best.share)}`, null);

@@ -16,7 +16,9 @@ export function showSurface(state, shown, tools) {
   const hatch = new Hatch(surface);
   const polygons = layers.gaps;
   const drawnFor = shown.doc.threshold.value;
-  const switched = () => legend.querySelector('#gm-gap-switch input').checked;
+  // Areas without an outline have no gaps to draw, and nothing to switch.
+  const gapSwitch = legend.querySelector('#gm-gap-switch input');
+  const switched = () => gapSwitch !== null && gapSwitch.checked;
   const beneath = new tools.Surface(surface.data, surface.canvas);
   let waiting = 0;
 
