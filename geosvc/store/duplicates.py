@@ -13,10 +13,12 @@ from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from geosvc.store.audit import AuditRow
 from geosvc.store.base import Audited, Base
-from geosvc.store.facilities import FacilityRevisionRow
+from geosvc.store.facilities import FacilityRevisionRow, facility_clauses
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from geosvc.store.facilities import FacilityQuery
 
 
 class _Decided(Audited):
@@ -115,32 +117,32 @@ def merge_numbered(session: Session, number: int) -> MergeRow | None:
 
 
 def select_merges(
-    session: Session, *, kept_id: int | None = None, area_prefix: str | None = None, before: int | None = None, limit: int | None = None
+    session: Session, *, kept_id: int | None = None, among: FacilityQuery | None = None, before: int | None = None, limit: int | None = None
 ) -> list[MergeRow]:
     """Return the merges that stand, newest first, whose kept facility this session may read."""
-    statement = select(MergeRow).where(*_merges(kept_id, area_prefix)).order_by(MergeRow.id.desc())
+    statement = select(MergeRow).where(*_merges(kept_id, among)).order_by(MergeRow.id.desc())
     if before is not None:
         statement = statement.where(MergeRow.id < before)
     return list(session.scalars(statement if limit is None else statement.limit(limit)))
 
 
-def count_merges(session: Session, *, kept_id: int | None = None, area_prefix: str | None = None) -> int:
+def count_merges(session: Session, *, kept_id: int | None = None, among: FacilityQuery | None = None) -> int:
     """Return how many merges stand."""
-    return int(session.scalar(select(func.count()).select_from(MergeRow).where(*_merges(kept_id, area_prefix))) or 0)
+    return int(session.scalar(select(func.count()).select_from(MergeRow).where(*_merges(kept_id, among))) or 0)
 
 
-def _merges(kept_id: int | None, area_prefix: str | None) -> list[Any]:
-    clauses: list[Any] = [MergeRow.undone_at.is_(None), _readable(MergeRow.kept_id, area_prefix)]
+def _merges(kept_id: int | None, among: FacilityQuery | None) -> list[Any]:
+    clauses: list[Any] = [MergeRow.undone_at.is_(None), _readable(MergeRow.kept_id, among)]
     return clauses if kept_id is None else [*clauses, MergeRow.kept_id == kept_id]
 
 
 def select_answers(
-    session: Session, *, pairs: Sequence[tuple[int, int]] | None = None, area_prefix: str | None = None,
+    session: Session, *, pairs: Sequence[tuple[int, int]] | None = None, among: FacilityQuery | None = None,
     before: int | None = None, limit: int | None = None,
 ) -> list[DuplicateAnswerRow]:
     """Return the answers that stand, newest first, about pairs that this session may read."""
     row = DuplicateAnswerRow
-    statement = select(row).where(*_answers(area_prefix)).order_by(row.id.desc())
+    statement = select(row).where(*_answers(among)).order_by(row.id.desc())
     if pairs is not None:
         statement = statement.where(or_(*(and_(row.first_id == one, row.second_id == other) for one, other in pairs)))
     if before is not None:
@@ -148,25 +150,25 @@ def select_answers(
     return list(session.scalars(statement if limit is None else statement.limit(limit)))
 
 
-def count_answers(session: Session, *, area_prefix: str | None = None) -> int:
+def count_answers(session: Session, *, among: FacilityQuery | None = None) -> int:
     """Return how many answers stand."""
-    return int(session.scalar(select(func.count()).select_from(DuplicateAnswerRow).where(*_answers(area_prefix))) or 0)
+    return int(session.scalar(select(func.count()).select_from(DuplicateAnswerRow).where(*_answers(among))) or 0)
 
 
-def _answers(area_prefix: str | None) -> list[Any]:
+def _answers(among: FacilityQuery | None) -> list[Any]:
     row = DuplicateAnswerRow
     clauses: list[Any] = [row.undone_at.is_(None), _readable(row.first_id, None), _readable(row.second_id, None)]
-    if area_prefix:
-        clauses.append(or_(_readable(row.first_id, area_prefix), _readable(row.second_id, area_prefix)))
+    if among is not None:
+        clauses.append(or_(_readable(row.first_id, among), _readable(row.second_id, among)))
     return clauses
 
 
-def _readable(facility_id: Any, area_prefix: str | None) -> Any:
-    """Match facilities that are there; the limit of the session applies to the revision that is looked for."""
+def _readable(facility_id: Any, among: FacilityQuery | None) -> Any:
+    """Match facilities that are there, of those that a query matches; the limit of the session applies to the revisions that are looked for."""
     row = aliased(FacilityRevisionRow)
     clauses: list[Any] = [row.facility_id == facility_id, row.superseded_at.is_(None), row.deleted.is_(False)]
-    if area_prefix:
-        clauses += [row.area_code >= area_prefix, row.area_code < area_prefix + "\U0010ffff"]
+    if among is not None:
+        clauses.append(facility_id.in_(select(FacilityRevisionRow.facility_id).where(*facility_clauses(among))))
     return select(row.id).where(*clauses).exists()
 
 

@@ -137,10 +137,13 @@ def _check_asked(min_score: float, kind: str | None) -> None:
 
 
 def _numbers_in(session: Session, area: str | None) -> frozenset[int] | None:
-    """Return the facilities of an area as lists take it, a zone or a division that took others in; None for all."""
-    if not area:
-        return None
-    return frozenset(number for (number,) in select_values(session, facilities.meant(session, FacilityQuery(area_prefix=area)), ("facility_id",)))
+    among = _in_area(session, area)
+    return None if among is None else frozenset(number for (number,) in select_values(session, among, ("facility_id",)))
+
+
+def _in_area(session: Session, area: str | None) -> FacilityQuery | None:
+    """Return what asks for the facilities of an area as lists take it, a zone or a division that took others in; None for all."""
+    return facilities.meant(session, FacilityQuery(area_prefix=area)) if area else None
 
 
 def _open(suspects: Suspects, asked_again: Answered, min_score: float, kind: str | None, inside: frozenset[int] | None) -> list[_Key]:
@@ -202,8 +205,9 @@ def queue_page(
 
 def _answered(store: Store, area: str | None, before: int | None, limit: int) -> _Page:
     with _suspects(store) as (session, suspects):
-        matched = count_answers(session, area_prefix=area)
-        rows = select_answers(session, area_prefix=area, before=before, limit=limit + 1)
+        among = _in_area(session, area)
+        matched = count_answers(session, among=among)
+        rows = select_answers(session, among=among, before=before, limit=limit + 1)
         known = _known(session, {number for row in rows for number in row.facility_ids})
         told = []
         for row in rows[:limit]:
@@ -220,8 +224,9 @@ def _answered(store: Store, area: str | None, before: int | None, limit: int) ->
 
 def _merges(store: Store, area: str | None, before: int | None, limit: int) -> _Page:
     with store.reading() as session:
-        matched = count_merges(session, area_prefix=area)
-        rows = select_merges(session, area_prefix=area, before=before, limit=limit + 1)
+        among = _in_area(session, area)
+        matched = count_merges(session, among=among)
+        rows = select_merges(session, among=among, before=before, limit=limit + 1)
         told = [_merge_entry(session, merge_of(row)) for row in rows[:limit]]
     return told, matched, str(rows[limit - 1].id) if len(rows) > limit else None
 

@@ -66,3 +66,17 @@ def test_the_queue_of_duplicates_takes_an_area_as_lists_do(merged, area, pairs):
                             facility_id=None, **BY)
     assert duplicates.duplicates_page(merged, area=area)[1] == pairs
     assert duplicates.groups_page(merged, area=area, limit=5)[1] == pairs
+
+
+@pytest.mark.parametrize(("area", "found"), [(WEST, 1), (EAST, 1), (ZONE, 1), ("9900", 1), (OTHER, 0), (None, 1)])
+def test_what_was_decided_is_found_by_area_as_the_open_queue_is(merged, area, found):
+    """A pair answered and a pair merged in the township that was taken in, which a zone holds too."""
+    with merged.writing() as session:
+        ids = [facilities.save(session, Facility(name=name, class_code="D200", area_code=EAST, lon=lon, lat=2.0, position_method="surveyed"),
+                               facility_id=None, **BY)[0]
+               for name, lon in (("东乡永红诊所", 2.0), ("东乡永红诊所", 2.0001), ("东乡清泉诊所", 2.1), ("东乡清泉诊所", 2.1001))]
+    duplicates.answer_pairs(merged, [(ids[0], ids[1])], author="test", reason="两家")
+    duplicates.merge_facilities(merged, ids[2], [ids[3]], author="test", reason="一家")
+    for state in ("not_duplicate", "merged"):
+        entries, matched, _next = duplicates.queue_page(merged, state=state, area=area, limit=5)
+        assert (len(entries), matched) == (found, found), state
