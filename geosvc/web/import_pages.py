@@ -64,6 +64,8 @@ Number = Annotated[int, Path(ge=1, lt=10**18)]
 
 
 def _page(request: Request, template: str, **values: Any) -> HTMLResponse:
+    said = _say(values.get("detail", ""), language_of(request))
+    values |= {"detail": said, "detail_is_english": said == values.get("detail", "")}
     answer = render(request, template, active="facilities", study=study_title(store_of(request)), **values)
     answer.headers["Cache-Control"] = "no-store"  # going back asks again, and finds the choices where they lie
     return answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from geosvc.errors import InvalidInput
+from geosvc.errors import InvalidInput, UnreadableFile
 from geosvc.geo.datums import DATUMS
 from geosvc.geo.files import sha256_of, sidecar_of
 from geosvc.registry.classes import class_of, facility_classes
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _KIND = "facilities"
 _SAMPLE = 5
+_SEVERAL = 2
 _WORDS_SHOWN = 200
 _CLASS_FIELDS = ("class_code", "class_word")
 _REMEMBERED = ("datum", "crs", "layer", "default_class", "without_positions", "source_types")
@@ -62,6 +63,8 @@ def describe_file(
     UnreadableFile, MissingCRS, InvalidCoordinate, InvalidInput
     """
     layout = layout_of(path, max_mb=max_mb, expected=EXPECTED, layer=layer, crs=crs)
+    if not layout.rows and len(layout.layers) < _SEVERAL:  # another sheet may have the rows
+        raise UnreadableFile(f"{path.name} has a header and no rows; expected {EXPECTED}")
     with store.reading() as session:
         known = _remembered(session, layout.headers, source)
     said = {**({} if known is None else known.mapping), **(mapping or {})}

@@ -349,10 +349,10 @@ def test_what_stands_in_the_way_of_an_undo_is_named(clerk, place):
 
 
 @pytest.mark.parametrize(("name", "data", "status", "word"), [
-    ("a.exe", b"MZ", 422, "a.exe 不能导入"), ("a.csv", b"", 422, "什么也没有保存"), ("图.xlsx", b"\x89PNG\r\n\x1a\n" + b"0" * 99, 422, "is a picture"),
+    ("a.exe", b"MZ", 422, "a.exe 不能导入"), ("a.csv", b"", 422, "什么也没有保存"), ("图.xlsx", b"\x89PNG\r\n\x1a\n" + b"0" * 99, 422, "其实是图片（PNG）"),
     ("<script>alert(1)</script>.exe", b"x", 422, "&lt;script&gt;"), ("a.csv", b"name,type\n" + b"a,D600\n" * 100_001, 413, "100,000 行"), ("a.csv", b"name,type\n" + b"a,D600\n" * 500_000, 413, "100,000 行"),
-    ("../../x.csv", b"\xff\xfe\xff", 422, "不能导入"), ("a.csv", b"\x00\x01\x02", 422, "不能导入"),
-], ids=["program", "empty", "picture", "markup", "many rows", "half a million", "no text", "bytes"])
+    ("头.csv", "名称,类别\n,,\n".encode(), 422, "只有表头，没有数据行"), ("../../x.csv", b"\xff\xfe\xff", 422, "不能导入"), ("a.csv", b"\x00\x01\x02", 422, "不能导入"),
+], ids=["program", "empty", "picture", "markup", "many rows", "half a million", "header alone", "no text", "bytes"])
 def test_a_bad_file_is_refused_on_the_page(clerk, name, data, status, word):
     """The reason stands above the same form, in words of a person, and nothing is kept."""
     page = clerk.send(data, name)
@@ -360,6 +360,7 @@ def test_a_bad_file_is_refused_on_the_page(clerk, name, data, status, word):
     assert word in page.text
     assert "<script>alert" not in page.text
     assert str(clerk.store.uploads) not in page.text  # where the server keeps files is not the browser's business
+    assert '<span lang="en">' not in page.text, "on a Chinese page the reason is Chinese"
     assert forms_of(page)["/imports/new"]["csrf_token"]
     assert not clerk.store.uploads.exists() or list(clerk.store.uploads.iterdir()) == []
 
