@@ -219,6 +219,8 @@ def _base(store: Store, number: int | None, told: dict[str, str]) -> Facility | 
 
 def _draft(request: Request, store: Store, told: dict[str, str], old: Facility | None) -> Draft:
     fields = {name: text for name, text in told.items() if name not in _BESIDE}
+    if old is None or fields.get("area_code") != old.area_code:
+        fields["area_code"] = features.area_code_of(store, fields.get("area_code", ""))
     study = features.extent(store) if fields.get("paste") else _EVERYWHERE
     draft = read_form(fields, old=old, language=language_of(request), study=study,
                       with_contact=person_of(request).may(Right.SEE_CONTACTS))

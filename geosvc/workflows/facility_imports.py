@@ -14,13 +14,13 @@ import numpy as np
 from geosvc.coverage.tree import study_bbox
 from geosvc.errors import Conflict, Refusal, RefusedRows, WaitingRows
 from geosvc.registry import areas
+from geosvc.registry.area_names import known_areas
 from geosvc.registry.classes import facility_classes
 from geosvc.registry.duplicates import MIN_SCORE, find_pairs
 from geosvc.registry.facilities import Facility
 from geosvc.registry.imports.facilities import FacilityOptions, read_facilities, table_of
 from geosvc.registry.imports.matching import LEVELS_IN_NAMES, worth_comparing
 from geosvc.registry.imports.refused_rows import check_target, write_refused
-from geosvc.registry.imports.row_areas import known_areas
 from geosvc.registry.imports.shifted import shift_of
 from geosvc.registry.imports.storing import CHANGED, NEW, carry_out, plan, tell
 from geosvc.registry.name_parts import places_of

@@ -15,6 +15,7 @@ from geosvc.coverage.shapes import catchments, isochrones
 from geosvc.coverage.tree import study_bbox
 from geosvc.errors import FacilityNotFound, GapNotFound, InvalidParameter
 from geosvc.registry import areas, facilities, populations
+from geosvc.registry.area_names import known_areas
 from geosvc.registry.classes import facility_classes
 from geosvc.registry.documents import properties_of
 from geosvc.registry.locating import codes_above
@@ -119,6 +120,14 @@ def areas_to_choose(store: Store) -> list[tuple[str, str]]:
     """Return (code, name) of the areas to offer: the lowest level, down to townships, of which a list can be read."""
     with store.reading() as session:
         return store.recall(session, "areas to choose", lambda: _areas_to_choose(session))
+
+
+def area_code_of(store: Store, text: str) -> str:
+    """Return the code of the area that a text names, where one alone is called so; else the text as it is."""
+    if not text.strip() or text.strip().isascii():  # codes have no other letters
+        return text
+    with store.reading() as session:
+        return store.recall(session, "areas by name", lambda: known_areas(session)).code_of(text) or text
 
 
 def _areas_to_choose(session: Session) -> list[tuple[str, str]]:

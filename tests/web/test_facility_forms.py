@@ -166,6 +166,19 @@ def test_a_new_facility_from_the_form(editor, world):
     assert (first.author, first.origin, first.reason) == ("editor-all", "form", "新建")
 
 
+@pytest.mark.parametrize(("typed", "code"), [("西乡", "990001200"), (" 西乡 ", "990001200"), ("北乡", "北乡"), ("990001200", "990001200")])
+def test_an_area_may_be_typed_by_its_name(editor, world, typed, code):
+    """A name that one area has is as good as its code; one that nobody has stays, and is warned of."""
+    told = opened(editor, None)
+    answer = sent(editor, None, told, name="西乡卫生院", class_code="C220", area_code=typed)
+    if answer.status_code == 200:  # warned of what is not registered, and of what has no place
+        page = dict(fields_of(answer.text, "/facilities/new"))
+        assert page["area_code"] == code
+        answer = sent(editor, None, page)
+    number = int(re.search(r"/facilities/(\d+)\?done=made", answer.headers["location"])[1])
+    assert current(world[1], number).facility.area_code == code
+
+
 @pytest.mark.parametrize(("language", "converted"), [("zh", "由 GCJ02 换算"), ("en", "converted from GCJ02")])
 def test_list_and_page_name_the_area_and_the_datum_of_what_they_show(editor, world, language, converted):
     """Shown are degrees of WGS 84, whatever the source told; the area stands there by its name."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from geosvc.registry.imports.row_areas import KnownAreas
+    from geosvc.registry.area_names import KnownAreas
 
 EXPECTED = "a table of facilities (CSV, spreadsheet, GeoJSON, GeoPackage or Shapefile)"
 UNCLASSIFIED = "X999"
