@@ -15,7 +15,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from geosvc.store.base import Audited, Base
 from geosvc.store.boxes import overlapping
-from geosvc.store.moments import today
+from geosvc.store.two_times import true_and_believed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,27 +121,9 @@ class AreaQuery:
     recorded_at: str | None = None
 
 
-def _true_and_believed(query: AreaQuery) -> list[Any]:
-    """Clauses that pick, of every area, the one revision meant by the two times."""
-    row = AreaRow
-    if query.recorded_at is None:
-        clauses: list[Any] = [row.superseded_at.is_(None)]
-    else:
-        clauses = [
-            row.recorded_at <= query.recorded_at,
-            or_(row.superseded_at.is_(None), row.superseded_at > query.recorded_at),
-        ]
-    day = query.valid_at or today()
-    return [
-        *clauses,
-        or_(row.valid_from.is_(None), row.valid_from <= day),
-        or_(row.valid_to.is_(None), row.valid_to > day),
-    ]
-
-
 def _clauses(query: AreaQuery) -> list[Any]:
     row = AreaRow
-    clauses = _true_and_believed(query)
+    clauses = true_and_believed(row, query.valid_at, query.recorded_at)
     if query.codes is not None:
         clauses.append(row.code.in_(query.codes))
     if query.levels is not None:
@@ -183,7 +165,7 @@ def select_parents_elsewhere(session: Session) -> list[tuple[str, str]]:
     # Codes of digits begin with the code above; that of a zone says nothing of what lies in it.
     untold = or_(~row.code.startswith(row.parent_code), ~row.parent_code.between("0", ":"))
     found = session.execute(
-        select(row.code, row.parent_code).where(*_true_and_believed(AreaQuery()), row.parent_code.is_not(None), untold).order_by(row.code))
+        select(row.code, row.parent_code).where(*true_and_believed(row, None, None), row.parent_code.is_not(None), untold).order_by(row.code))
     return [(str(code), str(parent)) for code, parent in found]
 
 

@@ -37,8 +37,8 @@ from sqlalchemy.types import NULLTYPE
 
 from geosvc.store.base import Audited, Base
 from geosvc.store.boxes import containing
-from geosvc.store.moments import today
 from geosvc.store.search_texts import has_letters, is_in_sounds, plain, search_columns, sound_pattern
+from geosvc.store.two_times import true_and_believed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -201,24 +201,6 @@ class FacilityQuery:
     recorded_at: str | None = None
 
 
-def _believed(query: FacilityQuery) -> list[Any]:
-    """Clauses that pick, of every facility, the one revision meant by the two times."""
-    row = FacilityRevisionRow
-    if query.recorded_at is None:
-        clauses: list[Any] = [row.superseded_at.is_(None)]
-    else:
-        clauses = [
-            row.recorded_at <= query.recorded_at,
-            or_(row.superseded_at.is_(None), row.superseded_at > query.recorded_at),
-        ]
-    day = query.valid_at or today()
-    clauses += [
-        or_(row.valid_from.is_(None), row.valid_from <= day),
-        or_(row.valid_to.is_(None), row.valid_to > day),
-    ]
-    return [*clauses, row.deleted.is_(False)]
-
-
 def like_text(text: str) -> str:
     """Return text with the wildcards of LIKE escaped by a backslash."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
@@ -302,7 +284,7 @@ def _word_found(text: str) -> Any:
 def facility_clauses(query: FacilityQuery) -> list[Any]:
     """Return the clauses of a query; a session may add its own (see :mod:`geosvc.store.scope`)."""
     row = FacilityRevisionRow
-    clauses = _believed(query)
+    clauses = [*true_and_believed(row, query.valid_at, query.recorded_at), row.deleted.is_(False)]
     if query.ids is not None:
         clauses.append(row.facility_id.in_(query.ids))
     if query.class_prefixes is not None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sqlalchemy import Index, func, or_, select, text
+from sqlalchemy import Index, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from geosvc.store.base import Audited, Base
+from geosvc.store.two_times import believed
 
 _BELIEVED = text("superseded_at IS NULL")
 
@@ -51,20 +52,13 @@ class PopulationRow(Audited, Base):
         return "change" if self.replaces is not None or not new else "create"
 
 
-def _believed(recorded_at: str | None) -> list[Any]:
-    row = PopulationRow
-    if recorded_at is None:
-        return [row.superseded_at.is_(None)]
-    return [row.recorded_at <= recorded_at, or_(row.superseded_at.is_(None), row.superseded_at > recorded_at)]
-
-
 def select_populations(
     session: Session, area_code: str | None = None, *, recorded_at: str | None = None
 ) -> list[PopulationRow]:
     """Return the figures of one area, or of all, by area, year and id; as they were known at a moment."""
     # By the first row of a figure: one that was corrected stays in its place.
     order = func.coalesce(PopulationRow.replaces, PopulationRow.id)
-    statement = select(PopulationRow).where(*_believed(recorded_at)).order_by(
+    statement = select(PopulationRow).where(*believed(PopulationRow, recorded_at)).order_by(
         PopulationRow.area_code, PopulationRow.year, order
     )
     if area_code is not None:
@@ -74,7 +68,7 @@ def select_populations(
 
 def select_population_marks(session: Session, *, recorded_at: str | None = None) -> list[int]:
     """Return the numbers of the figures in force, in order: enough to compare."""
-    found = session.scalars(select(PopulationRow.id).where(*_believed(recorded_at)).order_by(PopulationRow.id))
+    found = session.scalars(select(PopulationRow.id).where(*believed(PopulationRow, recorded_at)).order_by(PopulationRow.id))
     return [int(each) for each in found]
 
 
