@@ -21,6 +21,7 @@ import shapely
 from geosvc.errors import AreaNotFound
 from geosvc.geo.crs import distance_m
 from geosvc.registry import areas, facilities
+from geosvc.registry.areas import LEVELS, ZONE
 from geosvc.registry.classes import facility_classes
 from geosvc.registry.facilities import PositionMethod
 from geosvc.registry.imports.codes import has_check_character
@@ -93,6 +94,8 @@ def _where(session: Session, one: Facility, old: Facility | None) -> Iterator[Fi
         yield Finding(code="outside_area", severity=Severity.WARNING, field="position", values={"area": declared.name})
     elif declared is None or declared.geometry is None:
         yield from _outside_study(session, one)
+    if not one.area_code:
+        yield from _area_missing(session, point)
     if old is not None and old.lon is not None and old.lat is not None:
         moved = distance_m(old.lon, old.lat, one.lon, one.lat)
         if moved > MOVED_M:
@@ -115,10 +118,21 @@ def _outside_study(session: Session, one: Facility) -> Iterator[Finding]:
     yield Finding(code="swapped" if swapped else "outside_study", severity=Severity.WARNING, field="position")
 
 
+def _area_missing(session: Session, point: shapely.Point) -> Iterator[Finding]:
+    """Name the smallest area around a place without a code: accounts that are limited to areas see by the code."""
+    around = [each for each in _areas_around(session, point) if each.level != ZONE]
+    if around:
+        smallest = max(around, key=lambda each: LEVELS.index(each.level))
+        yield Finding(code="area_missing", severity=Severity.NOTE, field="area_code", values={"area": smallest.name, "code": smallest.code})
+
+
 def _any_area(session: Session, lon: float, lat: float) -> bool:
-    point = shapely.Point(lon, lat)
-    near = areas.find(session, AreaQuery(has_geometry=True, bbox=(lon, lat, lon, lat)))
-    return any(each.geometry is not None and each.geometry.covers(point) for each in near)
+    return bool(_areas_around(session, shapely.Point(lon, lat)))
+
+
+def _areas_around(session: Session, point: shapely.Point) -> list[Area]:
+    near = areas.find(session, AreaQuery(has_geometry=True, bbox=(point.x, point.y, point.x, point.y)))
+    return [each for each in near if each.geometry is not None and each.geometry.covers(point)]
 
 
 def _beside(session: Session, one: Facility, facility_id: int | None) -> Iterator[Finding]:

@@ -220,6 +220,8 @@ def test_of_geometry_and_raw_position_the_changed_one_counts(editor):
     ({"area_code": None, "geometry": {"type": "Point", "coordinates": [10.0, 40.0]}}, {"outside_study"}),
     ({"area_code": None, "geometry": {"type": "Point", "coordinates": [40.05, 100.05 - 20]}}, {"outside_study"}),
     ({"area_code": "123"}, {"area_unknown"}),
+    ({"area_code": None}, {"area_missing"}),
+    ({"area_code": None, "geometry": None, "position_method": "none"}, set()),
     ({"name": "东镇村卫生室", "class_code": "A100"}, {"class_of_name"}),
     ({"name": "东镇卫生院（村卫生室）"}, set()),
     ({"name": "第一诊所", "class_code": "X999"}, set()),
