@@ -1,15 +1,12 @@
-"""Pictures of the demo for README and docs: ``make screenshots``, or this file with the names of some.
+"""Pictures of every page of the demo for README and docs: ``make screenshots``, or this file with the names of some.
 
-Starts the demo in a temporary folder, serves it on a free port of this machine, and takes
-pictures in headless Chromium with everything but that server blocked. The pages of the registry are
-taken as an administrator sees them, with a second person at work beside.
+Starts the demo in a temporary folder, lets people work in it (demo_at_work.py), serves it on a free port of this machine, and
+takes pictures in headless Chromium with everything but that server blocked. A test asks that no page is forgotten.
 """
 
 from __future__ import annotations
 
-import csv
-import math
-import secrets
+import os
 import shutil
 import socket
 import sys
@@ -17,121 +14,218 @@ import tempfile
 import threading
 import time
 import urllib.request
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import demo_at_work
 import pypdfium2
 import uvicorn
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
 
 from geosvc.application import create_app
 from geosvc.gate.people import COOKIE
-from geosvc.registry import facilities
 from geosvc.settings import Settings
-from geosvc.store.facilities import FacilityQuery
-from geosvc.workflows import editing, people, scenarios, webhooks
 from geosvc.workflows.demo import run_demo
-from geosvc.workflows.editing import Intent
 from geosvc.workflows.workspace import open_workspace
 
 if TYPE_CHECKING:
-    from geosvc.registry.facilities import Registered
+    from collections.abc import Callable, Iterator, Mapping
+
     from geosvc.store.engine import Store
 
 IMAGES = Path(__file__).parent / "img"
-PAGES = {
-    "map-zh": "/",
-    "map-emergency-zh": "/?service=emergency-2h",
-    "map-radius-en": "/?service=basic-radius&threshold=10km&lang=en",
-    "not-computable-zh": "/?service=village-clinic-walk",
-    "gaps-zh": "/gaps?service=township-centre-drive",
-    "coverage-zh": "/coverage",
-    "blank-spots-zh": "/blank-spots",
-    "gallery-zh": "/gallery",
-    "plans-zh": "/plans",
-    "facilities-zh": "/facilities",
-    "about-zh": "/about",
+WINDOW = (1440, 900)
+LAPTOP, TABLET = (1280, 720), (768, 1024)
+_SERVICE = demo_at_work.SERVICE
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A page as somebody sees it: ``who`` is a role, None for whoever passes by; ``tall`` takes all of it."""
+
+    path: str
+    who: str | None = None
+    size: tuple[int, int] = WINDOW
+    tall: bool = False
+
+
+AS_IT_IS = {
+    "map-zh": Picture("/"),
+    "map-emergency-zh": Picture("/?service=emergency-2h"),
+    "map-radius-en": Picture("/?service=basic-radius&threshold=10km&lang=en"),
+    "map-by-area-zh": Picture(f"/?service={_SERVICE}&by=township"),
+    "map-laptop-zh": Picture("/", size=LAPTOP),
+    "map-tablet-zh": Picture("/", size=TABLET),
+    "not-computable-zh": Picture("/?service=village-clinic-walk"),
+    "gaps-zh": Picture("/gaps?service=township-centre-drive"),
+    "blank-spots-zh": Picture("/blank-spots"),
+    "coverage-zh": Picture("/coverage"),
+    "plans-zh": Picture("/plans"),
+    "plan-zh": Picture("/plans/jingyu-2025"),
+    "plan-en": Picture("/plans/xinxiang-2025?lang=en"),
+    "gallery-zh": Picture("/gallery"),
+    "about-zh": Picture("/about"),
+    "facilities-zh": Picture("/facilities"),
+    "sign-in-zh": Picture("/sign-in"),
 }
-# Pages of the registry, as an administrator sees them; {number} is the facility that is worked on.
-REGISTRY = {
-    "facility-form-zh": "/facilities/{number}/edit",
-    "history-zh": "/facilities/{number}",
-    "duplicates-zh": "/duplicates",
-    "locating-zh": "/locating",
-    "imports-zh": "/imports",
-    "webhooks-zh": "/webhooks",
+# What stands in braces is a number of demo_at_work.Work.
+AT_WORK = {
+    "blank-spots-fill-zh": Picture("/blank-spots/fill?rule=township-centre&area=220622106", "analyst"),
+    "scenarios-zh": Picture("/scenarios", "analyst"),
+    "scenario-zh": Picture("/scenarios/{scenario}", "analyst"),
+    "scenario-compare-zh": Picture(f"/scenarios/compare?first=baseline&second={{scenario}}&service={_SERVICE}", "analyst", tall=True),
+    "scenario-apply-zh": Picture("/scenarios/{scenario}/apply", "admin"),
+    "jobs-zh": Picture("/jobs", "analyst"),
+    "job-zh": Picture("/jobs/{job}", "analyst"),
+    "facility-new-zh": Picture("/facilities/new", "admin"),
+    "facility-form-zh": Picture("/facilities/{one}/edit", "admin"),
+    "history-zh": Picture("/facilities/{one}", "admin"),
+    "duplicates-zh": Picture("/duplicates", "admin"),
+    "merge-zh": Picture("/duplicates/merge?id={one}&id={twin}", "admin", tall=True),
+    "locating-zh": Picture("/locating", "admin"),
+    "imports-zh": Picture("/imports", "admin"),
+    "import-file-zh": Picture("/imports/new", "admin"),
+    "import-columns-zh": Picture("/imports/uploads/{upload}", "admin", tall=True),
+    "import-check-zh": Picture("/imports/uploads/{checked}/check", "admin", tall=True),
+    "import-record-zh": Picture("/imports/{record}", "admin"),
+    "review-zh": Picture("/review", "admin"),
+    "welcome-zh": Picture("/welcome/{welcome}"),
+    "account-zh": Picture("/account", "analyst"),
+    "accounts-zh": Picture("/accounts", "admin"),
+    "rules-zh": Picture("/rules", "admin"),
+    "webhooks-zh": Picture("/webhooks", "admin"),
 }
-CONFLICT, CHECK = "conflict-zh", "import-check-zh"
-# The map page in other windows: a laptop and a tablet.
-WINDOWS = {"map-laptop-zh": (1280, 720), "map-tablet-zh": (768, 1024)}
+APPROVAL = {
+    "proposals-zh": Picture("/proposals", "admin"),
+    "proposal-zh": Picture("/proposals/{proposal}", "admin"),
+}
 # What is handed over on paper, as the server gives it.
 PAPER = {
-    "sheet-zh": "/api/services/hospital-drive/sheet?paper=a4&f=png",
-    "summary-zh": "/api/services/hospital-drive/summary?f=pdf",
+    "sheet-zh": f"/api/services/{_SERVICE}/sheet?paper=a4&f=png",
+    "summary-zh": f"/api/services/{_SERVICE}/summary?f=pdf",
 }
-TRIAL, COMPARED = "trial-difference-zh", "scenario-compare-zh"
-SINGLE_FILE = "single-file-zh"
-_BY = {"author": "王丽", "origin": "form"}
-_ADMIN = "赵敏"
-_TRIED = "hospital-drive"
-_NEW = {"number": 1, "class_code": "A100", "name": "东部医院", "lon": 127.098, "lat": 42.249}
+TRIAL, CONFLICT, MANY, SINGLE_FILE = "trial-difference-zh", "conflict-zh", "facilities-many-zh", "single-file-zh"
+PAGES = {**AS_IT_IS, **AT_WORK, **APPROVAL}
+NAMES = (*PAGES, *PAPER, TRIAL, CONFLICT, MANY, SINGLE_FILE)
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+_COLOURS = 256
+
+
+class Camera:
+    """Browsers in front of one server, each of its own visitor; what people did there is known once they worked."""
+
+    def __init__(self, browser: Browser, port: int) -> None:
+        """Open nothing yet."""
+        self._browser, self.port, self.address = browser, port, f"http://127.0.0.1:{port}"
+        self.tokens: dict[str, str] = {}
+        self.numbers: dict[str, object] = {}
+
+    @contextmanager
+    def page(self, who: str | None, size: tuple[int, int] = WINDOW) -> Iterator[Page]:
+        """Give a page to somebody of a role, or to whoever passes by."""
+        context = self._browser.new_context(locale="zh-CN", viewport={"width": size[0], "height": size[1]})
+        if who is not None:
+            context.add_cookies([{"name": COOKIE, "value": self.tokens[who], "url": self.address}])
+        _stay_local(context, self.port)
+        yield context.new_page()
+        context.close()
+
+    def take(self, name: str, picture: Picture) -> None:
+        """Take one picture; a map is waited for."""
+        with self.page(picture.who, picture.size) as page:
+            page.goto(self.address + picture.path.format_map(self.numbers))
+            _settle(page)
+            if picture.tall:
+                _stretch(page, picture.size[0])
+            keep(name, page.screenshot())
+
+
+def _stretch(page: Page, width: int) -> None:
+    """Make the window as high as the page: what sticks to its end must not cover the middle of it."""
+    page.set_viewport_size({"width": width, "height": page.evaluate("document.documentElement.scrollHeight")})
+    page.wait_for_timeout(500)  # maps follow the window
 
 
 def main() -> None:
     """Take all pictures, or those that were named."""
-    wanted = set(sys.argv[1:]) or {*PAGES, *WINDOWS, *PAPER, *REGISTRY, TRIAL, COMPARED, CONFLICT, CHECK, SINGLE_FILE}
+    wanted = sys.argv[1:] or NAMES
+    unknown = sorted({*wanted} - {*NAMES})
+    if unknown:
+        raise SystemExit(f"no picture is called {', '.join(unknown)}; there are {', '.join(NAMES)}")
     IMAGES.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="geosvc-screenshots-"))
-    settings = Settings(workspace=folder / "workspace", port=_free_port(), public_read=True)
+    settings = Settings(workspace=folder / "workspace", maps=folder / "maps", port=_free_port(), public_read=True)
     report = run_demo(settings, folder / "maps", progress=lambda _share, _text: None)
+    store = open_workspace(settings)
+    try:
+        with _serving(settings), sync_playwright() as playwright:
+            # What the browser itself writes, in fields for days and files, is Chinese too where it has the words (chromium-l10n).
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=_FLAGS, env={**os.environ, "LANGUAGE": "zh_CN"})
+            for name, take in _steps(Camera(browser, settings.port), store, settings, folder, report.maps[0]):
+                if name in wanted:
+                    take()
+            browser.close()
+    finally:
+        store.close()
+        shutil.rmtree(folder)
+
+
+def _steps(camera: Camera, store: Store, settings: Settings, folder: Path, single_file: Path) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Yield each picture by name with how it is taken: the demo as it is, then people work in it, then changes wait for approval."""
+    yield from _as_they_are(camera, AS_IT_IS)
+    for name, path in PAPER.items():
+        yield name, partial(take_paper, camera.address + path, name)
+    yield SINGLE_FILE, partial(take_file, camera, single_file)
+    work = demo_at_work.fill(store, settings, folder)
+    camera.tokens |= work.tokens
+    camera.numbers |= work.numbers
+    yield from _as_they_are(camera, AT_WORK)
+    yield TRIAL, partial(take_trial, camera)
+    yield MANY, partial(take_many, camera)
+    yield CONFLICT, partial(take_conflict, camera, store, work)
+    camera.numbers["proposal"] = demo_at_work.ask_for_approval(store, work.one)
+    yield from _as_they_are(camera, APPROVAL)
+
+
+def _as_they_are(camera: Camera, pictures: Mapping[str, Picture]) -> Iterator[tuple[str, Callable[[], None]]]:
+    for name, picture in pictures.items():
+        yield name, partial(camera.take, name, picture)
+
+
+@contextmanager
+def _serving(settings: Settings) -> Iterator[None]:
     server = uvicorn.Server(uvicorn.Config(create_app(settings, warm_up=True), port=settings.port, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
         time.sleep(0.05)
     try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=_FLAGS)
-            for name, address in PAGES.items():
-                if name in wanted:
-                    take(browser, f"http://127.0.0.1:{settings.port}{address}", name, settings.port)
-            for name, size in WINDOWS.items():
-                if name in wanted:
-                    take(browser, f"http://127.0.0.1:{settings.port}/", name, settings.port, size)
-            for name in wanted & {*PAPER}:
-                take_paper(f"http://127.0.0.1:{settings.port}{PAPER[name]}", name)
-            if SINGLE_FILE in wanted:
-                take(browser, report.maps[0].resolve().as_uri(), SINGLE_FILE, settings.port)
-            if wanted & {TRIAL, COMPARED}:
-                take_scenarios(browser, settings, wanted)
-            if wanted & {*REGISTRY, CONFLICT, CHECK}:
-                take_registry(browser, settings, folder, wanted)
-            browser.close()
+        yield
     finally:
         server.should_exit = True
         thread.join()
-        shutil.rmtree(folder)
 
 
-def take(browser: Browser, address: str, name: str, port: int, size: tuple[int, int] = (1440, 900)) -> None:
-    """Take one picture; a map is waited for."""
-    page = browser.new_page(viewport={"width": size[0], "height": size[1]}, locale="zh-CN")
-    page.add_init_script("localStorage.setItem('geosvc-guide', 'seen')")  # the guide would stand before the map
-    _stay_local(page, port)
-    page.goto(address)
-    _settle(page)
-    page.screenshot(path=IMAGES / f"{name}.png")
-    page.close()
+def keep(name: str, png: bytes) -> None:
+    """Write a picture with as few colours as nobody misses: a third of its size."""
+    with Image.open(BytesIO(png)) as image:
+        small = image.convert("RGB").quantize(_COLOURS, method=Image.Quantize.MEDIANCUT, kmeans=2, dither=Image.Dither.NONE)
+    small.save(IMAGES / f"{name}.png", optimize=True)
 
 
 def _settle(page: Page) -> None:
-    if page.locator(".leaflet-container").count():
+    if page.locator(".leaflet-container:not(#pick)").count():
         page.locator("html[data-map=ready]").wait_for()
     if page.locator("#planner-data").count():
         page.locator("html[data-planner=ready]").wait_for()
+    page.locator("[aria-busy=true]").first.wait_for(state="detached")
     page.evaluate("() => Promise.all([...document.images].map((each) => { each.loading = 'eager'; return each.decode(); }))")
+    page.wait_for_timeout(300)  # what is painted at the next frames
 
 
 def take_paper(address: str, name: str) -> None:
@@ -139,147 +233,71 @@ def take_paper(address: str, name: str) -> None:
     with urllib.request.urlopen(address) as answer:  # noqa: S310  # our own server
         given = answer.read()
     if not given.startswith(b"%PDF"):
-        (IMAGES / f"{name}.png").write_bytes(given)
+        keep(name, given)
         return
-    document = pypdfium2.PdfDocument(given)
-    document[0].render(scale=1.5).to_pil().save(IMAGES / f"{name}.png")
+    document, drawn = pypdfium2.PdfDocument(given), BytesIO()
+    document[0].render(scale=1.5).to_pil().save(drawn, format="PNG")
     document.close()
+    keep(name, drawn.getvalue())
 
 
-# -- scenarios --------------------------------------------------------------------------------
-
-
-def take_scenarios(browser: Browser, settings: Settings, wanted: set[str]) -> None:
-    """Try a new hospital on the map; then the same as a scenario beside the baseline."""
-    address, store = f"http://127.0.0.1:{settings.port}", open_workspace(settings)
-    account, link = people.create_account(store, "陈工", role="analyst", areas=None, **_BY)
-    token = people.use_link(store, link.rsplit("/", 1)[-1], secrets.token_urlsafe(18), name=account.name, hours=1).token
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="zh-CN")
-    context.add_cookies([{"name": COOKIE, "value": token, "url": address}])
-    _stay_local(context, settings.port)
-    page = context.new_page()
-    if TRIAL in wanted:
-        _trial(page, address)
-    if COMPARED in wanted:
-        person = people.person_of_token(store, token)
-        assert person is not None  # it was made above
-        one = scenarios.create(store, person, {"name": "东部新建医院", "notes": "示例", "changes": {"open": [_NEW]}}, origin="form")
-        scenarios.measure(store, settings, person, one["id"], service_ids=[_TRIED])
-        page.set_viewport_size({"width": 1440, "height": 1500})  # figures and both maps
-        page.goto(f"{address}/scenarios/compare?first=baseline&second={one['id']}&service={_TRIED}")
+def take_file(camera: Camera, path: Path) -> None:
+    """Open the map that is a single file, from the disk."""
+    with camera.page(None) as page:
+        page.goto(path.resolve().as_uri())
         _settle(page)
-        page.wait_for_timeout(500)  # the second map
-        page.screenshot(path=IMAGES / f"{COMPARED}.png")
-    context.close()
-    store.close()
+        keep(SINGLE_FILE, page.screenshot())
 
 
-def _trial(page: Page, address: str) -> None:
-    page.goto(f"{address}/?service={_TRIED}")
-    _settle(page)
-    page.locator("#trial > summary").click()
-    page.locator("[data-box=open]").click()
-    box = page.locator(".folium-map").bounding_box()
-    assert box is not None  # it was waited for
-    with page.expect_response("**/what-if"):
-        page.mouse.click(box["x"] + 0.56 * box["width"], box["y"] + 0.74 * box["height"])
-    page.locator("#trial[aria-busy=false]").wait_for()
-    page.locator("#views button[value=difference]").click()
-    page.mouse.move(box["x"] + 5, box["y"] + 5)  # no tooltip in the picture
-    page.wait_for_timeout(500)
-    page.screenshot(path=IMAGES / f"{TRIAL}.png")
+def take_trial(camera: Camera) -> None:
+    """Try a new hospital on the map, and look at what it changes."""
+    with camera.page("analyst") as page:
+        page.goto(f"{camera.address}/?service={_SERVICE}")
+        _settle(page)
+        page.locator("#trial > summary").click()
+        page.locator("[data-box=open]").click()
+        box = page.locator(".folium-map").bounding_box()
+        assert box is not None  # it was waited for
+        with page.expect_response("**/what-if"):
+            page.mouse.click(box["x"] + 0.56 * box["width"], box["y"] + 0.74 * box["height"])
+        page.locator("#trial[aria-busy=false]").wait_for()
+        page.locator("#views button[value=difference]").click()
+        page.mouse.move(box["x"] + 5, box["y"] + 5)  # no tooltip in the picture
+        page.wait_for_timeout(500)
+        keep(TRIAL, page.screenshot())
 
 
-def _stay_local(page: Page | BrowserContext, port: int) -> None:
+def take_many(camera: Camera) -> None:
+    """Tick some facilities of the list, and change them together."""
+    with camera.page("admin") as page:
+        page.goto(f"{camera.address}/facilities?class_code=C")
+        for place in range(3):
+            page.locator("input[name=chosen]").nth(place).check()
+        with page.expect_navigation():
+            page.locator("button[name=step][value=change]").click()
+        _stretch(page, WINDOW[0])
+        keep(MANY, page.screenshot())
+
+
+def take_conflict(camera: Camera, store: Store, work: demo_at_work.Work) -> None:
+    """Open the form, let a second person save first, then save."""
+    with camera.page("admin") as page:
+        page.goto(f"{camera.address}/facilities/{work.one.id}/edit")
+        demo_at_work.change_meanwhile(store, work.one)
+        page.locator("input[name=address]").fill("靖宇大街 22 号")
+        with page.expect_navigation():
+            page.locator("button[name=step][value=save]").last.click()
+        keep(CONFLICT, page.screenshot())
+
+
+def _stay_local(context: BrowserContext, port: int) -> None:
     def local_only(route: Route) -> None:
         local = route.request.url.startswith((f"http://127.0.0.1:{port}/", "file:", "data:", "blob:"))
         route.continue_() if local else route.abort()
 
-    page.route("**/*", local_only)
+    context.route("**/*", local_only)
     # Whoever comes again: without the first look around. (A file on disk may be refused its storage.)
-    page.add_init_script("try { localStorage.setItem('geosvc-guide', 'seen'); } catch (error) { /* nothing to keep */ }")
-
-
-# -- the registry -----------------------------------------------------------------------------
-
-
-def take_registry(browser: Browser, settings: Settings, folder: Path, wanted: set[str]) -> None:
-    """Take the pictures of the registry's pages, with something to see on each."""
-    store = open_workspace(settings)
-    one = _work_beside(store)
-    account, link = people.create_account(store, _ADMIN, role="admin", areas=None, **_BY)
-    # A password that nobody needs to know: the folder is gone in a minute.
-    signed_in = people.use_link(store, link.rsplit("/", 1)[-1], secrets.token_urlsafe(18), name=account.name, hours=1)
-    address = f"http://127.0.0.1:{settings.port}"
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="zh-CN")
-    context.add_cookies([{"name": COOKIE, "value": signed_in.token, "url": address}])
-    _stay_local(context, settings.port)
-    page = context.new_page()
-    if CHECK in wanted:
-        _import_check(page, address, folder, one)
-    for name, path in REGISTRY.items():
-        if name in wanted:
-            page.goto(address + path.format(number=one.id))
-            page.screenshot(path=IMAGES / f"{name}.png")
-    if CONFLICT in wanted:
-        _conflict(page, address, store, one)
-    context.close()
-    store.close()
-
-
-def _work_beside(store: Store) -> Registered:
-    """Let a second person work: a clinic twice, one without a place, a correction, an address that is told of changes."""
-    with store.reading() as session:
-        one = next(each for each in facilities.find(session, FacilityQuery(class_prefixes=["C2"])) if each.facility.located)
-    like = replace(one.facility, identifiers=[], aliases=[])
-    lon, lat = like.lon or 0.0, like.lat or 0.0
-    with store.writing() as session:
-        facilities.save(session, replace(like, name=like.name.removeprefix("靖宇县"), lon=lon + 0.0006, lat=lat, level=None), facility_id=None, **_BY)
-        facilities.save(session, replace(
-            like, name=f"{like.name}第二卫生室", class_code="D600", lon=None, lat=None, position_method="none", raw_x=f"{lat:.4f}", raw_y=f"{lon:.4f}", raw_datum="GCJ02"),
-            facility_id=None, **_BY)
-    _patch(store, one.id, {"address": "靖宇大街 18 号", "note": "2026 年现场核实"}, "现场核实")
-    webhooks.add_webhook(store, "https://zhyl.example.gov.cn/hooks/geosvc", private=False, **_BY)
-    webhooks.add_webhook(store, "https://data.example.gov.cn/receive", private=False, **_BY)
-    return editing.seen(store, one.id)
-
-
-def _patch(store: Store, number: int, properties: dict[str, str], reason: str) -> None:
-    editing.patch(store, number, {"properties": properties}, Intent(**_BY, reason=reason), expected=editing.seen(store, number).revision)
-
-
-def _import_check(page: Page, address: str, folder: Path, one: Registered) -> None:
-    """Send a list as clerks have them, up to what the import would do."""
-    lon, lat = one.facility.lon or 0.0, one.facility.lat or 0.0
-    rows = [
-        ["单位名称", "类型", "经度", "纬度", "编制床位"], [one.facility.name, "乡卫生院", f"{lon:.5f}", f"{lat:.5f}", "24"],
-        *([f"示例第{number}村卫生室", "村卫生室", f"{lon + 0.13 * math.cos(number):.5f}", f"{lat + 0.1 * math.sin(number):.5f}", ""] for number in range(1, 7)),
-        ["缺纬度诊所", "诊所", f"{lon:.5f}", "", ""], ["床位写成汉字的诊所", "诊所", f"{lon + 0.02:.5f}", f"{lat:.5f}", "三张"],
-    ]
-    path = folder / "卫生机构名单.csv"
-    with path.open("w", encoding="gb18030", newline="") as stream:
-        csv.writer(stream).writerows(rows)
-    page.goto(f"{address}/imports/new")
-    page.set_input_files("input[type=file]", path)
-    page.locator("form:has(input[type=file]) button[type=submit]").last.click()
-    page.locator("input[name=datum][value=WGS84]").check()
-    page.locator("input[name=source]").fill("县卫生健康局")
-    page.locator("button[name=step][value=try]").last.click()
-    page.wait_for_url("**/check*")
-    # As high as the page: what sticks to the window's end must not cover the middle of it.
-    page.set_viewport_size({"width": 1440, "height": page.evaluate("document.documentElement.scrollHeight")})
-    page.screenshot(path=IMAGES / f"{CHECK}.png")
-    page.set_viewport_size({"width": 1440, "height": 900})
-
-
-def _conflict(page: Page, address: str, store: Store, one: Registered) -> None:
-    """Open the form, let the second person save first, then save."""
-    page.goto(f"{address}/facilities/{one.id}/edit")
-    _patch(store, one.id, {"address": "靖宇大街 20 号", "ownership": "公立"}, "门牌更换")
-    page.locator("input[name=address]").fill("靖宇大街 22 号")
-    page.locator("button[name=step][value=save]").last.click()
-    page.wait_for_load_state()
-    page.screenshot(path=IMAGES / f"{CONFLICT}.png")
+    context.add_init_script("try { localStorage.setItem('geosvc-guide', 'seen'); } catch (error) { /* nothing to keep */ }")
 
 
 def _free_port() -> int:
