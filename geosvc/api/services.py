@@ -174,8 +174,8 @@ def service_curves(
     """Return people by how far they are, for the total and each area, and the gaps that each limit would leave.
 
     ``people[k]`` of an area are those farther than ``(k - 1) * step`` and at most ``k * step`` away, in ``unit``; the sum up
-    to ``k`` is covered by a limit of ``k * step``. The last entry holds everybody farther. ``gaps`` is null for an account of
-    some areas, and people are null where they are unknown, never 0.
+    to ``k`` is covered by a limit of ``k * step``. The last entry holds everybody farther. An account of
+    some areas is told of these; ``gaps`` is null where one of them has no outline, and people are null where they are unknown, never 0.
     """
     found, told = answering(request, service_id, run, at, recorded, scenario)
     return {**reading.curves_of_run(store_of(request), service_id, found), **told}

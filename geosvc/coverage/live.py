@@ -120,13 +120,18 @@ class LiveFigures:
 
     def gaps_within(self, surface: Surface, service: Service, areas: NDArray[np.bool_]) -> dict[str, dict[str, Any]]:
         """Return the gaps of some areas, by limit; a gap lies in one area. ``areas`` says by index of the tree which."""
-        layout = self.layout
-        own = np.where((layout.area_of_cell >= 0) & np.append(areas, False)[layout.area_of_cell], layout.area_of_cell, -1).astype(np.int32)
-        return {each.id: _gaps_of(surface, own, layout.weights, micro_of(service.limit_of(each))) for each in service.thresholds}
+        own = self._cells_of(areas)
+        return {each.id: _gaps_of(surface, own, self.layout.weights, micro_of(service.limit_of(each))) for each in service.thresholds}
 
-    def gap_curve(self) -> GapCurve:
-        """Return the gaps that every limit would leave; it takes longer than all the rest."""
-        return gap_curve(self.levels, self.layout.area_of_cell, self.layout.weights)
+    def gap_curve(self, areas: NDArray[np.bool_] | None = None) -> GapCurve:
+        """Return the gaps that every limit would leave, of all areas or of some; it takes longer than all the rest."""
+        of_cell = self.layout.area_of_cell if areas is None else self._cells_of(areas)
+        return gap_curve(self.levels, of_cell, self.layout.weights)
+
+    def _cells_of(self, areas: NDArray[np.bool_]) -> NDArray[np.int32]:
+        """Return the area of each cell where it is one of some, -1 elsewhere."""
+        of_cell = self.layout.area_of_cell
+        return np.where((of_cell >= 0) & np.append(areas, False)[of_cell], of_cell, -1).astype(np.int32)
 
 
 def live_figures(layout: Layout, surface: Surface, service: Service, *, step: float, by_area: bool = True) -> LiveFigures:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from geosvc.coverage import services
 from geosvc.coverage.changes import changes_from
-from geosvc.coverage.curves import total_curve
+from geosvc.coverage.curves import gap_curve, levels_of, total_curve
 from geosvc.coverage.measure import histogram, shares, weighted_quantiles
 from geosvc.coverage.people import People
 from geosvc.coverage.states import CoverageState
@@ -47,13 +47,15 @@ from geosvc.workflows.run_files import (
 from geosvc.workflows.surfaces import marks_of
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from geosvc.coverage.changes import Changes
+    from geosvc.coverage.curves import GapCurve
     from geosvc.coverage.services import Service
     from geosvc.geo.grid import Surface
+    from geosvc.registry.areas import Area
     from geosvc.store.engine import Session, Store
     from geosvc.store.runs import CoverageRow, GapRow, RunRow
 
@@ -77,8 +79,8 @@ def told_of(store: Store, session: Session, run: RunRow) -> dict[str, Any]:
 def curves_of(store: Store, run: RunRow) -> dict[str, Any]:
     """Return what every limit would give by a run: :class:`geosvc.coverage.curves.Curves` as JSON holds it.
 
-    A store of some areas is told those of its areas, and as the total what its areas add up to, where they do.
-    ``gaps`` is None there, for those of every limit are counted for the whole study only.
+    A store of some areas is told those of its areas, and as the total what its areas add up to, where they do; ``gaps``
+    are those of its areas, None where one of them has no outline.
 
     Raises
     ------
@@ -89,16 +91,32 @@ def curves_of(store: Store, run: RunRow) -> dict[str, Any]:
     if store.areas is None:
         return found
     with store.reading() as session:
-        part = told_of(store, session, run)["part"]
-        seen = {area.code for area in areas_seen(store, session, run)}
-    return curves_of_part(found, seen, part)
+        told = told_of(store, session, run)
+        own = areas_seen(store, session, run)
+        gaps = None if gaps_untold(told["summary"]["thresholds"]) else store.recall_large(
+            session, ("gaps of part", run.id), lambda: _gap_curve_of(store, run, own, found["step"]))
+    return curves_of_part(found, {area.code for area in own}, told["part"], gaps)
 
 
-def curves_of_part(told: dict[str, Any], seen: Container[str], part: dict[str, Any]) -> dict[str, Any]:
+def _gap_curve_of(store: Store, run: RunRow, own: Sequence[Area], step: float) -> GapCurve:
+    """Return the gaps of some areas by a run; each lies in one of them, as those of the whole do."""
+    surface, people, _study = surface_of_run(store, run)
+    service = services.service_from(run.parameters["service"])
+    return gap_curve(
+        levels_of(surface, step * service.units_per_shown), AreaTree(tuple(own)).area_of_cell(surface.grid),
+        None if people is None else np.nan_to_num(people))
+
+
+def gaps_untold(thresholds: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Return whether nobody can say how many gaps a part has, by its figures at each limit."""
+    return any(each["gaps"] is None for each in thresholds.values())
+
+
+def curves_of_part(told: dict[str, Any], seen: Container[str], part: dict[str, Any], gaps: GapCurve | None) -> dict[str, Any]:
     """Return of curves those of the areas that are seen, after what they add up to; ``part`` says which these are."""
     own = [each for each in told["areas"] if each["code"] in seen]
     total = total_curve(own, [each["code"] for each in part["areas"]])
-    return {**told, "areas": own if total is None else [total, *own], "gaps": None}
+    return {**told, "areas": own if total is None else [total, *own], "gaps": None if gaps is None else asdict(gaps)}
 
 
 def _with_scenarios(session: Session, run: RunRow) -> list[Any]:

@@ -91,7 +91,12 @@ def test_everything_is_what_the_stored_run_tells_the_same_account(county, measur
             assert (area["thresholds"][name]["people"], area["thresholds"][name]["km2"], area["p90"]) == (row["people"], row["km2"], row["p90"])
     assert told["part"] == {key: stored["part"][key] for key in ("areas", "beside", "without_outline")}
     curves = reading.curves_of_run(own, SERVICE, run)
-    assert (told["curve"]["areas"], told["curve"]["gaps"]) == (curves["areas"], None)
+    assert (told["curve"]["areas"], told["curve"]["gaps"]) == (curves["areas"], curves["gaps"])
+    assert (curves["gaps"] is None) == any(figures["gaps"] is None for figures in stored["summary"]["thresholds"].values())
+    for limit, figures in zip((30, 60), stored["summary"]["thresholds"].values(), strict=True) if curves["gaps"] else ():
+        k = round(limit / curves["step"])
+        assert (curves["gaps"]["count"][k], curves["gaps"]["with_people"][k]) == (figures["gaps"], figures["gaps_with_people"])
+        assert curves["gaps"]["largest"][k] == pytest.approx(figures["largest_gap_people"] or 0.0)
     total = next((each for each in curves["areas"] if each["code"] == TOTAL_CODE), None)
     assert (total is None) == (stored["summary"]["people_total"] is None) == (codes == [f"{EAST}201"])
     for limit, figures in zip((30, 60), stored["summary"]["thresholds"].values(), strict=True) if total else ():

@@ -77,7 +77,8 @@ def test_one_township_is_tried_and_asked_about(open_page, server: str):
     assert covered(page) == round(within)
     share = within / (sum(own["people"]) + own["unreachable"] + own["no_data"])
     expect(page.locator("#headline .big").first).to_have_text(f"{math.floor(1000 * share) / 10:.1f} %")
-    expect(page.locator("#kpis")).not_to_contain_text("…")
+    count = found["gaps"]["count"][round(10 / found["step"])]
+    expect(page.locator("#kpis div", has_text="缺口数").first).to_contain_text(f"{count} 处")
     choose(page, 30)
     before = covered(page)
     page.locator("#trial > summary").click()

@@ -21,12 +21,13 @@ from geosvc.workflows.live.part import nobody_named, own_of, part_told
 from geosvc.workflows.live.pictures import picture_told
 from geosvc.workflows.live.states import States
 from geosvc.workflows.measuring import question_of
-from geosvc.workflows.part_of_run import curves_of_part
+from geosvc.workflows.part_of_run import curves_of_part, gaps_untold
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from geosvc.coverage.changes import Changes
+    from geosvc.coverage.curves import GapCurve
     from geosvc.coverage.live import LiveFigures
     from geosvc.coverage.measure import CoverageFigures
     from geosvc.settings import Settings
@@ -168,18 +169,19 @@ class Live:
             by_area = "areas" in parts or own is not None
             figures = live_figures(state.prepared.layout, surface, service, step=step_of(service), by_area=by_area)
             # The gaps of every limit take as long as all the rest, and leave Python's lock alone.
-            gaps = self._beside.submit(figures.gap_curve) if "gaps" in parts and own is None else None
+            gaps = self._beside.submit(figures.gap_curve, None if own is None else own.areas) if "gaps" in parts else None
             answer |= _figures_told(figures, parts)
             if "picture" in parts:
                 answer["picture"] = picture_told(store, service, figures, state.prepared, own, since)
+            found = None if gaps is None else gaps.result()
             if parts & {"curve", "gaps"}:
-                answer["curve"] = figures.curves(None if gaps is None else gaps.result()).as_dict()
+                answer["curve"] = figures.curves(found).as_dict()
             if own is not None:
-                answer |= _limited(answer, own, part_told(store, own, service, figures, surface))
+                answer |= _limited(answer, own, part_told(store, own, service, figures, surface), found)
         return answer
 
 
-def _limited(answer: dict[str, Any], own: Own, told: dict[str, Any]) -> dict[str, Any]:
+def _limited(answer: dict[str, Any], own: Own, told: dict[str, Any], gaps: GapCurve | None) -> dict[str, Any]:
     """Return those members of an answer that are of the whole study, as an account of some areas may see them."""
     found = {"part": told["part"]}
     if "thresholds" in answer:
@@ -189,7 +191,7 @@ def _limited(answer: dict[str, Any], own: Own, told: dict[str, Any]) -> dict[str
     if "curve" in answer:
         curve = answer["curve"]
         seen = {each["code"] for each in curve["areas"] if inside(each["code"], own.codes)}
-        found["curve"] = curves_of_part(curve, seen, told["part"])
+        found["curve"] = curves_of_part(curve, seen, told["part"], None if gaps_untold(told["thresholds"]) else gaps)
     return found
 
 
