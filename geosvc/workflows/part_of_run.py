@@ -93,7 +93,7 @@ def curves_of(store: Store, run: RunRow) -> dict[str, Any]:
     with store.reading() as session:
         told = told_of(store, session, run)
         own = areas_seen(store, session, run)
-        gaps = None if gaps_untold(told["summary"]["thresholds"]) else store.recall_large(
+        gaps = None if gaps_untold(told["summary"]["thresholds"]) else store.recall(
             session, ("gaps of part", run.id), lambda: _gap_curve_of(store, run, own, found["step"]))
     return curves_of_part(found, {area.code for area in own}, told["part"], gaps)
 
