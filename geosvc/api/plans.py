@@ -68,7 +68,7 @@ def indicators(
     the plan's own count and rate imply. Unknown is never no: see ``counts``. Under a scenario ``registered`` tells each without it.
     """
     store, settings, when = store_of(request), request.app.state.settings, as_of.times_asked(at, recorded)
-    told = planning.plan_board(store, settings, plan_id, when, kind=kind, verdict=verdict, under=under(request, scenario, when))
+    told = planning.plan_board(store, settings, plan_id, when, kind=kind, verdict=verdict, everything=f == "xlsx", under=under(request, scenario, when))
     if f == "json":
         return told
     return download(lambda target: plan_files.write_plan(told, target, language=language), f, plan_files.name_of)

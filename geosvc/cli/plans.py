@@ -111,7 +111,7 @@ def _now(each: dict[str, Any]) -> str:
         cure = f": {now['why']['command']}" if now["why"]["command"] else ""
         return f"{now['why']['en']}{cure}{_columns(now)}"
     if now["value"] is not None:
-        return f"{now['value']:,.2f}" + (" 示意" if now["schematic"] else "")
+        return _number(now["value"]) + (" 示意" if now["schematic"] else "")
     return f"{_number(now['low'])} … {_number(now['high'])}"
 
 
@@ -120,7 +120,8 @@ def _columns(now: dict[str, Any]) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "?" if value is None else f"{value:,.2f}"
+    """Return a number to a hundredth: 15 institutions are no 15.00."""
+    return "?" if value is None else f"{value:,.2f}".rstrip("0").rstrip(".")
 
 
 @plans.command()

@@ -163,7 +163,7 @@ def _unit_factor(case: _Case) -> Iterator[Conflict]:
             yield Conflict(
                 check="unit_factor", severity=HIGH, statements=_statements([one.count, one.rate]),
                 values={"rate": one.rate.text, "per": one.rate.per, "fits_per": one.rate.per * 10**decade if decade > 0 else one.rate.per / 10**-decade,
-                        "count": one.count.value, "measure": one.rate.measure.id, "of": one.rate.of.zh, "year": one.rate.year,
+                        "count": one.count.value, "measure": one.rate.measure.id, "of": one.rate.of.zh, "of_en": one.rate.of.en, "year": one.rate.year,
                         "implied": round(one.middle)},
                 instead=case.instead(one.count, one.rate.per))
 
@@ -177,8 +177,8 @@ def _part_over_whole(case: _Case) -> Iterator[Conflict]:
             whole = min(wholes, key=lambda each: each.for_one()[1])
             yield Conflict(
                 check="part_over_whole", severity=HIGH, statements=_statements([part, *wholes]),
-                values={"part": part.measure.id, "part_of": part.of.zh, "part_text": part.text, "part_per": part.per, "year": part.year,
-                        "whole": whole.measure.id, "whole_of": whole.of.zh, "whole_text": whole.text, "whole_per": whole.per})
+                values={"part": part.measure.id, "part_of": part.of.zh, "part_of_en": part.of.en, "part_text": part.text, "part_per": part.per, "year": part.year,
+                        "whole": whole.measure.id, "whole_of": whole.of.zh, "whole_of_en": whole.of.en, "whole_text": whole.text, "whole_per": whole.per})
 
 
 def _is_part(part: Fact, whole: Fact) -> bool:
@@ -339,7 +339,7 @@ def _list_differs(case: _Case) -> Iterator[Conflict]:
             if listed.measure == stock.measure or listed.measure.id == stock.measure.instead:
                 yield Conflict(
                     check="list_differs", severity=MEDIUM, statements=tuple(dict.fromkeys((stock.statement, *listed.listed))),
-                    values={"of": stock.of.zh, "stock": stock.text, "listed": listed.text, "measure": stock.measure.id, "listed_measure": listed.measure.id,
+                    values={"of": stock.of.zh, "of_en": stock.of.en, "stock": stock.text, "listed": listed.text, "measure": stock.measure.id, "listed_measure": listed.measure.id,
                             "year": stock.year})
 
 

@@ -65,7 +65,7 @@ def conflict_entry(conflict: Conflict) -> dict[str, Any]:
 
 def _sentence(conflict: Conflict, language: str) -> str:
     text = words(language)
-    filled = {key: _said(key, value, language) for key, value in conflict.values.items()}
+    filled = {key: _said(key, conflict.values.get(f"{key}_{language}", value), language) for key, value in conflict.values.items()}
     of_counts = "_count" if conflict.values.get("part_per") == 1 else ""
     return text[f"conflict_{conflict.check}{of_counts}"].format(**filled)
 
@@ -88,10 +88,14 @@ def _part_said(key: str, each: Any, language: str) -> str:
     if key == "branches":
         return f"{each['people']:,.0f} → {each['target'] or text['none']}"
     if key == "examples":
-        what = text["of_what"].format(of=each[f"of_{language}"], what=getattr(measures()[each["measure"]], language)) if each["of_zh"] else getattr(
-            measures()[each["measure"]], language)
-        return f"{what} {each['count']:,.0f} ÷ {each['rate']} × {each['per']:,} = {each['people']:,.0f}"
+        return f"{_measured(each['measure'], each[f'of_{language}'], language)} {each['count']:,.0f} ÷ {each['rate']} × {each['per']:,} = {each['people']:,.0f}"
     return f"{each:,.0f}" if isinstance(each, int | float) else str(each)
+
+
+def _measured(measure: str, of: str, language: str) -> str:
+    """Return what was counted of whom, without saying a name twice that the measure begins with already."""
+    what = str(getattr(measures()[measure], language))
+    return words(language)["of_what"].format(of=of, what=what) if of and not what.startswith(of) else what
 
 
 def state_of_row(row: dict[str, Any]) -> str:

@@ -20,6 +20,11 @@ _COLUMNS: dict[str, tuple[float, str]] = {
     "not_known": (9, "0"), "schematic": (8, "@"), "conflicts": (10, "0"), "scenario": (20, "@"), "registered_verdict": (14, "@"),
 }
 
+# What makes indicators fail, one by one.
+_FAILING: dict[str, tuple[float, str]] = {
+    "indicator_id": (22, "@"), "indicator": (40, "@"), "verdict": (14, "@"), "what": (8, "@"), "id": (16, "@"), "name": (34, "@"), "state": (12, "@"), "value": (10, "0.0"),
+}
+
 
 def write_plan(told: dict[str, Any], path: Path, *, language: str = "zh") -> dict[str, Any]:
     """Write what :func:`geosvc.workflows.planning.plan_board` returned as a table (.csv, .xlsx), and return it.
@@ -42,10 +47,22 @@ def _pages(told: dict[str, Any], headers: list[str], rows: list[list[Cell]], lan
     widths, formats = zip(*_COLUMNS.values(), strict=True)
     return [
         Page(title=text["plan_indicators"], headers=headers, rows=rows, widths=widths, formats=formats),
+        Page(title=text["plan_failing_page"], headers=[text[f"plan_failing_{column}"] for column in _FAILING], rows=_failing(told, language),
+             widths=tuple(width for width, _format in _FAILING.values()), formats=tuple(format_ for _width, format_ in _FAILING.values())),
         Page(title=text["plan_conflicts"], headers=[text["plan_severity"], text["plan_conflict"], text["plan_column_statement"]],
              rows=[[text[f"conflict_severity_{each['severity']}"], each[language], ", ".join(each["statements"])] for each in told["contradictions"]],
              widths=(14, 100, 60), formats=("@", "@", "@")),
         Page(title=text["sheet_about"], rows=_about(told, language), widths=(28, 100)),
+    ]
+
+
+def _failing(told: dict[str, Any], language: str) -> list[list[Cell]]:
+    """Return a row for each facility and area that makes an indicator fail, or of which it is not known; who may not be named is counted by a row too."""
+    text = words(language)
+    return [
+        [one["id"], one["name"], text[f"plan_verdict_{one['verdict']}"], text["facility_word" if each["kind"] == "facility" else "area"], each["id"],
+         each["name"] if each["id"] is not None else text["plan_unseen"], text["plan_failing_known" if each["known"] else "unknown"], each["value"]]
+        for statement in told["statements"] for one in statement["indicators"] for each in (one["now"] or {}).get("culprits", ())
     ]
 
 

@@ -213,7 +213,7 @@ def plan_list(store: Store, settings: Settings, as_of: AsOf, *, under: Asked | N
 
 def plan_board(
     store: Store, settings: Settings, plan_id: str, as_of: AsOf, *, kind: str | None = None, verdict: str | None = None,
-    indicator: str | None = None, under: Asked | None = None
+    indicator: str | None = None, everything: bool = False, under: Asked | None = None
 ) -> dict[str, Any]:
     """Return a plan with every statement: its quote, its indicators, and how they stand as of a day.
 
@@ -225,6 +225,8 @@ def plan_board(
         Only statements of a kind; only those with an indicator of a verdict.
     indicator : str, optional
         Only the statement of an indicator, with everything that makes it fail; else the first 50 of each are told.
+    everything : bool
+        Tell all that makes each indicator fail: for tables, that are not read at a glance.
     under : Asked, optional
         A scenario: indicators are told as its changes make them, and ``registered`` tells each without it.
 
@@ -236,7 +238,7 @@ def plan_board(
     _check(verdict, Verdict, "verdict")
     plan = plan_named(settings, plan_id)
     _check_indicator(plan, indicator)
-    board = _Board(store, plan, as_of, under, shown=CULPRITS_SHOWN if indicator is None else None)
+    board = _Board(store, plan, as_of, under, shown=None if everything or indicator is not None else CULPRITS_SHOWN)
     rows = [each for each in board.rows if indicator is None or any(one["id"] == indicator for one in each["indicators"])]
     rows = [each for each in rows if kind is None or each["kind"] == kind]
     if verdict is not None:

@@ -156,10 +156,20 @@ def test_tables_hold_what_the_answer_holds(client, filled):
     assert content == client.get("/api/plans/made/indicators", params={"f": "xlsx", "kind": "UNIT", "scenario": filled}).content
     book = openpyxl.load_workbook(io.BytesIO(content))
     sheet = book.worksheets[0]
-    assert sheet.max_row == 3 and len(book.worksheets) == 3
+    assert sheet.max_row == 3 and len(book.worksheets) == 4
     titles = [cell.value for cell in sheet[1]]
     assert [sheet[2][titles.index(each)].value for each in ("判定", "现状判定", "方案")] == ["已达到", "未达到", "补上"]
     book.close()
+
+
+def test_the_table_lists_everything_that_fails(client):
+    """Not the first of each as the page does: every facility and area of the list, in its order."""
+    failing = client.get("/api/plans/made/failing").json()["failing"]
+    content = client.get("/api/plans/made/indicators", params={"f": "xlsx", "language": "en"}).content
+    rows = list(openpyxl.load_workbook(io.BytesIO(content)).worksheets[1].iter_rows(min_row=2, values_only=True))
+    assert [(row[0], row[4], row[5], row[6]) for row in rows] == [
+        (each["indicator"], each["id"], each["facility_or_area"], "fails" if each["known"] else "unknown") for each in failing]
+    assert len(failing) > 1
 
 
 @pytest.mark.parametrize(("path", "asked", "status", "told"), [
