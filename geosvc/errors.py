@@ -32,6 +32,7 @@
     ├── Unsolvable (RuntimeError)      the question is well put and has no answer; exit code 5, HTTP 409
     │   ├── NoFacility                 no facility of the service has a usable position
     │   ├── NoStudyArea                nothing says where to look
+    │   ├── NoOutline                  gaps of an area that has no outline to cut them by
     │   ├── NotUndoable                an import or a merge on which later changes depend, or that was undone already
     │   ├── ProposalClosed             a proposal that was decided already
     │   ├── ScenarioClosed             a scenario that was applied already, or waits to be
@@ -232,6 +233,10 @@ class NoFacility(Unsolvable):
 
 class NoStudyArea(Unsolvable):
     """Neither areas nor population say where to look."""
+
+
+class NoOutline(Unsolvable):
+    """Gaps lie in outlines, and the area that is asked for has none: an empty list would read as "no gap"."""
 
 
 class NotUndoable(Unsolvable):

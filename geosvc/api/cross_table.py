@@ -35,7 +35,7 @@ def services_by_areas(
     """
     check_level(level)
     store, settings = store_of(request), request.app.state.settings
-    before = None if compared_with is None else as_of.times_asked(compared_with, recorded)
+    before = None if compared_with is None else as_of.times_asked(compared_with, recorded, name="compared_with")
     told = cross_table.cross_table(
         store, settings, as_of.times_asked(at, recorded), level=level, service_ids=_ids(services), before=before)
     if f == "json":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import JSONResponse
@@ -41,11 +42,13 @@ class JobBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: Literal["measure", "measure_all"] = Field(description="measure: one service, or a scenario; measure_all: every service.")
+    kind: Literal["measure", "measure_all", "band"] = Field(
+        description="measure: one service, or a scenario; measure_all: every service; band: how certain the coverage of a run is.")
     parameters: dict[str, Any] = Field(
         default={}, description=(
             "measure: ``service``; with ``datetime`` and ``recorded`` as things were on a day; ``conditions`` (a list) and ``speed_kmh`` make a trial; "
-            "or ``scenario`` (a number), alone or with a ``service``. measure_all: ``datetime``, ``recorded``."),
+            "or ``scenario`` (a number), alone or with a ``service``. measure_all: ``datetime``, ``recorded``. band: ``service``; with ``threshold``, ``run``, ``draws`` and ``seed`` as "
+            "``/api/services/{id}/coverage/band`` takes them."),
         examples=[{"service": "hospital-drive"}, {"service": "hospital-drive", "datetime": "2019-01-01"}, {"scenario": 3}])
 
 
@@ -60,6 +63,10 @@ def _with_addresses(request: Request, told: dict[str, Any]) -> dict[str, Any]:
         measured = [{**each, "href": f"{base}/runs/{each['run']}"} for each in result["measured"]]
         one = {"run": measured[0]["run"], "href": measured[0]["href"]} if len(measured) == 1 else {}
         result = {**one, **result, "measured": measured}
+        if "band" in result:
+            band = result["band"]
+            query = urlencode({name: band[name] for name in ("threshold", "run", "draws", "seed")})
+            result["band"] = {**band, "href": f"{base}/services/{band['service']}/coverage/band?{query}"}
     if error is not None:
         known = getattr(errors, error["title"], None)
         status = status_of(known) if isinstance(known, type) and issubclass(known, GeosvcError) else _INTERNAL

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from fastapi import Request
 
 PROBLEM_TYPE = "application/problem+json"
+_LONGEST_ECHO = 100  # of what came, letters
 # The nearest ancestor decides: InvalidParameter is listed before InvalidInput for that.
 STATUS: dict[type[GeosvcError], int] = {
     InvalidParameter: 400,
@@ -103,9 +104,13 @@ def _headers_of(error: GeosvcError) -> dict[str, str]:
 
 def _faults(error: RequestValidationError) -> str:
     return "; ".join(
-        f"{'.'.join(str(part) for part in fault['loc'][1:])}: {fault['msg']} (got {fault.get('input')!r})"
+        f"{'.'.join(str(part) for part in fault['loc'][1:]) or 'body'}: {fault['msg']} (got {_short(repr(fault.get('input')))})"
         for fault in error.errors()
     )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_ECHO else f"{text[:_LONGEST_ECHO]}…"
 
 
 # Every error that a route can raise is answered here.

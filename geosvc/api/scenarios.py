@@ -16,6 +16,7 @@ from geosvc.api.parameters import StrictRoute
 from geosvc.api.services import as_text
 from geosvc.errors import InvalidParameter
 from geosvc.gate.people import editor_of, person_of, seen_by, store_of
+from geosvc.language import words
 from geosvc.store.engine import Store
 from geosvc.workflows import applying, comparing, scenarios
 from geosvc.workflows.scenarios import scenario_number
@@ -210,7 +211,7 @@ def _csv(table: dict[str, Any]) -> Response:
     # In every row, so that no row is parted from what its reader must know.
     told = [table["service"], table["threshold"]["id"], table["unit"], *(_name_of(table[side]) for side in ("first", "second")),
             *(table[side]["run"] for side in ("first", "second")), str(table["same_data"]).lower(), str(table["schematic"]).lower(),
-            *("；".join(note[language] for note in table["second"]["notes"]) for language in ("zh", "en"))]
+            *(words(language)["list_mark"].join(note[language] for note in table["second"]["notes"]) for language in ("zh", "en"))]
     for row in table["rows"]:
         figures = [(row[side] or {}).get(name) for side in ("first", "second", "difference") for name in named]
         writer.writerow([as_text(row["area_code"]), as_text(row["name"]), row["level"], row["people_total"], *figures, *told])

@@ -18,6 +18,7 @@ from geosvc.api.parameters import DatetimeParameter, RecordedParameter, StrictRo
 from geosvc.coverage.states import STATE_WORDS, CoverageState
 from geosvc.errors import InvalidParameter
 from geosvc.gate.people import person_of, store_of
+from geosvc.language import words
 from geosvc.maps.figure import single_file
 from geosvc.workflows import as_of, conditions, features, publishing, reading, scenarios, uncertainty
 
@@ -103,7 +104,7 @@ def _compared(
 ) -> dict[str, Any]:
     if run is not None or f != "json":
         raise InvalidParameter("compared_with goes with datetime and f=json; a run is of one time, and the table of two days is not made as csv")
-    before, after = (as_of.times_asked(day, recorded) for day in days)
+    before, after = (as_of.times_asked(day, recorded, name=name) for day, name in zip(days, ("datetime", "compared_with"), strict=True))
     return as_of.compared(
         store_of(request), request.app.state.settings, service_id, (before, after), threshold_id=threshold, level=level)
 
@@ -119,7 +120,7 @@ def _csv(table: dict[str, Any]) -> Response:
                      *(f"people_{each}{what}" for _first, each in ages for what in ("", "_covered")),
                      "service", "threshold", "run", "schematic", "notes_zh", "notes_en"])
     # In every row, so that no row is parted from what its reader must know.
-    told = [str(table["schematic"]).lower(), *("；".join(note[language] for note in table["notes"]) for language in ("zh", "en"))]
+    told = [str(table["schematic"]).lower(), *(words(language)["list_mark"].join(note[language] for note in table["notes"]) for language in ("zh", "en"))]
     for row in table["rows"]:
         people, km2 = row["people"] or {}, row["km2"] or {}
         by_age = {part["ages"]: (part["people_total"], part["people"][CoverageState.COVERED.word]) for part in row["people_by_age"] or ()}

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from geosvc.language import words
 from geosvc.measures import minutes_to_show
+from geosvc.registry.areas import LEVELS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from geosvc.coverage.services import Service, Threshold
 
@@ -153,6 +154,29 @@ def states_not_covered(people: Mapping[str, float], *, beyond: bool = True) -> l
     """
     shown = [(state, people[state]) for state in NOT_COVERED]
     return [pair for pair in shown if pair[1] > 0 or pair[0] == "beyond"][0 if beyond else 1 :]
+
+
+def origin_text(threshold: Mapping[str, Any], language: str) -> str:
+    """Return whose limit it is and where it is written, once where both say the same."""
+    whose, source = words(language)[f"origin_{threshold['origin']}"], str(threshold[f"source_{language}"])
+    return source if source.casefold() == whose.casefold() else f"{whose} · {source}"
+
+
+def rows_to_rank(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the rows of coverage among which the worst places are looked for: of the highest level with two areas with people.
+
+    An area whose people are unknown is not ranked: unknown is not "none".
+    """
+    for level in LEVELS:
+        found = [row for row in rows if row["level"] == level and row["people"] is not None and row["people_total"]]
+        if len(found) > 1:
+            return found
+    return []
+
+
+def not_reached(row: Mapping[str, Any]) -> float:
+    """Return the people of a row who are beyond the limit or cannot get there at all."""
+    return float(row["people"]["beyond"] + row["people"]["unreachable"])
 
 
 def kpis(run: Mapping[str, Any], service: Service, threshold: Threshold | None, language: str) -> list[dict[str, str]]:

@@ -15,6 +15,7 @@ from geosvc.web import facility_views, job_pages, views
 from geosvc.web.render import language_of, render
 from geosvc.web.scenario_views import Signs
 from geosvc.workflows import as_of, cross_table, reading, uncertainty
+from geosvc.workflows.job_kinds import BAND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +43,9 @@ def coverage_page(
     for entries, day in (("missing", page["times"]), ("missing_then", {**page["times"], "then": True, "datetime": compared_with})):
         for each in page[entries]:  # what cannot be computed is not offered
             each["measuring"] = job_pages.measuring_of(request, {"id": each["service"]}, day) if each["why"] == "not_measured" else None
+    band = page["band"]
+    if band is not None and not band["known"]:
+        band["measuring"] = job_pages.measuring_what(request, band["asked"], kind=BAND)
     return render(request, "coverage.html", active="coverage", **page)
 
 
@@ -55,7 +59,7 @@ def coverage_view(
     if service_id is not None:
         reading.service_entry(store, service_id)  # refuses an unknown one with the list of those there are
     day = as_of.times_asked(at or None, recorded or None)  # a form sends an empty field
-    before = None if second is None else as_of.times_asked(second, recorded or None)
+    before = None if second is None else as_of.times_asked(second, recorded or None, name="compared_with")
     wanted = level or cross_table.DEFAULT_LEVEL
     table = cross_table.cross_table(store, settings, day, level=wanted, before=before)
     if level is None and not table["rows"] and table["levels"]:
@@ -183,7 +187,8 @@ def _band(store: Store, column: dict[str, Any], level: str) -> dict[str, Any]:
         run_id=column["run"])
     command = f"geosvc band {column['service']} --threshold {column['threshold']['id']} --run {column['run']}"
     if known is None:
-        return {"known": False, "command": command, "total": None, "rows": [], "draws": 0}
+        asked = {"service": column["service"], "threshold": column["threshold"]["id"], "run": column["run"]}
+        return {"known": False, "command": command, "asked": asked, "total": None, "rows": [], "draws": 0}
     whole = next((row for row in known["rows"] if row["area_code"] == TOTAL_CODE), None)
     total = None if whole is None or whole["people_covered"]["p5"] is None else whole["people_covered"]
     rows = [row for row in known["rows"] if row["level"] == level and row["share_covered"]["p5"] is not None]

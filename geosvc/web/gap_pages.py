@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 
@@ -17,7 +17,7 @@ from geosvc.maps import numbers
 from geosvc.store.runs import GAP_SORTS
 from geosvc.web import facility_views, job_pages, views
 from geosvc.web.render import language_of, render
-from geosvc.workflows import as_of, blank_spots, features, publishing, reading
+from geosvc.workflows import as_of, blank_spots, features, publishing, reading, scenarios
 from geosvc.workflows.scenarios import asked_changes
 
 if TYPE_CHECKING:
@@ -42,27 +42,33 @@ DatetimeParameter = Annotated[str | None, Query(alias="datetime")]
 def gaps_page(
     request: Request, service: str | None = None, threshold: str | None = None, area: str | None = None,
     min_people: str | None = None, sort: str | None = None, run: str | None = None, cursor: str | None = None,
-    at: DatetimeParameter = None, recorded: str | None = None, lang: LanguageParameter = None,
+    at: DatetimeParameter = None, recorded: str | None = None, scenario: str | None = None, lang: LanguageParameter = None,
 ) -> HTMLResponse:
-    """List the gaps of a service, as they are, as they were on a day, or as a run has them."""
+    """List the gaps of a service, as they are, as they were on a day, as a run has them, or under a scenario."""
     del lang
+    store = store_of(request)
+    tried = views.scenario_tried(store, person_of(request), scenario, run, at, recorded)
+    known = scenarios.list_scenarios(store, person_of(request))
     asked = {"area": area or "", "min_people": views.number_or_none(min_people), "sort": features.gap_order(sort or None)}
     page = gaps_view(
-        store_of(request), service or None, threshold or None, language_of(request), asked=asked, run_id=run or None,
-        cursor=cursor or None, limit=_PER_PAGE, settings=request.app.state.settings, at=at, recorded=recorded,
+        store, service or None, threshold or None, language_of(request), asked=asked, run_id=run or None,
+        cursor=cursor or None, limit=_PER_PAGE, settings=request.app.state.settings, at=at, recorded=recorded, tried=tried,
     )
-    measuring = None if page["apart_run"] else job_pages.measuring_of(request, page["service"], page["times"])
-    return render(request, "gaps.html", active="gaps", measuring=measuring, **page)
+    measuring = None if page["apart_run"] or tried else job_pages.measuring_of(request, page["service"], page["times"])
+    # One that is looked at stands in the list, measured or not; of the others those that have an answer.
+    choices = [each for each in known if views.run_of_scenario(each, page["service"]["id"]) or (tried and each["id"] == tried["id"])]
+    return render(request, "gaps.html", active="gaps", measuring=measuring, scenarios=choices, **page)
 
 
 def gaps_view(
     store: Store, service_id: str | None, threshold_id: str | None, language: str, *, asked: dict[str, Any],
     run_id: str | None, cursor: str | None, limit: int, settings: Settings, at: str | None = None,
-    recorded: str | None = None,
+    recorded: str | None = None, tried: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return what the list of gaps shows; no list where no limit speaks for everybody and none was chosen.
 
-    ``asked`` are area, min_people and sort. A run that is named answers for itself, whatever day is asked.
+    ``asked`` are area, min_people and sort. A run that is named answers for itself, whatever day is asked; ``tried``,
+    a scenario, is answered by its run, and by none where it has none: never by the baseline.
     """
     times = facility_views.times_of(None, None) if run_id else facility_views.times_of(at, recorded)
     frame = {**views.study_frame(store), "times": times, **asked, "sorts": GAP_SORTS}
@@ -70,17 +76,20 @@ def gaps_view(
     service = views.service_chosen(frame["services"], service_id or (None if named is None else named["service"]), store)
     if named is not None:
         reading.run_notes(store, service["id"], run_id)  # refuses a run of another service
-    found = {"run": run_id, "missing": None, "cure": None} if run_id else views.run_shown(store, settings, service, times)
+    if tried is not None:
+        run_id = views.run_of_scenario(tried, service["id"])
+    of_one = run_id is not None or tried is not None
+    found = {"run": run_id, "missing": None, "cure": None} if of_one else views.run_shown(store, settings, service, times)
     empty = {**frame, **found, "service": service, "gaps": [], "matched": 0, "following": None, "threshold": None,
              "schematic": False, "notes": [], "areas": [], "tiles": [], "verdict": "", "apart": False, "part": None,
-             "apart_run": None, "exports": [], "keep": {}}
+             "apart_run": None, "exports": [], "keep": {}, "tried": tried, "ranked": [], "ranked_apart": False}
     if found["run"] is None:
         return empty
     run = named or reading.run_record(store, found["run"])
     measured = service_from(run["parameters"]["service"])
     apart = numbers.stands_apart(run)
     # The link of every form and page of the list leads to the same run.
-    keep = {"run": run_id or "", "datetime": times["datetime"], "recorded": times["recorded"]}
+    keep = {"scenario": str(tried["id"])} if tried else {"run": run_id or "", "datetime": times["datetime"], "recorded": times["recorded"]}
     told = {
         **empty, "run": run["id"], "part": run.get("part"), "schematic": reading.is_schematic(run["notes"]), "notes": run["notes"],
         "apart": apart, "keep": {name: value for name, value in keep.items() if value},
@@ -107,11 +116,33 @@ def _listed(
         store, service_id=run["service"], run_id=run["id"], threshold_id=threshold_id, area_code=asked["area"] or None,
         min_people=asked["min_people"], sort=asked["sort"], cursor=cursor, limit=limit,
     )
+    cut_by, ranked = [row for row in table["rows"] if features.holds_gaps(row)], _ranked(table["rows"], asked)
     return {
         "gaps": gaps, "matched": matched, "following": following, "threshold": table["threshold"],
-        "areas": [row for row in table["rows"] if row["km2"] is not None and row["level"] != "total"],
-        "exports": _exports(run, threshold_id, asked, language),
+        "areas": cut_by, "exports": _exports(run, threshold_id, asked, language), "ranked": ranked,
+        "ranked_apart": not {row["area_code"] for row in ranked} <= {row["area_code"] for row in cut_by},
     }
+
+
+_RANKINGS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "people": lambda row: -numbers.not_reached(row),
+    "worst": lambda row: -(float("inf") if row["p90"] is None else row["p90"]),
+    "area": lambda row: row["area_code"],
+}
+
+
+def _ranked(rows: list[dict[str, Any]], asked: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the townships (the highest level with two areas) whose people are not all reached, in the order of the gaps.
+
+    These count people where they are registered, so they tell a township from the next where one gap lies in many, or no
+    township has an outline to cut gaps by.
+    """
+    found = [
+        {**row, "not_reached": numbers.not_reached(row)} for row in numbers.rows_to_rank(rows)
+        if row["area_code"].startswith(asked["area"]) and numbers.not_reached(row) > 0
+        and numbers.not_reached(row) >= (asked["min_people"] or 0)
+    ]
+    return sorted(found, key=lambda row: (_RANKINGS[asked["sort"]](row), row["area_code"]))
 
 
 def _exports(run: dict[str, Any], threshold_id: str, asked: dict[str, Any], language: str) -> list[tuple[str, str]]:

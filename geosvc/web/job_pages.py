@@ -17,7 +17,7 @@ from geosvc.web.duplicate_pages import SEE_OTHER, Sent, text_of
 from geosvc.web.facility_views import clock
 from geosvc.web.render import language_of, render
 from geosvc.workflows import jobs, reading
-from geosvc.workflows.job_kinds import MEASURE, MEASURE_ALL
+from geosvc.workflows.job_kinds import BAND, KINDS, MEASURE
 from geosvc.workflows.jobs import job_number
 from geosvc.workflows.workspace import study_title
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 router = APIRouter(include_in_schema=False)
 _PER_PAGE = 50
-_FIELDS = ("service", "datetime", "recorded", "scenario")
-_SAID = (*_FIELDS, "conditions", "speed_kmh")
+_FIELDS = ("service", "datetime", "recorded", "scenario", "threshold", "run")
+_SAID = (*_FIELDS, "conditions", "speed_kmh", "draws", "seed")
 # Where a page may lead back to.
 _BACK = ("/gaps", "/", "/coverage", "/scenarios/compare")
 _BACK_TO_SCENARIO = re.compile(r"/scenarios/\d{1,18}")
@@ -45,13 +45,13 @@ def measuring_of(request: Request, service: dict[str, Any], times: dict[str, Any
     return measuring_what(request, asked)
 
 
-def measuring_what(request: Request, asked: dict[str, Any]) -> dict[str, Any] | None:
+def measuring_what(request: Request, asked: dict[str, Any], *, kind: str = MEASURE) -> dict[str, Any] | None:
     """Return what a page needs to offer a job with these parameters; None to who may not measure every area."""
     person = person_of(request)
     if not person.may(Right.MEASURE) or person.areas is not None:
         return None
     back = _back_of(request.url.path + (f"?{request.url.query}" if request.url.query else ""))
-    return {"asked": asked, "job": jobs.open_for(whole_store(request), person, asked), "back": back}
+    return {"kind": kind, "asked": asked, "job": jobs.open_for(whole_store(request), person, asked, kind=kind), "back": back}
 
 
 def without_answer(request: Request, asked: dict[str, Any], since: str) -> dict[str, str]:
@@ -67,7 +67,7 @@ def without_answer(request: Request, asked: dict[str, Any], since: str) -> dict[
 @router.post("/jobs")
 def submit(request: Request, sent: Sent) -> Response:
     """Ask for a job and lead to its page; what is done already leads back at once."""
-    kind = MEASURE_ALL if text_of(sent, "kind") == MEASURE_ALL else MEASURE
+    kind = text_of(sent, "kind") if text_of(sent, "kind") in KINDS else MEASURE
     asked = {name: text_of(sent, name) for name in _FIELDS if text_of(sent, name)}
     back = _back_of(text_of(sent, "back"))
     person, store = person_of(request), whole_store(request)
@@ -138,9 +138,11 @@ def _entry(told: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     asked = told["parameters"]
     service, _, doing = told["step"].partition(": ")
     query = {name: asked[name] for name in ("service", "datetime", "recorded") if name in asked}
+    band = (told["result"] or {}).get("band")
     # A trial is found by its run; a scenario has a page of its own.
     plain = told["kind"] == MEASURE and not {"scenario", "conditions", "speed_kmh"} & set(asked)
     return {
         **told, "asked": {name: asked.get(name) for name in _SAID}, "is_open": told["state"] in OPEN, "percent": int(100 * told["progress"]), "service_name": names.get(asked.get("service"), asked.get("service")),
         "doing": doing, "doing_service": names.get(service, service), "answers": f"?{urlencode(query)}" if plain else "",
+        "is_band": told["kind"] == BAND, "band_address": "" if band is None else f"/coverage?{urlencode({'service': band['service'], 'threshold': band['threshold']})}",
     }

@@ -13,9 +13,10 @@ from geosvc.language import words
 from geosvc.maps import numbers
 from geosvc.registry.moments import AsOf
 from geosvc.web import facility_views
-from geosvc.workflows import as_of, features, publishing, reading, workspace
+from geosvc.workflows import as_of, features, publishing, reading, scenarios, workspace
 
 if TYPE_CHECKING:
+    from geosvc.accounts.people import Person
     from geosvc.settings import Settings
     from geosvc.store.engine import Store
 
@@ -123,6 +124,27 @@ def service_chosen(services: list[dict[str, Any]], service_id: str | None, store
         reading.service_entry(store, service_id)  # refuses an unknown one with the list of those there are
     wanted = service_id or next((each["id"] for each in services if each["is_default"]), services[0]["id"])
     return next(each for each in services if each["id"] == wanted)
+
+
+def scenario_tried(store: Store, person: Person, scenario: str | None, *beside: str | None) -> dict[str, Any] | None:
+    """Return the scenario that a page is asked for; None for the baseline.
+
+    Raises
+    ------
+    InvalidParameter
+        If a run, a day or a moment is asked for beside it.
+    ScenarioNotFound
+    """
+    if not scenario or scenario == scenarios.BASELINE:
+        return None
+    if any(beside):
+        raise InvalidParameter("scenario is of today: send it without run, datetime and recorded")
+    return scenarios.get_scenario(store, person, scenarios.scenario_number(scenario))
+
+
+def run_of_scenario(scenario: dict[str, Any], service_id: str) -> str | None:
+    """Return the run of a scenario, as it is now, for a service."""
+    return next((each["run"] for each in scenario["measured"] if each["service"] == service_id), None)
 
 
 def run_shown(store: Store, settings: Settings, service: dict[str, Any], times: dict[str, Any]) -> dict[str, Any]:

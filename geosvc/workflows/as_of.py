@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from geosvc.store.engine import Store
 
 
-def times_asked(datetime: str | None, recorded: str | None) -> AsOf:
-    """Return the time that somebody asks for; today, as known now, is the present.
+def times_asked(datetime: str | None, recorded: str | None, *, name: str = "datetime") -> AsOf:
+    """Return the time that somebody asks for; today, as known now, is the present. ``name`` is the parameter that a refusal names.
 
     Raises
     ------
     InvalidParameter
         If ``datetime`` is neither a day, an instant nor ``..``, or ``recorded`` is none of these.
     """
-    as_of = AsOf(valid_at=day_asked(datetime), recorded_at=known_asked(recorded))
+    as_of = AsOf(valid_at=day_asked(datetime, name=name), recorded_at=known_asked(recorded))
     return AsOf() if as_of.is_present else as_of
 
 

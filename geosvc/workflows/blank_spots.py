@@ -9,7 +9,7 @@ from geosvc.coverage import blank_spots as found_by
 from geosvc.coverage.blank_spots import SpotState, find_blank_spots, rules_named
 from geosvc.coverage.changed import facilities_changed
 from geosvc.coverage.changes import PLANNED_FROM
-from geosvc.errors import InvalidParameter
+from geosvc.errors import AreaNotFound, InvalidParameter
 from geosvc.language import LANGUAGES, words
 from geosvc.registry import facilities, populations
 from geosvc.registry.classes import facility_classes
@@ -74,6 +74,8 @@ def blank_spots(
     ------
     InvalidParameter
         If there is no such rule or state.
+    AreaNotFound
+        If no area has a code that begins with ``area``.
     """
     unknown = sorted(set(states or ()) - set(SpotState))
     if unknown:
@@ -91,6 +93,7 @@ def _asked(
 ) -> dict[str, Any]:
     """Return one rule as an answer tells it; under a scenario beside what is registered."""
     known = _finding(store.everywhere(), session, rule, as_of)
+    _refuse_unknown_area(store, known.tree, area)
     if under is None:
         return _answer(store, known, area, states)
     before = {each.area.code: each.state for each in known.finding.spots}
@@ -100,6 +103,13 @@ def _asked(
     notes = [{"code": "scenario", **{language: words(language)["blank_note_scenario"].format(name=under.name) for language in LANGUAGES}}, *told["notes"]]
     return {**told, "notes": notes, "registered_counts": found_by.count(each for each in known.finding.spots if _shown(store, each, area)),
             "areas": [{**row, "registered_state": before[row["code"]].value} for row in told["areas"]]}
+
+
+def _refuse_unknown_area(store: Store, tree: AreaTree, area: str | None) -> None:
+    """Refuse a code that no area has: that nothing of it is blank would read as if all of it were served."""
+    seen = [each.code for each in tree.areas if store.areas is None or inside(each.code, store.areas)]
+    if area and seen and not any(code.startswith(area) for code in seen):
+        raise AreaNotFound(f"no area has the code {area!r} or one that begins with it; GET /api/collections/areas/items lists them")
 
 
 def _under(session: Session, rule: Rule, under: Asked, tree: AreaTree) -> list[Registered]:

@@ -334,7 +334,7 @@ def _statements(told: dict[str, Any], language: str) -> list[list[Cell]]:
     for column in told["columns"]:
         limit = column["threshold"]
         what = f"{text['run']} {column['run']}" if column["run"] else text[f"cross_{column['state']}"]
-        rows.append([label_of(column, language), f"{what} · {text['origin_' + limit['origin']]} · {limit[f'source_{language}']}"])
+        rows.append([label_of(column, language), f"{what} · {numbers.origin_text(limit, language)}"])
     if told["schematic"]:
         rows.append([text["sheet_schematic"], text["schematic_banner"]])
     return [*rows, *([text["notes"], note[language]] for note in told["notes"])]

@@ -13,9 +13,10 @@ from geosvc.coverage.changes import changes_from
 from geosvc.coverage.gaps import MOST_SETTLEMENTS
 from geosvc.coverage.shapes import catchments, isochrones
 from geosvc.coverage.tree import study_bbox
-from geosvc.errors import FacilityNotFound, GapNotFound, InvalidParameter
+from geosvc.errors import AreaNotFound, FacilityNotFound, GapNotFound, InvalidParameter, NoOutline
 from geosvc.registry import areas, facilities, populations
 from geosvc.registry.area_names import known_areas
+from geosvc.registry.areas import LEVELS, ZONE
 from geosvc.registry.classes import facility_classes
 from geosvc.registry.documents import properties_of
 from geosvc.registry.locating import codes_above
@@ -23,12 +24,12 @@ from geosvc.registry.moments import PRESENT, AsOf
 from geosvc.registry.successions import successions
 from geosvc.store.areas import AreaQuery, select_area_names
 from geosvc.store.facilities import FacilityQuery
-from geosvc.store.runs import GAP_SORTS, GapQuery, GapRow, count_gaps, has_gap_of_rank, select_gaps
+from geosvc.store.runs import GAP_SORTS, GapQuery, GapRow, count_gaps, has_gap_of_rank, select_coverage, select_gaps
 from geosvc.store.scope import inside
 from geosvc.workflows import finding
 from geosvc.workflows.finding import is_whole, not_given_out, whole
 from geosvc.workflows.part_of_run import told_of
-from geosvc.workflows.reading import area_names, is_schematic, run_of
+from geosvc.workflows.reading import area_names, coverage_row, is_schematic, run_of
 from geosvc.workflows.run_files import facilities_seen, surface_of_run
 
 if TYPE_CHECKING:
@@ -300,6 +301,10 @@ def gaps_page(
     Raises
     ------
     ServiceNotFound, RunNotFound, InvalidParameter
+    AreaNotFound
+        If no area of the run has a code that begins with ``area_code``.
+    NoOutline
+        If none of those that have can hold a gap of its own.
     """
     if min_people is not None and not min_people >= 0:
         raise InvalidParameter(f"min_people must be 0 or more, got {min_people:g}")
@@ -308,6 +313,8 @@ def gaps_page(
         run = run_of(session, service_id, run_id)
         service = services.service_from(run.parameters["service"])
         threshold = service.threshold(threshold_id)
+        if area_code:
+            _refuse_area_without_gaps(session, run, threshold.id, area_code)
         query = GapQuery(
             run_id=run.id, threshold=threshold.id, area_code=area_code,
             min_people=min_people, bbox=bbox,
@@ -322,6 +329,27 @@ def gaps_page(
         gap_feature(row, names, service.shown_unit, reader, limit=threshold.value, nearest_names=nearest) for row in rows[:limit]
     ]
     return found, matched, following
+
+
+def holds_gaps(row: Mapping[str, Any]) -> bool:
+    """Return whether gaps are told apart by an area of the coverage: a division with an outline (a zone may cross them)."""
+    return row["km2"] is not None and row["level"] in LEVELS and row["level"] != ZONE
+
+
+def _refuse_area_without_gaps(session: Session, run: RunRow, threshold_id: str, code: str) -> None:
+    """Refuse an area of which the list would be empty whoever lives there."""
+    rows = [coverage_row(row) for row in select_coverage(session, run.id, threshold_id)]
+    named = [row for row in rows if row["area_code"].startswith(code) and row["level"] in LEVELS]
+    if not named:
+        raise AreaNotFound(f"no area of run {run.id} has the code {code!r} or one that begins with it; GET /api/collections/areas/items lists them")
+    if any(holds_gaps(row) for row in named):
+        return
+    first, people = named[0], f"People beyond the limit by area: GET /api/services/{run.service_id}/coverage?threshold={threshold_id}&run={run.id}"
+    if first["level"] == ZONE:
+        raise NoOutline(f"{first['name']} ({first['area_code']}) is a zone, and gaps are told apart by division; ask with bbox instead. {people}")
+    raise NoOutline(
+        f"{first['name']} ({first['area_code']}) has no outline, so its gaps are part of those of the area around it: leave area out, or import "
+        f"outlines with geosvc import areas FILE and measure again. {people}")
 
 
 def gap_order(sort: str | None) -> str:

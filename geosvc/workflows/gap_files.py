@@ -116,7 +116,7 @@ def _rows(found: list[Feature], told: dict[str, Any], language: str) -> list[lis
         "service": told["service"], "threshold": told["threshold"]["id"], "limit": told["threshold"]["value"],
         "run": told["run"]["id"], "datetime": told["run"]["datetime"], "schematic": text["yes" if told["schematic"] else "no"],
         # In every row, so that no row is parted from what its reader must know.
-        "notes": "; ".join(note[language] for note in told["notes"]),
+        "notes": text["list_mark"].join(note[language] for note in told["notes"]),
     }
     return [_row(each, shared, language) for each in found]
 
@@ -161,7 +161,7 @@ def _statements(told: dict[str, Any], language: str) -> list[list[Cell]]:
         [text["service"], f"{getattr(service, language)} ({service.id})"],
         [text["question"], getattr(service, f"question_{language}")],
         [text["limit"], numbers.limit_label(threshold["value"], threshold["unit"], threshold["applies_to"], language)],
-        [text["sheet_origin"], f"{text['origin_' + threshold['origin']]} · {threshold[f'source_{language}']}"],
+        [text["sheet_origin"], numbers.origin_text(threshold, language)],
         [text["gap_how"], numbers.travel_text(run, service, language)],
         [text["run"], f"{run['id']} · {run['created_at']} · geosvc {run['version']}"],
         [text["by_date"], f"{run['datetime']} · {run['recorded']}"],

@@ -37,15 +37,15 @@ def facility_number(text: str) -> int:
     return int(text)
 
 
-def day_asked(text: str | None) -> str | None:
-    """Return the day of ``datetime``, in China; None for now.
+def day_asked(text: str | None, *, name: str = "datetime") -> str | None:
+    """Return the day of a parameter (``datetime`` unless named), in China; None for now.
 
     Raises
     ------
     InvalidParameter
         If it is neither a day, an instant nor ``..``; intervals are not served.
     """
-    return _time(text, day_of, "datetime")
+    return _time(text, day_of, name)
 
 
 def known_asked(text: str | None) -> str | None:

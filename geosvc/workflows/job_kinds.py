@@ -13,7 +13,7 @@ from geosvc.accounts.people import Person, Right
 from geosvc.coverage import services
 from geosvc.errors import InvalidParameter, Unsolvable
 from geosvc.store.audit import newest_seal
-from geosvc.workflows import reading, scenarios
+from geosvc.workflows import reading, scenarios, uncertainty
 from geosvc.workflows.as_of import times_asked
 from geosvc.workflows.finding import is_whole
 from geosvc.workflows.measuring import is_stored, measure_service, part_of, question_of
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from geosvc.settings import Settings
     from geosvc.store.engine import Store
 
-MEASURE, MEASURE_ALL = "measure", "measure_all"
+MEASURE, MEASURE_ALL, BAND = "measure", "measure_all", "band"
 _TAKES = {
     MEASURE: ("service", "datetime", "recorded", "conditions", "speed_kmh", "scenario"),
     MEASURE_ALL: ("datetime", "recorded"),
+    BAND: ("service", "threshold", "run", "draws", "seed"),
 }
 KINDS = tuple(_TAKES)
 _LONGEST_WORD, _MOST_CONDITIONS = 200, 20
@@ -44,6 +45,10 @@ class Wanted:
     conditions: tuple[str, ...] = ()
     speed_kmh: float | None = None
     scenario: int | None = None
+    threshold: str | None = None
+    run: str | None = None
+    draws: int | None = None
+    seed: int | None = None
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -68,11 +73,14 @@ def wanted_from(kind: str, parameters: Any) -> Wanted:
     if unknown:
         raise InvalidParameter(f"{kind} takes {', '.join(_TAKES[kind])}; nobody knows {', '.join(each[:40] for each in unknown[:5])}")
     wanted = Wanted(
-        kind=kind, **{name: _word(parameters, name) for name in ("service", "datetime", "recorded")},
-        conditions=_conditions(parameters), speed_kmh=_speed(parameters), scenario=_scenario(parameters))
+        kind=kind, **{name: _word(parameters, name) for name in ("service", "datetime", "recorded", "threshold", "run")},
+        conditions=_conditions(parameters), speed_kmh=_speed(parameters), scenario=_scenario(parameters),
+        draws=_whole(parameters, "draws"), seed=_whole(parameters, "seed"))
     times_asked(wanted.datetime, wanted.recorded)  # refuses what is no time
     if kind == MEASURE and wanted.service is None and wanted.scenario is None:
         raise InvalidParameter("measure needs a service (such as hospital-drive), or a scenario; measure_all measures all services")
+    if kind == BAND and wanted.service is None:
+        raise InvalidParameter("band needs a service, such as hospital-drive")
     others = [name for name in ("datetime", "recorded", "conditions", "speed_kmh") if name in wanted.parameters]
     if wanted.scenario is not None and others:
         raise InvalidParameter(f"a scenario is measured as it is, today: leave out {', '.join(others)}")
@@ -104,6 +112,15 @@ def _speed(parameters: dict[str, Any]) -> float | None:
     return float(told)
 
 
+def _whole(parameters: dict[str, Any], name: str) -> int | None:
+    told = parameters.get(name)
+    if told is None or told == "":
+        return None
+    if isinstance(told, bool) or not isinstance(told, int):
+        raise InvalidParameter(f"{name} must be a whole number, got {str(told)[:40]!r}")
+    return told
+
+
 def _scenario(parameters: dict[str, Any]) -> int | None:
     told = parameters.get("scenario")
     if told is None or told == "":
@@ -126,6 +143,9 @@ def question_asked(store: Store, settings: Settings, person: Person, wanted: Wan
     ------
     ServiceNotFound, ScenarioNotFound, InvalidParameter, AreaNotFound, NoFacility, NoStudyArea, Unsolvable
     """
+    if wanted.kind == BAND:
+        band, known_band = _band_of(store, wanted)
+        return _checksum(wanted, band["run"]), {**_nothing_yet(), "band": band} if known_band else None
     if wanted.kind == MEASURE and wanted.scenario is None:
         assert wanted.service is not None  # wanted_from saw to it
         study = Study(store, settings, times_asked(wanted.datetime, wanted.recorded))
@@ -141,6 +161,17 @@ def question_asked(store: Store, settings: Settings, person: Person, wanted: Wan
                 services.get(session, wanted.service)
     with store.reading() as session:
         return _checksum(wanted, newest_seal(session)), None
+
+
+def _band_of(store: Store, wanted: Wanted) -> tuple[dict[str, Any], bool]:
+    """Return (what names the band that is wanted, whether it is stored)."""
+    draws = uncertainty.DEFAULT_DRAWS if wanted.draws is None else wanted.draws
+    seed = uncertainty.DEFAULT_SEED if wanted.seed is None else wanted.seed
+    return uncertainty.band_asked(store, wanted.service, wanted.threshold, run_id=wanted.run, draws=draws, seed=seed)
+
+
+def _nothing_yet() -> dict[str, Any]:
+    return {"measured": [], "not_computable": {}}
 
 
 def _checksum(wanted: Wanted, inputs: str) -> str:
@@ -159,12 +190,19 @@ def do(store: Store, settings: Settings, wanted: Wanted, author: str, tell: Prog
     GeosvcError
         Whatever the measuring refuses.
     """
-    outcome.update({"measured": [], "not_computable": {}})
+    outcome.update(_nothing_yet())
     if wanted.scenario is not None:
         # It was looked at when it was asked for; whoever may ask for a job sees every scenario.
         person = Person(name=author, rights=frozenset({Right.READ, Right.MEASURE}))
         named = () if wanted.service is None else (wanted.service,)
         outcome.update(scenarios.measure(store, settings, person, wanted.scenario, service_ids=named, progress=tell))
+        return
+    if wanted.kind == BAND:
+        band, _known = _band_of(store, wanted)
+        uncertainty.coverage_band(
+            Study(store, settings), band["service"], band["threshold"], run_id=band["run"], draws=band["draws"], seed=band["seed"],
+            progress=lambda share, step: tell(share, f"{band['service']}: {step if step == 'ground' else 'band'}"))
+        outcome["band"] = band
         return
     study = Study(store, settings, times_asked(wanted.datetime, wanted.recorded))
     if wanted.service is not None:

@@ -30,7 +30,7 @@ from geosvc.store.jobs import (
     waiting_in_order,
 )
 from geosvc.workflows.finding import is_whole
-from geosvc.workflows.job_kinds import question_asked, wanted_from
+from geosvc.workflows.job_kinds import MEASURE, question_asked, wanted_from
 
 if TYPE_CHECKING:
     from geosvc.accounts.people import Person
@@ -69,7 +69,7 @@ def submit(store: Store, settings: Settings, person: Person, kind: str, paramete
     Parameters
     ----------
     kind : str
-        ``measure`` or ``measure_all``.
+        ``measure``, ``measure_all`` or ``band``.
     parameters : dict
         See :class:`geosvc.workflows.job_kinds.Wanted`.
 
@@ -157,13 +157,13 @@ def get_job(store: Store, person: Person, number: int) -> dict[str, Any]:
         return _told(session, person, [_seen(session, person, number)])[0]
 
 
-def open_for(store: Store, person: Person, parameters: dict[str, Any]) -> dict[str, Any] | None:
+def open_for(store: Store, person: Person, parameters: dict[str, Any], *, kind: str = MEASURE) -> dict[str, Any] | None:
     """Return the job of somebody that is open with these parameters, for a page that shows their question."""
     if not person.may(Right.MEASURE) or person.areas is not None:
         return None
     with store.everywhere().reading() as session:
         rows = select_jobs(session, of=person.name, states=OPEN, limit=MOST_OPEN)
-        found = [row for row in rows if row.parameters == parameters and not row.cancelling]
+        found = [row for row in rows if row.kind == kind and row.parameters == parameters and not row.cancelling]
         told = _told(session, person, found)
     return next((each for each in told if not each["withdrawn"]), None)
 

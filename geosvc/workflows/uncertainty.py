@@ -130,17 +130,38 @@ def coverage_band(
     known = _stored(study.store, asked)
     if known is not None:
         return known
+    _refuse_another_state(study.store, asked)
+    drawing = _Drawing(study, asked, progress or (lambda _share, _text: None))
+    drawing.draw_all()
+    _store(study.store, asked, drawing)
+    return {**drawing.answer, "changed_since": []}
+
+
+def _refuse_another_state(store: Store, asked: _Question) -> None:
     if asked.changed:
         raise Unsolvable(
             f"{', '.join(asked.changed)} changed after run {asked.run.id} of {asked.service.id}, so a band would not be "
             f"that of the run; run: geosvc measure {asked.service.id}"
         )
-    if not (study.store.runs / asked.run.id).is_dir():
+    if not (store.runs / asked.run.id).is_dir():
         raise RunNotFound(f"the files of run {asked.run.id} are gone; run: geosvc measure {asked.service.id}")
-    drawing = _Drawing(study, asked, progress or (lambda _share, _text: None))
-    drawing.draw_all()
-    _store(study.store, asked, drawing)
-    return {**drawing.answer, "changed_since": []}
+
+
+def band_asked(
+    store: Store, service_id: str | None, threshold_id: str | None, *, run_id: str | None, draws: int, seed: int
+) -> tuple[dict[str, Any], bool]:
+    """Return (what names a band: service, threshold, run, draws, seed; whether it is stored), computing nothing.
+
+    Raises
+    ------
+    ServiceNotFound, RunNotFound, InvalidParameter, Unsolvable
+        What :func:`coverage_band` would refuse at its beginning.
+    """
+    asked = _question(store, service_id, threshold_id, run_id, draws, seed, None)
+    known = _stored(store, asked) is not None
+    if not known:
+        _refuse_another_state(store, asked)
+    return {"service": asked.service.id, "threshold": asked.threshold.id, "run": asked.run.id, "draws": draws, "seed": seed}, known
 
 
 def band_while_waiting(
@@ -166,7 +187,7 @@ def band_while_waiting(
     if draws * cells > LARGEST_WHILE_WAITING:
         raise Unsolvable(
             f"this band has not been computed, and {draws} draws of {cells:,} cells take too long to wait for (at most "
-            f"{LARGEST_WHILE_WAITING // cells:,} draws here); run: geosvc band {asked.service.id} --threshold "
+            f"{LARGEST_WHILE_WAITING // cells:,} draws here); ask for a job of kind band (POST /api/jobs), or run: geosvc band {asked.service.id} --threshold "
             f"{asked.threshold.id} --draws {draws} --seed {seed}" + (f" --run {run_id}" if run_id else "")
         )
     with _one_at_a_time:

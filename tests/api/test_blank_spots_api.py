@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from people import BY, headers_of
 
 from geosvc.application import create_app
+from geosvc.language import words
 from geosvc.registry import areas, facilities
 from geosvc.registry.areas import Area
 from geosvc.registry.facilities import Facility
@@ -84,6 +85,16 @@ def test_filters(client):
     found = rule(client, area=WEST)
     assert set(states(found)) == set(W) and found["total"] == 2 and found["counts"]["blank"] == 0
     assert len(client.get(ADDRESS).json()["rules"]) == 2
+
+
+def test_a_code_that_no_area_has_is_refused_and_never_free_of_blank_spots(client):
+    """A slip of the key must not read as "no blank spot here"; a village asked about townships is told that none lies there."""
+    answer = client.get(ADDRESS, params={"area": "98"})
+    assert (answer.status_code, answer.json()["title"]) == (404, "AreaNotFound")
+    assert rule(client, "township-centre", area=W[0])["total"] == 0
+    page = client.get("/blank-spots", params={"area": W[0], "rule": "township-centre", "lang": "zh"}).text
+    assert words("zh")["blank_none_of_level"].format(level=words("zh")["level_township"]) in page
+    assert words("zh")["blank_nowhere"] not in page
 
 
 @pytest.mark.parametrize("asked", [{"rule": "no-such"}, {"state": "empty"}, {"datetime": "yesterday"}, {"f": "pdf"}, {"level": "village"}])

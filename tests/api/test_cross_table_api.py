@@ -178,7 +178,7 @@ def test_csv_and_workbook_have_the_figures_of_the_answer(client, tmp_path):
 
 @pytest.mark.parametrize(("query", "status", "told"), [
     ({"level": "parish"}, 400, "township"), ({"level": "total"}, 400, "township"), ({"services": "hospital-fly"}, 404, "hospital-drive"),
-    ({"services": "hospital-drive,,"}, 400, "commas"), ({"datetime": "yesterday"}, 400, "yesterday"), ({"compared_with": "once"}, 400, "once"),
+    ({"services": "hospital-drive,,"}, 400, "commas"), ({"datetime": "yesterday"}, 400, "yesterday"), ({"compared_with": "once"}, 400, "compared_with: expected one instant"),
     ({"f": "pdf"}, 400, "pdf"), ({"service": "hospital-drive"}, 400, "services"),
 ])
 def test_what_cannot_be_asked_is_refused(client, query, status, told):

@@ -284,11 +284,12 @@ def test_gaps_belong_to_one_run(demo_client: TestClient):
 
 
 def test_gaps_by_area(demo_client: TestClient):
-    """A gap of the county is found by the county's code and by its beginning, and by no other."""
+    """A gap of the county is found by the county's code and by its beginning; a code that no area has is refused, and never "no gap"."""
     whole = items(demo_client, "gaps")["numberMatched"]
     assert items(demo_client, "gaps", area="220622")["numberMatched"] == whole
     assert items(demo_client, "gaps", area="22")["numberMatched"] == whole
-    assert items(demo_client, "gaps", area="11")["numberMatched"] == 0
+    answer = demo_client.get("/api/collections/gaps/items", params={"area": "11"})
+    assert (answer.status_code, answer.json()["title"]) == (404, "AreaNotFound")
 
 
 def test_an_instant_in_the_past_shows_the_registry_of_then(demo_client: TestClient):

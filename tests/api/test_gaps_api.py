@@ -18,11 +18,12 @@ from fastapi.testclient import TestClient
 from people import headers_of
 from workflows.small_county import furnish
 
+from geosvc import errors
 from geosvc.application import create_app
 from geosvc.language import words
 from geosvc.registry.exports.cells import unguarded
 from geosvc.settings import Settings
-from geosvc.store.runs import GAP_SORTS, GapQuery, GapRow, RunRow
+from geosvc.store.runs import GAP_SORTS, CoverageRow, GapQuery, GapRow, RunRow
 from geosvc.workflows import features, gap_files
 from geosvc.workflows.measuring import measure_service
 from geosvc.workflows.study import Study
@@ -108,6 +109,32 @@ def test_filters_and_order_hold_together(client):
     assert found == in_order(wanted, "worst")
     some = client.get(ITEMS, params={"sort": "area", "bbox": "126.8,42.3,126.85,42.4", "limit": 100}).json()
     assert 0 < some["numberMatched"] < 40
+
+
+@pytest.mark.parametrize(("code", "status", "title", "said"), [
+    ("990009", 404, "AreaNotFound", "or one that begins with it"),
+    (f"{EAST}201", 409, "NoOutline", "村甲 (990001101201) has no outline"),
+    ("zone-1", 409, "NoOutline", "is a zone"),
+    ("outside", 404, "AreaNotFound", "no area of run"),
+])
+def test_an_area_of_which_no_gap_can_be_told_is_refused_and_never_an_empty_list(client, county, code, status, title, said):
+    """No outline to cut gaps by is not "no gap": list, file and the typed client's errors say so."""
+    store, _settings, run = county
+    added = [CoverageRow(run_id=run, threshold="30min", area_code=own, position=90, name=name, level=level, people={}, figures={},
+                         km2={"beyond": 1.0} if level == "zone" else {})
+             for own, name, level in [(f"{EAST}201", "村甲", "village"), ("zone-1", "片区", "zone"), ("outside", "", "outside")]]
+    with store.writing() as session:
+        session.add_all(added)
+    try:
+        answers = [client.get(address, params={"service": SERVICE, "area": code}) for address in (ITEMS, EXPORT)]
+    finally:
+        with store.writing() as session:
+            for row in session.query(CoverageRow).filter_by(run_id=run, position=90):
+                session.delete(row)
+    for answer in answers:
+        assert (answer.status_code, answer.json()["title"]) == (status, title)
+        assert said in answer.json()["detail"]
+    assert hasattr(errors, title)
 
 
 def test_how_far_beyond_the_limit_is_said(client):

@@ -169,3 +169,47 @@ def test_a_page_starts_nothing_without_its_token(county):
     for method, address in (("POST", "/api/jobs"), ("DELETE", "/api/jobs/1"), ("POST", "/jobs"), ("POST", "/jobs/1/cancel")):
         assert browser.request(method, address, json=MEASURE).status_code == 403, address
     assert browser.get("/api/jobs").json()["jobs"] == []
+
+
+# -- how certain a figure is -------------------------------------------------------------------
+
+
+def test_a_band_is_computed_in_the_background_and_is_the_one_that_is_read(client, who):
+    """Asked for, watched, and then the answer of the band's own address; asked again it is there at once."""
+    ended(client, who["wang"], client.post("/api/jobs", headers=who["wang"], json=MEASURE).json()["href"])
+    asked = {"kind": "band", "parameters": {"service": DRIVE, "threshold": "60min", "draws": 20, "seed": 3}}
+    read = f"/api/services/{DRIVE}/coverage/band?threshold=60min&draws=20&seed=3"
+    assert client.get(read).status_code == 401  # not computed, and nobody in particular may start it
+    told = client.post("/api/jobs", headers=who["wang"], json=asked)
+    assert told.status_code == 202
+    done = ended(client, who["wang"], told.json()["href"])
+    assert done["state"] == "done", done
+    band = done["result"]["band"]
+    newest = client.get(f"/api/services/{DRIVE}").json()["run"]
+    assert {name: band[name] for name in ("service", "threshold", "run", "draws", "seed")} == {
+        "service": DRIVE, "threshold": "60min", "run": newest, "draws": 20, "seed": 3}
+    answer = client.get(band["href"])
+    assert answer.status_code == 200
+    assert (answer.json()["run"], answer.json()["draws"], answer.json()["seed"]) == (newest, 20, 3)
+    again = client.post("/api/jobs", headers=who["li"], json=asked).json()
+    assert (again["state"], again["result"]["band"]["run"]) == ("done", newest)
+
+
+@pytest.mark.parametrize(("parameters", "status", "said"), [
+    ({}, 400, "band needs a service"), ({"service": DRIVE, "draws": 5}, 400, "draws must lie between"),
+    ({"service": DRIVE, "draws": True}, 400, "draws must be a whole number"), ({"service": DRIVE, "seed": "1"}, 400, "seed must be a whole number"),
+    ({"service": DRIVE, "conditions": ["winter"]}, 400, "nobody knows conditions"), ({"service": "nope"}, 404, "no service has the id"),
+    ({"service": DRIVE, "run": "nope"}, 404, "no run has the id"), ({"service": DRIVE, "threshold": "7min"}, 404, "has no threshold"),
+])
+def test_a_band_that_nobody_can_compute_is_refused_at_once(client, who, parameters, status, said):
+    ended(client, who["wang"], client.post("/api/jobs", headers=who["wang"], json=MEASURE).json()["href"])
+    answer = client.post("/api/jobs", headers=who["wang"], json={"kind": "band", "parameters": parameters})
+    assert answer.status_code == status
+    assert said in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("sent", [b"{{", b"[1]", b""])
+def test_a_body_that_is_no_object_is_refused_by_name(client, who, sent):
+    answer = client.post("/api/jobs", headers={**who["wang"], "Content-Type": "application/json"}, content=sent)
+    assert answer.status_code == 400
+    assert not answer.json()["detail"].startswith(":"), answer.json()

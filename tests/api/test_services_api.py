@@ -11,6 +11,8 @@ import rasterio
 from api.hostile_world import FORMULA
 from fastapi.testclient import TestClient
 
+from geosvc.maps import numbers
+
 STATES = ("covered", "beyond", "unreachable", "beyond_horizon", "no_data")
 CENSUS = 108_478
 
@@ -135,6 +137,8 @@ def test_the_spreadsheet_equals_the_json(demo_client: TestClient):
     """The CSV opens in Chinese spreadsheets (byte-order mark) and has the JSON's figures to the last digit."""
     table = coverage(demo_client, "hospital-drive", "30min")
     answer = demo_client.get("/api/services/hospital-drive/coverage", params={"threshold": "30min", "f": "csv"})
+    [notes] = {row["notes_en"] for row in csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig")))}
+    assert "; " in notes and "；" not in notes  # each language has its own signs
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert ".csv" in answer.headers["content-disposition"]
     assert answer.content.startswith(b"\xef\xbb\xbf")
@@ -161,7 +165,7 @@ def test_files_that_leave_the_house_say_that_their_data_are_schematic(demo_clien
     for row in csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))):
         assert row["schematic"] == "true"
         assert row["notes_zh"].split("；") == notes["zh"]
-        assert row["notes_en"].split("；") == notes["en"]
+        assert row["notes_en"].split("; ") == notes["en"]
     raster = demo_client.get("/api/services/hospital-drive/surface").content
     with rasterio.MemoryFile(raster) as memory, memory.open() as opened:
         tags = opened.tags()
@@ -278,3 +282,18 @@ def test_one_gap_alone_says_that_it_is_schematic(demo_client: TestClient):
     alone = demo_client.get(f"/api/collections/gaps/items/{gap['id']}").json()
     assert alone.get("schematic") is True
     assert "schematic_roads" in {note["code"] for note in alone.get("notes", [])}
+
+
+def test_a_refusal_names_what_was_sent_and_not_all_of_it(demo_client):
+    """A long value is told in its beginning; a second day by its own name."""
+    answer = demo_client.get("/api/services/hospital-drive/sheet", params={"makers": "甲" * 5000})
+    assert answer.status_code == 400
+    assert "makers" in answer.json()["detail"] and len(answer.json()["detail"]) < 300
+    answer = demo_client.get("/api/services/hospital-drive/coverage", params={"compared_with": "once"})
+    assert answer.status_code == 400 and answer.json()["detail"].startswith("compared_with: ")
+
+
+@pytest.mark.parametrize(("source", "said"), [("Default of the system, not a target of a plan", "Default of the system, not a target of a plan"),
+                                              ("Plan of 2021", "default of the system, not a target of a plan · Plan of 2021")])
+def test_whose_limit_it_is_is_said_once(source, said):
+    assert numbers.origin_text({"origin": "default", "source_en": source}, "en") == said

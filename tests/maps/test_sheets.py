@@ -129,13 +129,14 @@ def test_a_grid_of_many_cells_is_thinned(content: Any, monkeypatch: pytest.Monke
     assert image.size[0] / image.size[1] == pytest.approx((box[2] - box[0]) / (box[3] - box[1]), rel=0.02)
 
 
+class _Page:
+    height, canvas, fonts = 600.0, None, None
+
+
 def test_the_scale_holds(hospital: sheet.Sheet):
     """A distance on paper times the scale is the distance on the ground; the whole study lies inside of the frame."""
-    class Page:
-        height, canvas, fonts = 600.0, None, None
-
     box = (30.0, 60.0, 500.0, 400.0)
-    shown = frame.Frame(Page(), box, hospital.map)
+    shown = frame.Frame(_Page(), box, hospital.map)
     west, south, east, north = hospital.map.box
     one, other = (west + 1000, south + 2000), (east - 3000, north - 500)
     (x1, y1), (x2, y2) = shown.at(*one), shown.at(*other)
@@ -318,10 +319,34 @@ def test_title_block_and_legend_are_on_the_page(files: dict[str, bytes], hospita
     assert "1:650,000" in text_of(files["sheet.pdf"])
 
 
-def test_the_scale_of_a3_is_larger_by_the_root_of_two(files: dict[str, bytes]):
-    """The same sheet on twice the paper."""
+def test_the_scale_of_a3_is_a_round_one_too_and_larger(files: dict[str, bytes], hospital: sheet.Sheet):
+    """On twice the paper the scale is chosen anew; what is printed is what the frame was drawn with."""
     one, two = (int(re.search(r"1:([\d,]+)（", text_of(files[name]))[1].replace(",", "")) for name in ("sheet.pdf", "a3.pdf"))
-    assert one / two == pytest.approx(2**0.5, rel=1e-4)
+    assert 1.2 < one / two < 1.7
+    assert two % 10_000 == 0
+    box = (30.0, 60.0, 500.0, 400.0)
+    shown = frame.Frame(_Page(), box, hospital.map, enlarged=2**0.5)
+    (x1, _y1), (x2, _y2) = shown.at(0.0, 0.0), shown.at(10_000.0, 0.0)
+    printed_m = (x2 - x1) * 2**0.5 / pen.MM / 1000
+    assert printed_m * shown.scale == pytest.approx(10_000)
+    west, south, east, north = hospital.map.box
+    for x, y in (shown.at(west, south), shown.at(east, north)):
+        assert box[0] < x < box[0] + box[2] and box[1] < y < box[1] + box[3]
+
+
+@pytest.mark.parametrize("service", ["township-centre-drive", "fitness-15-walk-elderly"])
+def test_no_title_of_the_demo_is_cut(demo_store: Store, demo_settings: Settings, service: str):
+    """In English the marks leave little room beside the title: it becomes smaller and stays whole."""
+    wanted = handing_over.sheet_of(demo_store, service, language="en").title
+    made = handing_over.summary(demo_store, demo_settings, service, form="pdf", language="en").content
+    assert re.sub(r"\s+", "", wanted) in text_of(made)
+    assert "…" not in text_of(made)[:200]
+
+
+def test_a_sentence_has_no_capital_in_its_middle(demo_store: Store):
+    found = handing_over.sheet_of(demo_store, SERVICE_ID, language="en")
+    assert re.search(r"; people beyond", found.told), found.told
+    assert found.numbers[1].beside == "Gaps: 3 (1 with people)"
 
 
 def test_chinese_is_embedded(files: dict[str, bytes], tmp_path: Path):

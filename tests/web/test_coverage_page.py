@@ -196,6 +196,25 @@ def test_a_band_that_was_computed_is_shown(county, client):
     assert ZH["band_by_area"] not in then
 
 
+def test_who_may_measure_has_the_band_computed_from_the_page(county, client):
+    """A button in place of a command for the server; a visitor reads the command, and nobody is sent to wait for what is there."""
+    analyst = headers_of(county[0], "analyst", None, "band-analyst")
+    asked, button = {"service": HOSPITAL, "datetime": DAY}, f">{ZH['band_now']}</button>"  # the band of today is there
+    page = client.get(PATH, params=asked, headers=analyst).text
+    assert button in page and "geosvc band" not in page
+    [form] = [part for part in re.findall(r"<form.*?</form>", page, re.DOTALL) if 'name="kind" value="band"' in part]
+    fields = dict(re.findall(r'type="hidden" name="(kind|service|threshold|run)" value="([^"]+)"', form))
+    run = client.get(f"/api/services/{HOSPITAL}/coverage", params={"datetime": DAY}).json()["run"]
+    assert fields == {"kind": "band", "service": HOSPITAL, "threshold": "30min", "run": run}
+    visitor = client.get(PATH, params=asked).text
+    assert button not in visitor and "geosvc band" in visitor
+    assert button not in client.get(PATH, headers=analyst).text
+    # The form works without script, and every field of it is heard.
+    for name, wrong, said in (("threshold", "7min", "has no threshold"), ("run", "nope", "no run has the id"), ("service", "nope", "belongs to service")):
+        refused = client.post("/jobs", data={**fields, name: wrong}, headers=analyst)
+        assert (refused.status_code, said in refused.text) == (409, True), name
+
+
 def test_an_account_of_one_township_sees_its_own(county, client):
     """One row, a note that says of whom it is, no inequality between townships, no band of all."""
     page = client.get(PATH, headers=headers_of(county[0], "viewer", [WEST])).text

@@ -13,14 +13,17 @@ from fastapi.testclient import TestClient
 from people import headers_of
 from PIL import Image
 from playwright.sync_api import expect
+from workflows.small_county import furnish
 
 from geosvc.application import create_app
 from geosvc.language import words
 from geosvc.maps.paper import fonts, palette
 from geosvc.settings import Settings
 from geosvc.store.engine import Store
+from geosvc.workflows.measuring import measure_service
+from geosvc.workflows.study import Study
 
-ZH = words("zh")
+ZH, DRIVE = words("zh"), "hospital-drive"
 
 
 def links_of(page: str) -> list[str]:
@@ -46,12 +49,45 @@ def test_every_measured_service_can_be_taken_away(folder):
     links = links_of(page)
     for each in measured:
         own = [link for link in links if link.startswith(f"/api/services/{each['id']}/")]
-        assert len(own) == 6
+        choices = [*([""] if any(limit["applies_to"] != "any" for limit in each["thresholds"]) else []), *(limit["id"] for limit in each["thresholds"])]
+        assert len(own) == 6 * len(choices)
         assert all(f"run={each['run']}" in link for link in own)
+        for choice in choices:
+            assert sum(f"threshold={choice}&" in link if choice else "threshold=" not in link for link in own) == 6
     if fonts.has_fonts():
         for link in [link for link in links if link.startswith("/api/services/hospital-drive/")]:
             assert client.get(link).status_code == 200, link
     assert ZH["gallery_other_services"] in page  # those that are not computable are named, not hidden
+
+
+def test_a_scenario_a_day_and_the_makers_go_into_every_file(tmp_path):
+    """What is chosen on the page stands in its addresses, and what is not measured so is not offered."""
+    settings = Settings(workspace=tmp_path / "workspace", public_read=True, maps=tmp_path / "maps")
+    store = furnish(settings, tmp_path)
+    baseline = measure_service(Study(store, settings), DRIVE).id
+    measure_service(Study(store, settings), "basic-radius")
+    keys = headers_of(store, "analyst")
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+        number = client.post("/api/scenarios", headers=keys, json={"name": "冬季", "notes": "", "changes": {"conditions": ["winter"]}}).json()["id"]
+        assert ZH["gallery_none_so"] in client.get(f"/gallery?scenario={number}").text
+        assert "<option" not in client.get("/gallery").text  # no scenario has an answer yet
+        client.post(f"/api/scenarios/{number}/measure?service={DRIVE}", headers=keys)
+        [measured] = client.get(f"/api/scenarios/{number}").json()["measured"]
+        page = client.get("/gallery", params={"scenario": number, "makers": "卫健局 & 测绘院"}).text
+        links = [link for link in links_of(page) if link.startswith("/api/services/")]
+        assert {link.split("/")[3] for link in links} == {DRIVE}
+        assert all(f"run={measured['run']}" in link and baseline not in link for link in links)
+        assert all(("makers=%E5%8D%AB" in link) == ("/map?" not in link) for link in links)
+        for link in links:
+            assert client.get(link).status_code in ((200,) if fonts.has_fonts() or "/map?" in link else (409,)), link
+        assert ZH["gap_of_scenario"] in page and f'<option value="{number}" selected' in page
+        day = client.get("/gallery?datetime=2024-01-01").text  # the same facilities and people on that day
+        on_day = [link for link in links_of(day) if link.startswith(f"/api/services/{DRIVE}/")]
+        assert on_day and all("datetime=2024-01-01" in link and "run=" not in link for link in on_day)
+        assert client.get(f"/gallery?scenario={number}&datetime=2024-01-01").status_code == 400
+        assert client.get("/gallery?scenario=999").status_code == 404
+        assert client.get("/gallery", params={"makers": "长" * 81}).status_code == 400
+    store.close()
 
 
 def test_the_picture_is_the_surface_in_its_colours(folder):

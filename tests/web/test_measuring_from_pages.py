@@ -33,18 +33,20 @@ def world(tmp_path_factory):
 def offers(page):
     """What each offer of a page asks for."""
     forms = re.findall(r'<form class="measure-now".*?</form>', page.text, flags=re.DOTALL)
-    return [dict(re.findall(r'name="(service|scenario|datetime|recorded|back)" value="([^"]*)"', form)) for form in forms]
+    return [dict(re.findall(r'name="(service|scenario|datetime|recorded|threshold|back)" value="([^"]*)"', form)) for form in forms]
 
 
 def test_coverage_offers_what_is_not_measured_and_nothing_that_cannot_be(world):
     client, who, _number, _copied = world
-    asked = offers(client.get("/coverage", headers=who["analyst"]))
+    everything = offers(client.get("/coverage", headers=who["analyst"]))
+    asked = [each for each in everything if "threshold" not in each]
+    assert [each["service"] for each in everything if "threshold" in each] == [SERVICE]  # what is measured offers its band
     computable = {each["id"] for each in client.get("/api/services").json()["services"] if each["computable"] and each["run"] is None}
     assert {each["service"] for each in asked} == computable
     assert {each["back"] for each in asked} == {"/coverage"}
     assert len(asked) == len(computable) >= 1
     then = offers(client.get("/coverage?datetime=2024-01-01", headers=who["analyst"]))
-    assert {each["datetime"] for each in then} == {"2024-01-01"}
+    assert {each["datetime"] for each in then if "threshold" not in each} == {"2024-01-01"}
     assert not offers(client.get("/coverage", headers=who["west"])) and not offers(client.get("/coverage"))
 
 

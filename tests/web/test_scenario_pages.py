@@ -115,6 +115,53 @@ def test_measured_it_stands_beside_the_baseline(world):
     assert csv.status_code == 200
 
 
+def test_gaps_under_a_scenario_are_its_own_and_never_those_of_the_baseline(world):
+    """Asked by ``scenario`` the page of gaps answers from its run, or says that it has none."""
+    ask, _store, _settings = world
+    number = saved(ask, "缺口方案", {"conditions": ["winter"]})
+    address = f"/gaps?service={DRIVE}&scenario={number}"
+    baseline = ask("GET", f"/api/services/{DRIVE}", None).json()["run"]
+    before = ask("GET", address)
+    assert before.status_code == 200
+    assert ZH["gap_scenario_not_measured"] in before.text
+    assert baseline not in before.text
+    assert f'href="/scenarios/{number}"' in before.text
+    assert "缺口方案" not in ask("GET", f"/gaps?service={DRIVE}").text  # not offered before it has an answer
+    ask("POST", f"/scenarios/{number}", data={"what": "measure", "service": DRIVE})
+    [measured] = ask("GET", f"/api/scenarios/{number}").json()["measured"]
+    page = ask("GET", f"{address}&threshold=30min&sort=worst")
+    assert measured["run"] in page.text
+    assert baseline not in page.text
+    assert ZH["gap_of_scenario"] in page.text
+    listed = ask("GET", f"/api/collections/gaps/items?service={DRIVE}&scenario={number}&threshold=30min").json()
+    assert f"共 {listed['numberMatched']} 条" in plain(page)
+    assert f"scenario={number}" in page.text.split("<tbody>")[1]  # the links of the list lead to the scenario's map
+    assert f'<option value="{number}" selected' in page.text
+    assert "缺口方案" in ask("GET", f"/gaps?service={DRIVE}").text
+    assert ask("GET", "/gaps?scenario=9999").status_code == 404
+    assert ask("GET", f"{address}&datetime=2024-01-01").status_code == 400
+
+
+def test_gaps_are_ranked_by_township_with_the_people_of_the_coverage(world):
+    """The table beneath the gaps has the townships' own figures, most people first, or by code; towns where all are reached are left out."""
+    ask, _store, _settings = world
+    rows = ask("GET", f"/api/services/{DRIVE}/coverage?threshold=30min&level=township").json()["rows"]
+    wanted = {row["name"]: f"{row['people']['beyond'] + row['people']['unreachable']:,.0f}" for row in rows}
+    beyond = {name: people for name, people in wanted.items() if people != "0"}
+    assert beyond
+
+    def shown(query):
+        table = ask("GET", f"/gaps?service={DRIVE}&threshold=30min&{query}").text.split('aria-labelledby="by-area"')[-1]
+        return re.findall(r'<th scope="row"[^>]*>(?:<[^>]+>)?([^<]+).*?<td class="num">([\d,]+)', table, re.DOTALL)
+
+    assert dict(shown("sort=people")) == beyond
+    order = [float(people.replace(",", "")) for _name, people in shown("sort=people")]
+    assert order == sorted(order, reverse=True)
+    assert [name for name, _people in shown("sort=area")] == [row["name"] for row in rows if row["name"] in beyond]
+    assert not shown(f"min_people={max(order) + 1:g}")
+    assert ZH["gaps_by_area_text"] in ask("GET", f"/gaps?service={DRIVE}&threshold=30min").text
+
+
 def test_what_has_no_answer_is_said(world):
     ask, _store, _settings = world
     number = saved(ask, "全部关闭", {"close": [1]})

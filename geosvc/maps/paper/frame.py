@@ -54,15 +54,18 @@ class Frame:
     box : tuple
         (left, top, width, height) of the frame, points.
     drawing : MapDrawing
+    enlarged : float
+        How many times larger than the units of the box the page is printed; ``scale`` is that of the print, a round number.
     """
 
-    def __init__(self, pen: Pen, box: Box, drawing: MapDrawing) -> None:
+    def __init__(self, pen: Pen, box: Box, drawing: MapDrawing, *, enlarged: float = 1.0) -> None:
         self.pen, self.box, self.drawing = pen, box, drawing
         left, top, width, height = box
         west, south, east, north = drawing.box
         free = _FREE_MM * MM
-        self.scale = max(nice_scale(east - west, width - 2 * free), nice_scale(north - south, height - 2 * free))
-        self.points_per_metre = 1000 * MM / self.scale
+        self.scale = max(
+            nice_scale(east - west, (width - 2 * free) * enlarged), nice_scale(north - south, (height - 2 * free) * enlarged))
+        self.points_per_metre = 1000 * MM / self.scale / enlarged
         self._x0 = left + width / 2 - (west + east) / 2 * self.points_per_metre
         self._y0 = top + height / 2 + (south + north) / 2 * self.points_per_metre
         self._taken: list[Box] = []

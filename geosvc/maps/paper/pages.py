@@ -29,6 +29,7 @@ _A3 = 2**0.5
 DOTS_PER_INCH = 150
 _MARGIN = 11 * MM
 _SMALL, _TEXT = 6.4, 7.5
+_SMALLEST_TITLE = 10.0
 # reportlab keeps its fonts, and PDFium everything, for the whole process: one page is drawn at a time.
 _one_at_a_time = threading.Lock()
 
@@ -131,11 +132,11 @@ def _map_page(pen: Pen, sheet: Sheet, paper: str) -> None:
     foot = height - _MARGIN - _foot_height(pen, sheet, inner)
     flags = _flags_height(pen, sheet, inner)
     bottom = foot - 3 * MM - (flags + 3 * MM if flags else 0)
-    frame = Frame(pen, (_MARGIN, body, frame_width, bottom - body), sheet.map)
+    frame = Frame(pen, (_MARGIN, body, frame_width, bottom - body), sheet.map, enlarged=_A3 if paper == "a3" else 1.0)
     frame.draw(sheet.language)
     _side(pen, sheet, (_MARGIN + inner - side, body, side, bottom - body))
     _flags(pen, sheet, Column(_MARGIN, inner), foot - 3 * MM - flags)
-    scale = words(sheet.language)["paper_scale_of"].format(scale=f"{frame.scale / (_A3 if paper == 'a3' else 1):,.0f}", paper=paper.upper())
+    scale = words(sheet.language)["paper_scale_of"].format(scale=f"{frame.scale:,.0f}", paper=paper.upper())
     _foot(pen, sheet, foot, Column(_MARGIN, inner), extra=((words(sheet.language)["paper_scale"], scale),))
 
 
@@ -149,7 +150,9 @@ def _header(pen: Pen, sheet: Sheet, column: Column, *, size: float) -> float:
         pen.write(right - wide / 2, top + 4.2 * MM, mark, _TEXT, colour=WARN, align="centre", bold=True)
         right -= wide + 2 * MM
     room = right - column.left - 3 * MM
-    pen.write(column.left, top + size * 0.92, pen.shortened(sheet.title, size, room), size, bold=True, colour=SEA)
+    # A title is read out: it becomes smaller, and only a very long one is cut.
+    fitting = max(min(size, 0.995 * size * room / pen.fonts.width(sheet.title, size)), _SMALLEST_TITLE)
+    pen.write(column.left, top + size * 0.92, pen.shortened(sheet.title, fitting, room), fitting, bold=True, colour=SEA)
     end = pen.paragraph(column.left, top + size * 1.32, f"{sheet.subtitle} · {sheet.day}", 8.5, column.width, colour=SOFT, most=2)
     pen.rule(column.left, end + 1.6 * MM, column.left + column.width, end + 1.6 * MM, colour=SEA, weight=1)
     return end + 1.6 * MM

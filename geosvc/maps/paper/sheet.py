@@ -11,7 +11,6 @@ from geosvc.maps import numbers
 from geosvc.maps.document import map_document
 from geosvc.maps.paper.drawing import drawing_of
 from geosvc.maps.paper.palette import GROUPS, NO_DATA, UNREACHABLE, bands_of
-from geosvc.registry.areas import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -157,9 +156,9 @@ def _gap_text(found: Mapping[str, Any], language: str) -> str:
     text = words(language)
     if found["gaps"] is None:
         return f"{text['gap_count']} {text['not_shown']}"
-    told = f"{text['gap']} {text['places_beyond'].format(count=found['gaps'])}"
     inhabited = found.get("gaps_with_people")
-    return told if inhabited is None or inhabited == found["gaps"] else f"{told} {text['inhabited'].format(count=inhabited)}"
+    word = "paper_gaps" if inhabited is None or inhabited == found["gaps"] else "paper_gaps_inhabited"
+    return text[word].format(count=found["gaps"], inhabited=inhabited)
 
 
 def _distance(found: Mapping[str, Any], service: Service, language: str) -> Figure:
@@ -192,10 +191,15 @@ def _told(content: MapContent, language: str) -> str:
     share = run["summary"]["thresholds"][threshold.id]["share"]["of_all_people"]
     text = words(language)
     not_covered = text["list_comma"].join(
-        f"{text['people_' + state]} {count:,.0f}" for state, count in numbers.states_not_covered(people))
+        f"{_within_a_sentence(text['people_' + state])} {count:,.0f}" for state, count in numbers.states_not_covered(people))
     return text["paper_told"].format(
         total=f"{total:,.0f}", covered=f"{people['covered']:,.0f}", share=numbers.percent(share, language),
         limit=numbers.label_of(threshold, content.service, language), others=not_covered)
+
+
+def _within_a_sentence(label: str) -> str:
+    """Return a label as it stands in the middle of a sentence (of no consequence in Chinese)."""
+    return label[:1].lower() + label[1:]
 
 
 # -- the worst places -----------------------------------------------------------------------
@@ -208,31 +212,19 @@ def worst_places(content: MapContent, rows: Sequence[Mapping[str, Any]], languag
     ranked: unknown is not "none".
     """
     text = words(language)
-    ranked = _rows_to_rank(rows)
+    ranked = numbers.rows_to_rank(rows)
     if not ranked:
         return Worst(text["paper_worst"], none=text["paper_no_areas"])
     level = text[f"level_{ranked[0]['level']}"]
     if content.threshold is None:
         return _farthest(ranked, content.service, text["paper_farthest"].format(level=level), language)
     title = text["paper_most_beyond"].format(level=level, limit=numbers.label_of(content.threshold, content.service, language))
-    found = [(_beyond(row), row) for row in ranked if _beyond(row) > 0]
+    found = [(numbers.not_reached(row), row) for row in ranked if numbers.not_reached(row) > 0]
     worst = sorted(found, key=lambda pair: (-pair[0], pair[1]["area_code"]))[:MOST_PLACES]
     unreachable = any(row["people"]["unreachable"] > 0 for _count, row in worst)
     headers = (text["area"], text["beyond"], *([text["unreachable"]] if unreachable else []), text["share_covered"], text["paper_p90"])
     return Worst(title, headers, tuple(_row(row, content.service, language, unreachable=unreachable) for _count, row in worst),
                  none="" if worst else text["paper_nobody_beyond"])
-
-
-def _rows_to_rank(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    for level in LEVELS:
-        found = [row for row in rows if row["level"] == level and row["people"] is not None and row["people_total"]]
-        if len(found) > 1:
-            return found
-    return []
-
-
-def _beyond(row: Mapping[str, Any]) -> float:
-    return float(row["people"]["beyond"] + row["people"]["unreachable"])
 
 
 def _row(row: Mapping[str, Any], service: Service, language: str, *, unreachable: bool) -> tuple[str, ...]:

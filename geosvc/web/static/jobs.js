@@ -116,10 +116,10 @@
       send.disabled = true;
       problem.hidden = true;
       var parameters = {};
-      ['service', 'datetime', 'recorded', 'scenario'].forEach(function (name) {
+      ['service', 'datetime', 'recorded', 'scenario', 'threshold', 'run'].forEach(function (name) {
         if (form.elements[name]) { parameters[name] = form.elements[name].value; }
       });
-      newest(ask('POST', '/api/jobs', { kind: 'measure', parameters: parameters }), function (answer) {
+      newest(ask('POST', '/api/jobs', { kind: form.elements.kind.value, parameters: parameters }), function (answer) {
         if (answer.status >= 500) { rest(words.refused, answer.told.detail); } else { answered(answer); }
       }, function () { rest(words.offline); });
     });
