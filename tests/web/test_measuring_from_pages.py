@@ -40,8 +40,10 @@ def test_coverage_offers_what_is_not_measured_and_nothing_that_cannot_be(world):
     client, who, _number, _copied = world
     everything = offers(client.get("/coverage", headers=who["analyst"]))
     asked = [each for each in everything if "threshold" not in each]
-    assert [each["service"] for each in everything if "threshold" in each] == [SERVICE]  # what is measured offers its band
-    computable = {each["id"] for each in client.get("/api/services").json()["services"] if each["computable"] and each["run"] is None}
+    services = client.get("/api/services").json()["services"]
+    measured, computable = ({each["id"] for each in services if each["computable"] and (each["run"] is None) == unmeasured} for unmeasured in (False, True))
+    # The service that is looked at offers its band, once it is measured (by another test of this county, or not yet).
+    assert len(everything) - len(asked) == bool(measured) and {each["service"] for each in everything if "threshold" in each} <= measured
     assert {each["service"] for each in asked} == computable
     assert {each["back"] for each in asked} == {"/coverage"}
     assert len(asked) == len(computable) >= 1
