@@ -89,8 +89,14 @@ def _print_board(told: dict[str, Any], *, everything: bool) -> None:
             if each["stated"]:
                 table.add_row(f"   {each['stated']['count']:,.0f} ÷ {each['stated']['implied_people']:,} (implied)", "", each["stated"]["rate"], "", "", "", "")
         if everything and not statement["indicators"]:
-            table.add_row(f"{statement['id']} {escape(statement['quote'])}", statement["kind"], "", escape(statement["recorded"] or ""), "", "recorded", "")
+            table.add_row(f"{statement['id']} {escape(statement['quote'])}", statement["kind"], "", escape(_kept(statement)), "", "recorded", "")
     out.print(table)
+
+
+def _kept(statement: dict[str, Any]) -> str:
+    """Return why a statement is only kept, and when what it asks for is due."""
+    due = [f"{each['what']} {', '.join(map(str, each['years']))}" for each in statement["reviews"]]
+    return "; ".join([statement["recorded"] or "", *due])
 
 
 def _verdict(each: dict[str, Any]) -> str:
@@ -110,6 +116,8 @@ def _now(each: dict[str, Any]) -> str:
     if now["why"]:
         cure = f": {now['why']['command']}" if now["why"]["command"] else ""
         return f"{now['why']['en']}{cure}{_columns(now)}"
+    if now["gate"]:
+        return str(now["gate"]["en"])
     if now["value"] is not None:
         return _number(now["value"]) + (" 示意" if now["schematic"] else "")
     return f"{_number(now['low'])} … {_number(now['high'])}"
@@ -120,8 +128,9 @@ def _columns(now: dict[str, Any]) -> str:
 
 
 def _number(value: float | None) -> str:
-    """Return a number to a hundredth: 15 institutions are no 15.00."""
-    return "?" if value is None else f"{value:,.2f}".rstrip("0").rstrip(".")
+    from geosvc.maps import numbers
+
+    return "?" if value is None else numbers.plain(value)
 
 
 @plans.command()

@@ -156,6 +156,11 @@ def states_not_covered(people: Mapping[str, float], *, beyond: bool = True) -> l
     return [pair for pair in shown if pair[1] > 0 or pair[0] == "beyond"][0 if beyond else 1 :]
 
 
+def plain(value: float) -> str:
+    """Return a number to a hundredth: 15 institutions are no 15.00."""
+    return f"{value:,.2f}".rstrip("0").rstrip(".")
+
+
 def origin_text(threshold: Mapping[str, Any], language: str) -> str:
     """Return whose limit it is and where it is written, once where both say the same."""
     whose, source = words(language)[f"origin_{threshold['origin']}"], str(threshold[f"source_{language}"])

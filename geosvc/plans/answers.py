@@ -22,6 +22,7 @@ class Why(StrEnum):
     NO_AREAS = "no_areas"              # no areas of the level
     NOT_MEASURED = "not_measured"      # the service has no up-to-date run
     NOT_KEPT = "not_kept"              # the registry does not keep it
+    NOT_REPORTED = "not_reported"      # nobody reported a figure until the day
     NOT_RELATED = "not_related"        # no facility of the group says a relation of any kind
     NO_AREA = "no_area"                # the plan's area is not registered
     NOT_VISIBLE = "not_visible"        # it lies outside what the account may see
@@ -45,7 +46,8 @@ class Answer:
     ``columns`` are the fields of a table of facilities that would say what is not known.
     ``value`` is the number where all is known; else it is between ``low`` and ``high`` (None: open). ``counts`` are the
     facilities or areas by what is known of them. ``by_people`` tells a rate with every number of people, the first decides.
-    ``beside`` are figures shown beside, in no verdict: (measure, value). ``source`` leads to the map or to the list. ``schematic`` says that
+    ``beside`` are figures shown beside, in no verdict: (measure, value). ``source`` leads to the map or to the list. ``gate`` tells, of one, what
+    ``closed`` it is by each reading (``or``, ``and``) and its ``conditions``. ``schematic`` says that
     schematic or illustrative data entered it.
     """
 
@@ -60,6 +62,7 @@ class Answer:
     beside: tuple[tuple[str, float], ...] = ()
     culprits: tuple[Culprit, ...] = ()
     source: dict[str, Any] = field(default_factory=dict)
+    gate: dict[str, Any] | None = None
     schematic: bool = False
 
     @property
@@ -101,9 +104,15 @@ class Evidence:
         (rule, facilities) -> which areas have what the rule asks for.
     coverage : callable
         (service, limit or None) -> what the engine says; None where it has not been measured.
+    year : int
+        That of the day: what was reported of later ones is not known yet.
+    answer : callable
+        Id of another indicator of the plan -> what it is.
     """
 
     facilities: Sequence[Registered]
     people: Sequence[Denominator]
     finding: Callable[[Rule, Sequence[Registered]], Finding]
     coverage: Callable[[str, str | None], Coverage | None]
+    year: int
+    answer: Callable[[str], Answer]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from geosvc.coverage.blank_spots import FILLED, Rule, SpotState, rules_named
 from geosvc.plans.answers import Answer, Culprit, Evidence, Why
 from geosvc.plans.facts import RESIDENT
+from geosvc.plans.gates import gate
 from geosvc.plans.targets import band_of
 from geosvc.plans.vocabulary import Group, Measure, measures
 
@@ -38,7 +39,7 @@ def compute(indicator: Indicator, evidence: Evidence) -> Answer | None:
     answer = _WAYS[indicator.way](indicator, evidence)
     made_up = indicator.of is not None and any(each.facility.illustrative for each, _sure in _members(indicator.of, evidence))
     silent = answer.why in (Why.NO_FIGURES, Why.NOT_RELATED) or any(not each.known and each.kind == "facility" for each in answer.culprits)
-    return replace(answer, schematic=answer.is_computable and (answer.schematic or made_up), columns=columns_of(indicator) if silent else ())
+    return replace(answer, schematic=answer.is_computable and (answer.schematic or made_up), columns=answer.columns or (columns_of(indicator) if silent else ()))
 
 
 def columns_of(indicator: Indicator) -> tuple[str, ...]:
@@ -375,19 +376,7 @@ def _branch_of(bands: Sequence[dict[str, Any]], people: float) -> dict[str, Any]
     return {"target": None if band is None else band["target"].text, "bounds": bounds}
 
 
-def _gate(indicator: Indicator, _evidence: Evidence) -> Answer:
-    """Whether growth is allowed, from figures that the registry does not keep (occupancy, length of stay)."""
-    return Answer(why=Why.NOT_KEPT, source={"join": indicator.given.get("join", "")})
-
-
-def gate_is_closed(conditions: Sequence[bool | None], join: str) -> bool | None:
-    """Return whether a gate stops growth: ``or`` if one condition holds, ``and`` if all do; None where that is not known."""
-    if join == "or":
-        return True if True in conditions else None if None in conditions else False
-    return False if False in conditions else None if None in conditions else True
-
-
 _WAYS: dict[str, Callable[[Indicator, Evidence], Answer]] = {
     "density": _density, "stock": _stock, "count": _count, "share": _share, "part": _part, "ratio": _ratio, "each_area": _each_area,
-    "each_facility": _each_facility, "coverage": _coverage, "mobile": _mobile, "related": _related, "bands": _bands, "gate": _gate,
+    "each_facility": _each_facility, "coverage": _coverage, "mobile": _mobile, "related": _related, "bands": _bands, "gate": gate,
 }

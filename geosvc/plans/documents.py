@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -30,6 +30,7 @@ from geosvc.plans.fields import (
 from geosvc.plans.plan import (
     BETTER,
     STATES,
+    Condition,
     Denominator,
     Figure,
     Indicator,
@@ -41,19 +42,20 @@ from geosvc.plans.plan import (
     Status,
     Sum,
 )
+from geosvc.plans.reviews import REVIEWS
 from geosvc.plans.vocabulary import Group, groups, read_groups
 from geosvc.plans.ways import named_in, way_of
 from geosvc.registry.populations import KINDS, STATUSES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 MOST_BYTES = 4_000_000
 UNITS = ("", "个", "所", "家", "处", "支", "名", "人", "张", "辆", "岁", "天", "元", "%", "‰", "/10万", "个百分点", "分钟", "公里", "平方公里",
          "张/千人", "人/千人", "个/千人", "人/万人", "人/10万人", "人/千名儿童", "张/千名儿童", "种", "比")
 _PLAN = ("id", "title", "title_en", "issuer", "date", "date_note", "period", "state", "area", "note")
-_STATEMENT = ("id", "quote", "kind", "facility", "level", "year", "status", "note", "indicator", "indicators", "recorded", "every_years")
+_STATEMENT = ("id", "quote", "kind", "facility", "level", "year", "status", "note", "indicator", "indicators", "recorded", "every_years", "reviews")
 _SECTION = ("section", "en")
 _INDICATOR = ("name", "unit", "better", "baseline", "target", "observed", "change", "compute", "recorded")
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -130,8 +132,9 @@ class _Reader:
         for each in statements:
             if each.id in twice:
                 self._problem(each.line, each.id, "this id stands more than once; every statement has its own")
+        statements = self._with_conditions([each for each in statements if each.id not in twice])
         return Plan(
-            **head, statements=tuple(each for each in statements if each.id not in twice),
+            **head, statements=tuple(statements),
             denominators=tuple(self._each("people", _denominator)), sums=tuple(self._sums(statements)), inventories=tuple(self._inventories(statements)), problems=tuple(self.problems))
 
     def _head(self, told: dict[Any, Any]) -> dict[str, Any]:
@@ -234,7 +237,7 @@ class _Reader:
             id=name, line=line, section=self.section[0], section_en=self.section[1], quote=str(told["quote"]), kind=choice(told, "kind", Kind, line), facility=str(told.get("facility") or ""),
             level=str(told.get("level") or ""), year=str(told.get("year") or ""), note=str(told.get("note") or ""),
             status=choice(told, "status", Status, line) if told.get("status") else Status.UNSTATED, indicators=indicators, recorded=recorded,
-            every_years=number(told, "every_years", line) if told.get("every_years") else None)
+            every_years=_cycle(told, line), reviews=_reviews(told, line))
 
     def _indicator(self, told: dict[Any, Any], statement: dict[Any, Any], name: str) -> Indicator:
         line = told[LINE]
@@ -254,10 +257,23 @@ class _Reader:
             raise Refused(line, f"better must be one of {', '.join(BETTER)}; got {better!r}")
         if way is None and not told.get("recorded") and not any((baseline, target, told.get("observed"))):
             raise Refused(line, "an indicator needs compute, a figure, or recorded with the reason")
+        if way == "gate":
+            given["conditions"] = tuple(replace(each, id=f"{name}.{n}") for n, each in enumerate(given["conditions"], 1))
         return Indicator(
             id=name, name=str(told.get("name") or statement["quote"]), line=line, unit=unit, way=way, given=given, better=better,
             baseline=baseline, target=target, observed=self._observed(told, line), change=change_of(told.get("change"), line),
             recorded=told.get("recorded") or None)
+
+    def _with_conditions(self, statements: list[Statement]) -> list[Statement]:
+        """Return statements in which every gate that asks for another indicator found it; one that did not is left out."""
+        known = {one.id: one for each in statements for one in each.indicators if one.way not in (None, "gate")}
+        found = []
+        for each in statements:
+            try:
+                found.append(replace(each, indicators=tuple(_gate_of(one, known) for one in each.indicators)))
+            except Refused as error:
+                self._problem(error.line, each.id, str(error))
+        return found
 
     def _observed(self, told: dict[Any, Any], line: int) -> tuple[Figure, ...]:
         found = (figure_of(each, None, line, "observed") for each in told.get("observed") or [])
@@ -281,6 +297,35 @@ class _Reader:
 
 
 # -- parts ---------------------------------------------------------------------------------
+
+
+def _gate_of(one: Indicator, known: Mapping[str, Indicator]) -> Indicator:
+    if one.way != "gate":
+        return one
+    asked: list[Condition] = []
+    for each in one.given["conditions"]:
+        if each.indicator is not None and each.indicator not in known:
+            raise Refused(one.line, f"a condition asks for an indicator of this plan that is computed; there is no {each.indicator!r}")
+        asked.append(each if each.name or each.indicator is None else replace(each, name=known[each.indicator].name))
+    return replace(one, given={**one.given, "conditions": tuple(asked)})
+
+
+def _cycle(told: dict[Any, Any], line: int) -> int | None:
+    if not told.get("every_years"):
+        return None
+    years = number(told, "every_years", line)
+    if years != int(years) or years < 1:
+        raise Refused(line, f"every_years must be a whole number of years, got {told['every_years']!r}")
+    return int(years)
+
+
+def _reviews(told: dict[Any, Any], line: int) -> tuple[str, ...]:
+    given = told.get("reviews") or []
+    found = tuple(map(str, given)) if isinstance(given, list) else (str(given),)
+    unknown = [each for each in found if each not in REVIEWS]
+    if unknown:
+        raise Refused(line, f"reviews are {', '.join(REVIEWS)}; got {unknown[0]!r}")
+    return found
 
 
 def _parts(told: dict[Any, Any], statements: Sequence[Statement], *more: Any) -> tuple[str, ...]:

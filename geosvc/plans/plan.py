@@ -76,6 +76,17 @@ class Figure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Condition:
+    """What a gate asks: the value of another indicator of the plan, or of figures that are reported under ``id``."""
+
+    id: str
+    name: str
+    target: Target
+    indicator: str | None = None
+    observed: tuple[Figure, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Indicator:
     """One thing that a statement measures.
 
@@ -113,6 +124,7 @@ class Statement:
     """One statement of a plan, with its quote letter by letter.
 
     ``recorded`` says why nothing is computed of it, where that is so. ``section`` is under which heading the plan file has it.
+    ``every_years`` and ``reviews`` say when what it asks for is due; see :mod:`geosvc.plans.reviews`.
     """
 
     id: str
@@ -128,7 +140,8 @@ class Statement:
     section_en: str = ""
     indicators: tuple[Indicator, ...] = ()
     recorded: str | None = None
-    every_years: float | None = None
+    every_years: int | None = None
+    reviews: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from geosvc.errors import DefinitionError, InvalidInput
-from geosvc.plans.plan import Figure, Indicator, Plan, Problem
+from geosvc.plans.plan import Condition, Figure, Indicator, Plan, Problem
 from geosvc.plans.targets import Form, target_of
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def read_reported(text: str, plan: Plan, *, name: str, year: int) -> Reported:
     places = _places(rows[0] if rows else [], name)
     found: dict[str, list[Figure]] = defaultdict(list)
     problems: list[Problem] = []
-    known = {one.id: one for statement in plan.statements for one in statement.indicators}
+    known = _reportable(plan)
     for line, row in enumerate(rows[1:], 2):
         told = {column: row[place].strip() if place < len(row) else "" for column, place in places.items()}
         if not told["value"]:
@@ -68,6 +68,16 @@ def read_reported(text: str, plan: Plan, *, name: str, year: int) -> Reported:
     return Reported(figures={key: tuple(each) for key, each in found.items() if each}, problems=tuple(problems))
 
 
+def _reportable(plan: Plan) -> set[str]:
+    """Return what figures can be reported of: indicators, and conditions of gates that ask for no other indicator."""
+    told = [one for statement in plan.statements for one in statement.indicators]
+    return {one.id for one in told} | {each.id for one in told for each in _conditions(one)}
+
+
+def _conditions(one: Indicator) -> tuple[Condition, ...]:
+    return tuple(each for each in one.given["conditions"] if each.indicator is None) if one.way == "gate" else ()
+
+
 def _places(header: list[str], name: str) -> dict[str, int]:
     words = [each.strip().lstrip("\ufeff") for each in header]
     places = {column: words.index(word) for column, names in COLUMNS.items() for word in names if word in words}
@@ -78,7 +88,7 @@ def _places(header: list[str], name: str) -> dict[str, int]:
     return places
 
 
-def _figure(told: dict[str, str], known: dict[str, Indicator], year: int) -> Figure:
+def _figure(told: dict[str, str], known: Collection[str], year: int) -> Figure:
     name, said, value = told["indicator"], told["year"], told["value"]
     if name not in known:
         near = get_close_matches(name, known, 1)
@@ -100,9 +110,14 @@ def _once(figure: Figure, name: str, found: dict[str, list[Figure]]) -> None:
 
 def with_reported(plan: Plan, reported: Reported) -> Plan:
     """Return a plan with the figures among those observed, and the rows that could not be read among its problems."""
+    def by_year(observed: tuple[Figure, ...], name: str) -> tuple[Figure, ...]:
+        return tuple(sorted((*observed, *reported.figures.get(name, ())), key=lambda each: each.year))
+
     def more(one: Indicator) -> Indicator:
-        figures = (*one.observed, *reported.figures.get(one.id, ()))
-        return replace(one, observed=tuple(sorted(figures, key=lambda each: each.year)))
+        given = one.given
+        if one.way == "gate":
+            given = {**given, "conditions": tuple(replace(each, observed=by_year(each.observed, each.id)) for each in given["conditions"])}
+        return replace(one, given=given, observed=by_year(one.observed, one.id))
 
     statements = tuple(replace(each, indicators=tuple(more(one) for one in each.indicators)) for each in plan.statements)
     return replace(plan, statements=statements, problems=(*plan.problems, *reported.problems))
@@ -119,7 +134,9 @@ def form_of(plan: Plan, reported: Iterable[tuple[str, Figure]] = ()) -> list[lis
 def _rows(plan: Plan, given: dict[str, list[Figure]]) -> Iterator[list[str]]:
     for statement in plan.statements:
         for one in statement.indicators:
-            for figure in given.get(one.id, ()):
-                yield [one.id, one.name, str(figure.year), figure.text, figure.source or ""]
-            if one.way is None and one.target is not None:
-                yield [one.id, one.name, "", "", ""]
+            asked = [(one.id, one.name, one.way is None and one.target is not None), *((each.id, each.name, True) for each in _conditions(one))]
+            for name, said, empty in asked:
+                for figure in given.get(name, ()):
+                    yield [name, said, str(figure.year), figure.text, figure.source or ""]
+                if empty:
+                    yield [name, said, "", "", ""]

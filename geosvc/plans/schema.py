@@ -6,6 +6,7 @@ from typing import Any
 
 from geosvc.plans.documents import UNITS
 from geosvc.plans.plan import BETTER, STATES, WAYS, Kind, Status
+from geosvc.plans.reviews import REVIEWS
 from geosvc.plans.vocabulary import groups, measures
 from geosvc.plans.ways import PER
 from geosvc.registry.areas import LEVELS
@@ -48,7 +49,7 @@ def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
 def _statement() -> dict[str, Any]:
     return {**_object({
         "id": {"type": "string"}, "quote": {"type": "string", "minLength": 1}, "kind": {"enum": [each.value for each in Kind]}, "facility": _TEXT,
-        "level": _TEXT, "year": _TEXT, "status": {"enum": [each.value for each in Status]}, "note": _TEXT, "every_years": {"type": "number"},
+        "level": _TEXT, "year": _TEXT, "status": {"enum": [each.value for each in Status]}, "note": _TEXT, "every_years": {"type": "integer", "minimum": 1}, "reviews": {"type": "array", "items": {"enum": list(REVIEWS)}},
         "indicator": _indicator(), "indicators": {"type": "array", "minItems": 1, "items": _indicator()}, "recorded": {"type": "string"},
     }, ["id", "quote", "kind"]), "anyOf": [{"required": [each]} for each in ("indicator", "indicators", "recorded")]}
 
@@ -73,6 +74,7 @@ def _field(name: str) -> dict[str, Any]:
         "having": _LIST, "only": _LIST,
         "per": {"enum": list(PER)}, "level": {"enum": list(LEVELS)},
         "bands": {"type": "array", "items": _object({"below": {"type": "number"}, "target": {"type": ["string", "number"]}}, ["target"])},
-        "conditions": {"type": "array", "items": _object({"name": {"type": "string"}, "value": {"type": "string"}}, ["name", "value"])},
+        "conditions": {"type": "array", "items": _object({
+            "name": {"type": "string"}, "value": {"type": "string"}, "indicator": {"type": "string"}, "observed": {"type": "array", "items": _FIGURE}}, ["value"])},
     }
     return known.get(name, {"type": ["string", "number"]})

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from geosvc.coverage.blank_spots import shipped_rules
-from geosvc.plans.fields import LINE, MARKS, Refused, number, only, refuse, target_in
-from geosvc.plans.plan import WAYS
+from geosvc.plans.fields import LINE, MARKS, Refused, figure_of, number, only, refuse, target_in
+from geosvc.plans.plan import WAYS, Condition
+from geosvc.plans.targets import Form
 from geosvc.plans.vocabulary import measures
 from geosvc.registry.areas import LEVELS
 from geosvc.registry.exports.cells import choices
@@ -105,11 +106,19 @@ def _band(told: Any, line: int) -> dict[str, Any]:
     return {"below": number(told, "below", line) if told.get("below") else None, "target": target_in(str(told.get("target") or ""), line)}
 
 
-def _condition(told: Any, line: int) -> dict[str, Any]:
+def _condition(told: Any, line: int) -> Condition:
     if not isinstance(told, dict):
-        refuse(line, "conditions are {name: 床位使用率, value: <75%}")
-    only(told, ("name", "value"), "condition")
-    return {"name": str(told.get("name") or ""), "target": target_in(str(told.get("value") or ""), line)}
+        refuse(line, "conditions are {name: 床位使用率, value: <75%}, or {indicator: ID, value: >7.25}")
+    only(told, ("name", "value", "indicator", "observed"), "condition")
+    if not (told.get("name") or told.get("indicator")):
+        refuse(line, "a condition needs the name of what is reported, or the id of an indicator of this plan")
+    target = target_in(str(told.get("value") or ""), line)
+    if target.form not in (Form.AT_LEAST, Form.AT_MOST):
+        refuse(line, f"a condition is a bound, such as <75% or >9天; got {target.text!r}")
+    observed = [figure_of(each, None, line, "observed") for each in told.get("observed") or []]
+    return Condition(
+        id="", name=str(told.get("name") or ""), indicator=told.get("indicator") or None, target=target,
+        observed=tuple(sorted((each for each in observed if each is not None), key=lambda each: each.year)))
 
 
 _PARTS: dict[str, Callable[[Any, int], Any]] = {"bands": _band, "conditions": _condition, "having": _having}

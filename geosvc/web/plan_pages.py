@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse
 from geosvc.accounts.people import Right
 from geosvc.gate.people import person_of, store_of
 from geosvc.language import words
+from geosvc.maps import numbers
 from geosvc.plans.plan import Kind, Status
 from geosvc.plans.verdicts import Verdict
 from geosvc.web import views
@@ -135,30 +136,36 @@ def _indicator(told: dict[str, Any], language: str, scenario: str) -> dict[str, 
     text, now = words(language), told["now"]
     # A share is in percent, whatever the target counts.
     told = {**told, "unit_now": "%" if told["way"] in _SHARES else told["unit"], "unit_beside": "" if told["unit"] == _RATIO else told["unit"]}
-    return {**told, "shown": None if now is None or now["why"] else _shown(now, told["unit_now"], text), "spark": _spark(told), "link": _link(now, scenario),
-            "rule": ((now or {}).get("source") or {}).get("rule"), "before": _before(told, text), "places": " ".join(places_of(told))}
+    return {**told, "shown": None if now is None or now["why"] else _shown(now, told["unit_now"], language), "registered_of": _registered_of(told, text), "spark": _spark(told), "link": _link(now, scenario),
+            "rule": ((now or {}).get("source") or {}).get("rule"), "before": _before(told, language), "places": " ".join(places_of(told))}
 
 
-def _before(told: Mapping[str, Any], text: Mapping[str, str]) -> dict[str, str] | None:
+def _registered_of(told: Mapping[str, Any], text: Mapping[str, str]) -> str | None:
+    """Return how many facilities are registered beside how many the plan says there are; None where it is no such count."""
+    now, stated = told["now"], (told["baseline"] or {}).get("value")
+    if told["way"] != "count" or now is None or now["why"] or now["value"] is None or stated is None:
+        return None
+    return text["plan_registered_of"].format(registered=numbers.plain(now["value"]), stated=numbers.plain(stated))
+
+
+def _before(told: Mapping[str, Any], language: str) -> dict[str, str] | None:
     """Return the value and the verdict without the scenario, where either is another one."""
     old, now = told.get("registered"), told["now"] or {}
-    if old is None or (all(old[name] == now.get(name) for name in ("value", "low", "high")) and old["verdict"] == told["verdict"]):
+    if old is None or (all(old[name] == now.get(name) for name in ("value", "low", "high", "gate")) and old["verdict"] == told["verdict"]):
         return None
-    known = old["value"] is not None or old["low"] is not None
-    return {"shown": _shown(old, told["unit_now"], text) if known else text["not_computable"], "verdict": old["verdict"]}
+    known = old["value"] is not None or old["low"] is not None or old["gate"]
+    return {"shown": _shown(old, told["unit_now"], language) if known else words(language)["not_computable"], "verdict": old["verdict"]}
 
 
-def _shown(now: Mapping[str, Any], unit: str, text: Mapping[str, str]) -> str:
+def _shown(now: Mapping[str, Any], unit: str, language: str) -> str:
     """Return a value as a reader sees it; where all is not known, between what it is at least and at most."""
+    if now.get("gate"):
+        return str(now["gate"][language])
     if now["value"] is not None:
-        return f"{_amount(now['value'])}{_unit(unit)}"
+        return f"{numbers.plain(now['value'])}{_unit(unit)}"
     if now["high"] is None:
-        return text["plan_at_least"].format(value=f"{_amount(now['low'])}{_unit(unit)}")
-    return f"{_amount(now['low'])}–{_amount(now['high'])}{_unit(unit)}"
-
-
-def _amount(value: float) -> str:
-    return f"{value:,.2f}".rstrip("0").rstrip(".")
+        return words(language)["plan_at_least"].format(value=f"{numbers.plain(now['low'])}{_unit(unit)}")
+    return f"{numbers.plain(now['low'])}–{numbers.plain(now['high'])}{_unit(unit)}"
 
 
 def _unit(unit: str) -> str:

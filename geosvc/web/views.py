@@ -77,6 +77,10 @@ class Wording:
         """Return minutes (whole, rounded up) or kilometres (one decimal, rounded up) with their unit."""
         return words(self.language)["unknown"] if value is None else numbers.amount(value, unit, self.language)
 
+    def plain(self, value: float) -> str:
+        """Return a number with as many of two decimals as it needs."""
+        return numbers.plain(value)
+
     def limit(self, threshold: dict[str, Any], unit: str | None = None) -> str:
         """Return a threshold with its unit and whom it is for."""
         return numbers.limit_label(threshold["value"], unit or threshold["unit"], threshold["applies_to"], self.language)

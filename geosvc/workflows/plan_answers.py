@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from geosvc.plans.answers import Answer, Why
     from geosvc.plans.conflicts import Conflict
     from geosvc.plans.plan import Denominator, Figure
+    from geosvc.plans.reviews import Review
 
 CULPRITS_SHOWN = 50
 
@@ -35,7 +36,25 @@ def answer_entry(answer: Answer) -> dict[str, Any]:
         "beside": [{"measure": name, "value": value, **_measure_names(name)} for name, value in answer.beside],
         "failing": sum(each.known for each in answer.culprits), "unknown": sum(not each.known for each in answer.culprits),
         "source": answer.source, "schematic": answer.schematic,
+        "gate": None if answer.gate is None else {**answer.gate, **{language: gate_said(answer.gate, language) for language in LANGUAGES}},
     }
+
+
+def gate_said(gate: dict[str, Any], language: str) -> str:
+    """Return whether a gate stops growth, by each reading where the plan does not say which holds."""
+    text = words(language)
+    told = {join: text["plan_gate_" + _YES_NO[closed]] for join, closed in gate["closed"].items()}
+    if len(set(told.values())) == 1:
+        return next(iter(told.values()))
+    return text["list_comma"].join(text[f"plan_gate_by_{join}"].format(said=said) for join, said in told.items())
+
+
+_YES_NO = {True: "closed", False: "open", None: "unknown"}
+
+
+def review_entry(review: Review, day: str) -> dict[str, Any]:
+    """Return what is due in which years, and which of them are over on a day (ISO)."""
+    return {"what": review.what, "years": list(review.years), "over": [each for each in review.years if each < int(day[:4])]}
 
 
 def why_entry(why: Why, cure: str) -> dict[str, str]:

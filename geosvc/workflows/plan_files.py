@@ -90,7 +90,7 @@ def _of_indicator(each: dict[str, Any], language: str) -> dict[str, Cell]:
     return {
         "indicator": each["name"], "unit": each["unit"], "baseline_year": baseline.get("year"), "baseline": baseline.get("text"),
         "now": now.get("value"), "low": now.get("low"), "high": now.get("high"), "target_year": target.get("year"), "target": target.get("text"),
-        "verdict": text[f"plan_verdict_{each['verdict']}"], "distance": each["distance"], "why": why[language] if why else each["recorded"],
+        "verdict": text[f"plan_verdict_{each['verdict']}"], "distance": each["distance"], "why": why[language] if why else now["gate"][language] if now.get("gate") else each["recorded"],
         "cure": why["command"] if why else None, "failing": now.get("failing"), "not_known": now.get("unknown"),
         "schematic": text["yes"] if now.get("schematic") else text["no"] if now else None,
         "registered_verdict": text[f"plan_verdict_{each['registered']['verdict']}"] if "registered" in each else None,

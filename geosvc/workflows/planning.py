@@ -19,6 +19,7 @@ from geosvc.plans.facts import RESIDENT, facts_of
 from geosvc.plans.implied import Implied, implied_people
 from geosvc.plans.plan import Kind
 from geosvc.plans.reported import Reported, form_of, read_reported, with_reported
+from geosvc.plans.reviews import reviews_of
 from geosvc.plans.verdicts import Verdict, standing_of, trend_of
 from geosvc.registry import facilities
 from geosvc.registry.facilities import State
@@ -35,6 +36,7 @@ from geosvc.workflows.plan_answers import (
     denominator_entry,
     figure_entry,
     lacking_of,
+    review_entry,
     state_of_row,
 )
 from geosvc.workflows.plan_evidence import coverage_of, finding_within, people_of
@@ -351,7 +353,10 @@ class _Board:
         for each in implied_people(facts_of(plan)):
             if not each.rate.goal:
                 self.implied.setdefault(each.rate.indicator, each)
-        self.answers = {each.id: self._answered(each, evidence) for statement in plan.statements for each in statement.indicators}
+        self.answers: dict[str, Answer | None] = {}
+        # Gates last: they ask for other indicators.
+        for one in sorted((one for statement in plan.statements for one in statement.indicators), key=lambda one: one.way == "gate"):
+            self.answers[one.id] = self._answered(one, evidence)
 
     def _evidence(self, whole: Store, session: Session, as_of: AsOf) -> Evidence:
         self.members = members_of(session, self._tree, str(self.plan.area), as_of)
@@ -361,7 +366,8 @@ class _Board:
             found, coming = self._changed(session, found, self.under.changes)
         self._located = {str(each.id): (each.facility.lon, each.facility.lat) for each in found if each.facility.located}
         return Evidence(facilities=found, people=self.people, finding=finding_within(self._tree, str(self.plan.area), coming),
-                        coverage=coverage_of(whole, str(self.plan.area), self.under, self._lacking))
+                        coverage=coverage_of(whole, str(self.plan.area), self.under, self._lacking),
+                        year=int(self.day[:4]), answer=lambda name: self.answers[name] or Answer(why=Why.NO_FIGURES))
 
     def _changed(self, session: Session, found: list[Registered], changes: Changes) -> tuple[list[Registered], list[Registered]]:
         """Return (the facilities of the plan's area, those elsewhere that a scenario has serve areas) as the scenario makes them."""
@@ -401,6 +407,7 @@ class _Board:
             "kind": statement.kind.value, "facility": statement.facility, "level": statement.level,
             "year": statement.year, "status": statement.status.value, "note": statement.note, "recorded": statement.recorded, "indicators": told,
             "conflicts": [each.check for each in self.conflicts if statement.id in each.statements],
+            "reviews": [review_entry(each, self.day) for each in reviews_of(statement, self.plan)],
         }
 
     def _indicator(self, statement: Statement, indicator: Indicator) -> dict[str, Any]:
@@ -447,7 +454,7 @@ class _Board:
             return {}
         row = next(each for statement in self.registered.rows for each in statement["indicators"] if each["id"] == indicator)
         now = row["now"] or {}
-        return {"registered": {"verdict": row["verdict"], **{name: now.get(name) for name in ("value", "low", "high", "failing", "unknown")}}}
+        return {"registered": {"verdict": row["verdict"], **{name: now.get(name) for name in ("value", "low", "high", "failing", "unknown", "gate")}}}
 
     def _needed(self, indicator: Indicator) -> list[dict[str, Any]]:
         """Return how many a target for so many people asks for, with each registered number of residents."""

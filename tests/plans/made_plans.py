@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from geosvc.coverage.blank_spots import Rule, find_blank_spots
 from geosvc.coverage.tree import AreaTree
-from geosvc.plans.answers import Coverage, Evidence
+from geosvc.plans.answers import Answer, Coverage, Evidence, Why
 from geosvc.plans.documents import read_plan
 from geosvc.plans.plan import Denominator, Plan
 from geosvc.registry.areas import Area
@@ -39,7 +39,8 @@ def rate(name: str, measure: str, baseline: str, target: str = "", *, of: str = 
 
 
 def evidence(
-    facilities: Sequence[Facility] = (), *, people: Sequence[Denominator] = (CENSUS,), areas: Sequence[Area] = (), coverage: Coverage | None = None
+    facilities: Sequence[Facility] = (), *, people: Sequence[Denominator] = (CENSUS,), areas: Sequence[Area] = (), coverage: Coverage | None = None,
+    year: int = 2025, answer: Callable[[str], Answer] = lambda _name: Answer(why=Why.NO_FIGURES)
 ) -> Evidence:
     """Return what is registered: facilities, people, areas, and one answer of the engine."""
     tree = AreaTree(tuple(areas))
@@ -48,4 +49,5 @@ def evidence(
     def finding(rule: Rule, some: Sequence[Registered]) -> Any:
         return find_blank_spots(rule, tree, some)
 
-    return Evidence(facilities=found, people=tuple(people), finding=finding, coverage=lambda _service, _threshold: coverage)
+    return Evidence(facilities=found, people=tuple(people), finding=finding, coverage=lambda _service, _threshold: coverage,
+                    year=year, answer=answer)

@@ -9,7 +9,7 @@ import pytest
 from plans.made_plans import CENSUS, evidence, plan_of
 
 from geosvc.plans.answers import Coverage, Culprit, Why
-from geosvc.plans.computing import compute, gate_is_closed
+from geosvc.plans.computing import compute
 from geosvc.plans.verdicts import Verdict, standing_of
 from geosvc.registry.areas import Area
 from geosvc.registry.facilities import Facility
@@ -253,14 +253,6 @@ def test_bands():
     assert [each["target"] for each in answer.by_people] == ["≥20", "≥10"]
     assert standing.verdict is Verdict.BRANCHES
     assert answered(bands, evidence([one], people=people[:1]), kind="COND")[1].verdict is Verdict.BEHIND
-
-
-@pytest.mark.parametrize(("conditions", "joined_or", "joined_and"), [
-    ((True, False), True, False), ((True, None), True, None), ((False, None), None, False), ((False, False), False, False)])
-def test_gate(conditions, joined_or, joined_and):
-    """床位使用率低于75%，平均住院日高于9天: whether one or both must hold is a parameter, since the text does not say."""
-    assert gate_is_closed(conditions, "or") is joined_or
-    assert gate_is_closed(conditions, "and") is joined_and
 
 
 def test_stored_figures_are_trended_not_computed():

@@ -30,8 +30,10 @@ statements:
   - {section: 第二章 能力, en: Chapter 2}
   - {id: made-1, quote: 卫生室有床位, kind: SHARE, year: 2025, indicator: {unit: "%", compute: {each_facility: {of: village_clinic, measure: beds}}, target: ≥1}}
   - {section: 第一章 <总则>, en: Chapter 1}
-  - {id: made-2, quote: 加强评估, kind: GOV, recorded: 没有数值}
+  - {id: made-2, quote: 加强评估, kind: GOV, recorded: 没有数值, every_years: 1, reviews: [mid]}
   - {id: made-3, quote: 每千人口医师数, kind: DENS, year: 2025, indicator: {unit: 人/千人, compute: {density: {measure: doctors, per: 1000}}, target: 2.5左右}}
+  - {id: made-4, quote: 使用率低于75%、住院日高于9天的不再增加床位, kind: DYN, year: 2025, indicator: {better: lower, compute: {gate: {conditions: [{name: 床位使用率, value: <75%}, {name: 平均住院日, value: '>9天'}]}}}}
+  - {id: made-5, quote: 全县有村卫生室20个, kind: FACT, year: 2020, indicator: {unit: 个, compute: {count: {of: village_clinic}}, baseline: '20'}}
 """
 CLINICS = 15
 
@@ -119,6 +121,37 @@ def test_the_map_beside_draws_the_area_and_the_places(client: TestClient) -> Non
     assert re.findall(r'data-place="(a\d+)"', text) == [f"a{COUNTY}", f"a{EAST}"]
     assert len(re.findall(r'<circle [^>]*data-place="f\d+"', text)) == CLINICS
     assert "plan-map" not in re.sub(r"<script.*?</script>", "", page(client, "/plans/xinxiang-2025?lang=zh"))  # nothing to draw: no empty frame
+
+
+def test_registered_beside_published(client: TestClient) -> None:
+    """15 of the 20 that the plan counts."""
+    assert ZH["plan_registered_of"].format(registered="15", stated="20") in page(client, "/plans/made?lang=zh")
+
+
+def test_when_evaluations_are_due_and_which_years_are_over(client: TestClient) -> None:
+    told = page(client, "/plans/made?datetime=2023-06-01&lang=zh")
+    assert f"{ZH['plan_review_annual']}：2021、2022、2023、2024、2025（{ZH['plan_review_over'].format(count=2)}）" in told
+    assert f"{ZH['plan_review_mid']}：2023<" in told
+
+
+def test_a_gate_by_reported_figures_is_told_in_both_readings(client: TestClient, tmp_path: Path) -> None:
+    """Before anybody reports, it is not computable, and the ids to report under are told; after, 71.3 % and 8.6 days hold by 或 and not by 且."""
+    before = page(client, "/plans/made?lang=zh")
+    assert ZH["plan_why_not_reported"] in before
+    assert "made-4.1" in before
+    file = tmp_path / "年报.csv"
+    file.write_text("指标编号,指标,年份,数值,来源\nmade-4.1,,2023,71.3%,公报\nmade-4.2,,2023,8.6,公报\n", "utf-8")
+    settings = client.app.state.settings  # type: ignore[attr-defined]
+    planning.report_figures(settings, "made", file)
+    try:
+        told = page(client, "/plans/made?lang=zh")
+        said = ZH["list_comma"].join((ZH["plan_gate_by_or"].format(said=ZH["plan_gate_closed"]), ZH["plan_gate_by_and"].format(said=ZH["plan_gate_open"])))
+        assert said in told
+        assert f"床位使用率 <75%</span>：71.3 {ZH['plan_gate_yes']}" in unescape(told)
+        assert said in client.get("/api/plans/made/indicators?f=csv").text
+        assert "read as “or”" in page(client, "/plans/made?lang=en")
+    finally:
+        planning.forget_reports(settings, "made")
 
 
 def indicator(*culprits: dict[str, object], verdict: str = "behind") -> dict[str, object]:
