@@ -16,7 +16,7 @@ from geosvc.registry import facilities
 from geosvc.registry.imports.facilities import FacilityOptions
 from geosvc.registry.proposals import Proposed
 from geosvc.store.facilities import FacilityQuery
-from geosvc.workflows import editing, importing, jobs, people, scenarios, staging, webhooks
+from geosvc.workflows import editing, importing, jobs, people, plan_documents, scenarios, staging, webhooks
 from geosvc.workflows.editing import Intent
 from geosvc.workflows.rules import change_rules
 
@@ -32,6 +32,7 @@ SERVICE = "hospital-drive"
 _EDITOR, _ADMIN, _ANALYST, _CLERK = "王丽", "赵敏", "陈工", "李青"
 _BY = {"author": _EDITOR, "origin": "form"}
 _TOWN = "220622102"
+_FIGURES = [["指标编号", "年份", "数值", "来源"], ["jingyu-2025-028.1", "2023", "71.3%", "示例年报"], ["jingyu-2025-028.2", "2023", "8.6", "示例年报"]]
 _NEW = {"number": 1, "class_code": "A100", "name": "东部医院", "lon": 127.098, "lat": 42.249}
 
 
@@ -67,6 +68,7 @@ def fill(store: Store, settings: Settings, folder: Path) -> Work:
     analyst, admin = (_person(store, tokens[role]) for role in ("analyst", "admin"))
     scenario = _scenarios(store, settings, analyst)
     job = jobs.submit(store, settings, analyst, "measure", {"service": "emergency-2h"})["id"]
+    plan_documents.report_figures(store, "jingyu-2025", "\n".join(",".join(row) for row in _FIGURES).encode(), "填报表.csv", author=admin.name)
     upload, checked, record = _imports(store, settings, folder, admin.name, one)
     return Work(tokens=tokens, welcome=welcome, one=editing.seen(store, one.id), twin=twin, scenario=scenario, job=job,
                 upload=upload, checked=checked, record=record)

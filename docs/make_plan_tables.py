@@ -14,6 +14,7 @@ from geosvc.settings import Settings
 from geosvc.store.engine import open_store
 from geosvc.workflows import planning
 from geosvc.workflows.demo import run_demo
+from geosvc.workflows.plan_documents import shipped_plans
 
 if TYPE_CHECKING:
     from geosvc.store.engine import Store
@@ -22,10 +23,10 @@ PAGE = Path(__file__).parent / "plans.md"
 MARKS = ("<!-- made by docs/make_plan_tables.py: do not edit -->", "<!-- end -->")
 
 
-def tables(store: Store, settings: Settings) -> str:
+def tables(store: Store) -> str:
     """Return the tables: what becomes of the statements by plan and kind, and the contradictions by plan and check."""
-    plans = planning.shipped_plans()
-    boards = {name: planning.plan_board(store, settings, name, PRESENT) for name in plans}
+    plans = shipped_plans()
+    boards = {name: planning.plan_board(store, name, PRESENT) for name in plans}
     lines = ["Statements that are computed · derived from its own figures · wait for data · are stored and trended · are recorded only, in the demo's workspace:", "",
              f"| kind | {' | '.join(plans)} |", f"|---|{'---|' * len(plans)}"]
     for kind in Kind:
@@ -37,7 +38,7 @@ def tables(store: Store, settings: Settings) -> str:
     total = [Counter(planning.state_of_row(each) for each in boards[name]["statements"]) for name in plans]
     lines += [f"| all | {' | '.join(' · '.join(str(each[state]) for state in planning.STATES) for each in total)} |", "",
               "Contradictions that the checks find in them:", "", "| check | " + " | ".join(plans) + " |", f"|---|{'---|' * len(plans)}"]
-    found = {name: Counter(each["check"] for each in planning.plan_conflicts(store, settings, name, PRESENT)["conflicts"]) for name in plans}
+    found = {name: Counter(each["check"] for each in planning.plan_conflicts(store, name, PRESENT)["conflicts"]) for name in plans}
     checks = sorted({check for each in found.values() for check in each})
     lines += [f"| {check} | {' | '.join(str(found[name][check] or '') for name in plans)} |" for check in checks]
     return "\n".join(lines)
@@ -55,7 +56,7 @@ def main() -> None:
         settings = Settings(workspace=Path(folder) / "workspace")
         run_demo(settings, Path(folder) / "maps", progress=lambda _share, _text: None)
         store = open_store(settings.workspace)
-        PAGE.write_text(page_with(tables(store, settings), PAGE.read_text("utf-8")), "utf-8")
+        PAGE.write_text(page_with(tables(store), PAGE.read_text("utf-8")), "utf-8")
         store.close()
 
 

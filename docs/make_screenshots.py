@@ -97,6 +97,8 @@ AT_WORK = {
     "welcome-zh": Picture("/welcome/{welcome}"),
     "account-zh": Picture("/account", "analyst"),
     "accounts-zh": Picture("/accounts", "admin"),
+    "plan-file-zh": Picture("/plans/new", "admin"),
+    "plan-figures-zh": Picture("/plans/jingyu-2025/figures", "admin"),
     "rules-zh": Picture("/rules", "admin"),
     "webhooks-zh": Picture("/webhooks", "admin"),
 }

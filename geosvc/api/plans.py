@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
 
 from geosvc.api.exports import download
 from geosvc.api.parameters import DatetimeParameter, RecordedParameter, StrictRoute
-from geosvc.gate.people import person_of, store_of
+from geosvc.gate.people import editor_of_everywhere, person_of, store_of
+from geosvc.gate.uploads import FORM, SentFile
 from geosvc.plans.plan import Kind
 from geosvc.plans.verdicts import Verdict
 from geosvc.registry.moments import AsOf
-from geosvc.workflows import as_of, plan_files, planning
+from geosvc.workflows import as_of, plan_documents, plan_files, planning
 from geosvc.workflows.scenarios import Asked, asked_changes
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["plans"])
@@ -40,7 +41,7 @@ def plans(
 ) -> dict[str, Any]:
     """Return every plan with its counts: statements that are computed, wait for data, are stored or recorded only; verdicts; contradictions."""
     when = as_of.times_asked(at, recorded)
-    found = planning.plan_list(store_of(request), request.app.state.settings, when, under=under(request, scenario, when))
+    found = planning.plan_list(store_of(request), when, under=under(request, scenario, when))
     return {"plans": found}
 
 
@@ -50,7 +51,7 @@ def plan(
 ) -> dict[str, Any]:
     """Return a plan: title, issuer, date, state, numbers of people that it can be divided by, and its counts."""
     when = as_of.times_asked(at, recorded)
-    found = planning.plan_board(store_of(request), request.app.state.settings, plan_id, when, under=under(request, scenario, when))
+    found = planning.plan_board(store_of(request), plan_id, when, under=under(request, scenario, when))
     return {key: value for key, value in found.items() if key not in ("statements", "contradictions")}
 
 
@@ -67,8 +68,8 @@ def indicators(
     can be said, with the command that would unlock it. ``by_people`` tells a rate with every number of people; ``stated`` what
     the plan's own count and rate imply. Unknown is never no: see ``counts``. Under a scenario ``registered`` tells each without it.
     """
-    store, settings, when = store_of(request), request.app.state.settings, as_of.times_asked(at, recorded)
-    told = planning.plan_board(store, settings, plan_id, when, kind=kind, verdict=verdict, everything=f == "xlsx", under=under(request, scenario, when))
+    when = as_of.times_asked(at, recorded)
+    told = planning.plan_board(store_of(request), plan_id, when, kind=kind, verdict=verdict, everything=f == "xlsx", under=under(request, scenario, when))
     if f == "json":
         return told
     return download(lambda target: plan_files.write_plan(told, target, language=language), f, plan_files.name_of)
@@ -80,7 +81,7 @@ def conflicts(
 ) -> dict[str, Any]:
     """Return what does not fit, as a sentence in both languages with its figures, and what every number of people would give."""
     when = as_of.times_asked(at, recorded)
-    return planning.plan_conflicts(store_of(request), request.app.state.settings, plan_id, when, under=under(request, scenario, when))
+    return planning.plan_conflicts(store_of(request), plan_id, when, under=under(request, scenario, when))
 
 
 @router.get("/plans/{plan_id}/failing", summary="What makes indicators fail", response_model=None)
@@ -92,4 +93,73 @@ def failing(
     """Return the facilities and areas that make indicators fail (``known``), or of which it is not known."""
     when = as_of.times_asked(at, recorded)
     return planning.plan_failing(
-        store_of(request), request.app.state.settings, plan_id, when, indicator=indicator, under=under(request, scenario, when))
+        store_of(request), plan_id, when, indicator=indicator, under=under(request, scenario, when))
+
+
+# -- plan files and reported figures ---------------------------------------------------------
+
+
+@router.post("/plans", summary="Keep a plan file", status_code=201, openapi_extra=FORM, response_class=JSONResponse)
+def send_plan(
+    request: Request, file: SentFile,
+    check: Annotated[bool, Query(description="Say what is wrong with it and keep nothing (200).")] = False,
+) -> JSONResponse:
+    """Keep a plan file (YAML, docs/plans.md) beside the published ones, in place of one of the same id.
+
+    One that has problems is refused whole (422), each with its line and its cure; with ``check`` they are told and nothing is kept.
+    """
+    person, store = editor_of_everywhere(request)
+    content, name = file.file.read(), file.filename or "plan.yaml"
+    plan = plan_documents.plan_from(content, name) if check else plan_documents.add_plan(store, content, name, author=person.name)
+    told = {"plan": plan.id, "title": plan.title, "statements": len(plan.statements),
+            "with_computation": sum(any(one.way for one in each.indicators) for each in plan.statements), "problems": [str(each) for each in plan.problems]}
+    if check:
+        return JSONResponse(told)
+    return JSONResponse(told, status_code=201, headers={"Location": f"{str(request.base_url).rstrip('/')}/api/plans/{plan.id}"})
+
+
+@router.delete("/plans/{plan_id}", summary="Forget a plan file", status_code=204)
+def remove_plan(plan_id: str, request: Request) -> Response:
+    """Forget a plan file of the workspace; a published plan stays, and comes back where a file had taken its place."""
+    person, store = editor_of_everywhere(request)
+    plan_documents.remove_plan(store, plan_id, author=person.name)
+    return Response(status_code=204)
+
+
+@router.get("/plans/{plan_id}/file", summary="The file of a plan", response_class=Response,
+            responses={200: {"description": "YAML, as it was written.", "content": {"application/yaml": {"schema": {"type": "string"}}}}})
+def plan_file(plan_id: str, request: Request) -> Response:
+    """Return the file of a plan, a published one too: a beginning for one of your own."""
+    text = plan_documents.plan_text(store_of(request), plan_id)
+    return Response(text, media_type="application/yaml; charset=utf-8", headers={"Content-Disposition": f'attachment; filename="{plan_id}.yaml"'})
+
+
+@router.get("/plans/{plan_id}/reported", summary="Figures reported for a plan", response_model=None)
+def reported(
+    plan_id: str, request: Request,
+    f: Annotated[Literal["json", "csv"], Query(description="json, or the table to fill in.")] = "json",
+) -> dict[str, Any] | Response:
+    """Return the figures reported after a plan was written, who sent them and when.
+
+    As csv it is the table to fill in: what was reported, and a row without a value for every indicator that is not computed.
+    """
+    told = plan_documents.reports_of(store_of(request), plan_id)
+    if f == "json":
+        return {key: value for key, value in told.items() if key != "form"}
+    return download(lambda target: plan_documents.write_form(told, target), f, lambda _told: f"{plan_id}-reported")
+
+
+@router.put("/plans/{plan_id}/reported", summary="Report figures", openapi_extra=FORM, response_model=None)
+def report(plan_id: str, request: Request, file: SentFile) -> dict[str, Any]:
+    """Keep a table of figures (CSV: indicator, year, value, source), in place of what was reported before; one with a fault is refused whole (422)."""
+    person, store = editor_of_everywhere(request)
+    plan_documents.report_figures(store, plan_id, file.file.read(), file.filename or "reported.csv", author=person.name)
+    return {key: value for key, value in plan_documents.reports_of(store, plan_id).items() if key != "form"}
+
+
+@router.delete("/plans/{plan_id}/reported", summary="Forget reported figures", status_code=204)
+def forget_reports(plan_id: str, request: Request) -> Response:
+    """Forget what was reported for a plan."""
+    person, store = editor_of_everywhere(request)
+    plan_documents.forget_reports(store, plan_id, author=person.name)
+    return Response(status_code=204)

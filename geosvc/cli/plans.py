@@ -11,8 +11,8 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from geosvc.cli.common import JsonOption, WorkspaceOption, administrator, opened, out, print_json, settings_of
-from geosvc.errors import DefinitionError
+from geosvc.cli.common import JsonOption, WorkspaceOption, administrator, opened, out, print_json
+from geosvc.errors import DefinitionError, UnreadableFile
 
 plans = typer.Typer(help="Plans: what they promise, how it stands, and where their figures contradict each other.", no_args_is_help=True)
 PlanArgument = Annotated[str, typer.Argument(help="Id of the plan; geosvc plan list shows them.")]
@@ -25,8 +25,8 @@ def list_plans(workspace: WorkspaceOption = None, at: AtOption = None, as_json: 
     """List the plans: how many of their statements are computed, and how their indicators stand."""
     from geosvc.workflows import as_of, planning
 
-    with opened(workspace) as (store, settings):
-        found = planning.plan_list(store, settings, as_of.times_asked(at, None))
+    with opened(workspace) as (store, _settings):
+        found = planning.plan_list(store, as_of.times_asked(at, None))
     if as_json:
         print_json(found)
         return
@@ -55,7 +55,7 @@ def show(
     when = as_of.times_asked(at, None)
     with opened(workspace) as (store, settings):
         under = asked_changes(store, administrator(settings), None if scenario is None else str(scenario), when)
-        told = planning.plan_board(store, settings, plan, when, kind=kind, verdict=verdict, under=under)
+        told = planning.plan_board(store, plan, when, kind=kind, verdict=verdict, under=under)
     if as_json:
         print_json(told)
         return
@@ -139,8 +139,8 @@ def conflicts(plan: PlanArgument, workspace: WorkspaceOption = None, as_json: Js
     from geosvc.registry.moments import PRESENT
     from geosvc.workflows import planning
 
-    with opened(workspace) as (store, settings):
-        told = planning.plan_conflicts(store, settings, plan, PRESENT)
+    with opened(workspace) as (store, _settings):
+        told = planning.plan_conflicts(store, plan, PRESENT)
     if as_json:
         print_json(told)
         return
@@ -182,19 +182,38 @@ def schema() -> None:
 @plans.command()
 def add(file: FileArgument, workspace: WorkspaceOption = None) -> None:
     """Keep a plan file in the workspace; it is shown beside the published ones."""
-    from geosvc.workflows import planning
+    from geosvc.workflows import plan_documents
 
-    plan = planning.add_plan(settings_of(workspace), file)
+    content = _content(file)
+    with opened(workspace) as (store, settings):
+        plan = plan_documents.add_plan(store, content, file.name, author=settings.author)
     out.print(f"plan {plan.id} with {len(plan.statements)} statements is kept; geosvc plan show {plan.id}")
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise UnreadableFile(f"{file}: {error.strerror}") from None
 
 
 @plans.command()
 def remove(plan: PlanArgument, workspace: WorkspaceOption = None) -> None:
     """Forget a plan file of the workspace; published plans stay."""
-    from geosvc.workflows import planning
+    from geosvc.workflows import plan_documents
 
-    planning.remove_plan(settings_of(workspace), plan)
+    with opened(workspace) as (store, settings):
+        plan_documents.remove_plan(store, plan, author=settings.author)
     out.print(f"plan {plan} is forgotten")
+
+
+@plans.command("file")
+def file_command(plan: PlanArgument, workspace: WorkspaceOption = None) -> None:
+    """Print the file of a plan: a beginning for one of your own."""
+    from geosvc.workflows import plan_documents
+
+    with opened(workspace) as (store, _settings):
+        sys.stdout.write(plan_documents.plan_text(store, plan))
 
 
 @plans.command()
@@ -203,18 +222,19 @@ def report(
     workspace: WorkspaceOption = None, forget: Annotated[bool, typer.Option("--forget", help="Forget what was reported.")] = False,
 ) -> None:
     """Keep newer figures of a plan's indicators, each with year and source; they take the place of those reported before."""
-    from geosvc.workflows import planning
+    from geosvc.workflows import plan_documents
 
-    settings = settings_of(workspace)
-    if forget:
-        planning.forget_reports(settings, plan)
-        out.print(f"what was reported for {plan} is forgotten")
-    elif file is None:
-        rows = planning.report_form(settings, plan)
-        sys.stdout.write("\ufeff")  # spreadsheets take it as UTF-8
-        csv.writer(sys.stdout, lineterminator="\n").writerows(rows)
-    else:
-        out.print(f"{planning.report_figures(settings, plan, file)} figures are kept; geosvc plan show {plan}")
+    content = None if file is None else _content(file)
+    with opened(workspace) as (store, settings):
+        if forget:
+            plan_documents.forget_reports(store, plan, author=settings.author)
+            out.print(f"what was reported for {plan} is forgotten")
+        elif file is None or content is None:
+            sys.stdout.write("\ufeff")  # spreadsheets take it as UTF-8
+            csv.writer(sys.stdout, lineterminator="\n").writerows(plan_documents.reports_of(store, plan)["form"])
+        else:
+            count = plan_documents.report_figures(store, plan, content, file.name, author=settings.author)
+            out.print(f"{count} figures are kept; geosvc plan show {plan}")
 
 
 @plans.command("words")

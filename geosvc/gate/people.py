@@ -99,6 +99,18 @@ def editor_of(request: Request) -> tuple[Person, Store]:
     return person, store.proposing() if needs_administrator(person, store) else store
 
 
+def editor_of_everywhere(request: Request) -> tuple[Person, Store]:
+    """Return who wants to change what concerns every area, such as plans, and the store as :func:`editor_of` does.
+
+    Raises
+    ------
+    NotSignedIn, NotAllowed
+    """
+    person, store = editor_of(request)
+    person.must_everywhere(Right.EDIT)
+    return person, store
+
+
 def needs_administrator(person: Person, store: Store) -> bool:
     """Return whether changes of this person wait for approval; what cannot be proposed (an import, a merge …) only an administrator does then."""
     return not person.may(Right.ADMINISTER) and rules_of(store).approval

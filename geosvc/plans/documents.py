@@ -58,6 +58,7 @@ _PLAN = ("id", "title", "title_en", "issuer", "date", "date_note", "period", "st
 _STATEMENT = ("id", "quote", "kind", "facility", "level", "year", "status", "note", "indicator", "indicators", "recorded", "every_years", "reviews")
 _SECTION = ("section", "en")
 _INDICATOR = ("name", "unit", "better", "baseline", "target", "observed", "change", "compute", "recorded")
+_RESERVED = ("new",)
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
@@ -143,6 +144,8 @@ class _Reader:
         name = str(told.get("id", ""))
         if not _ID.fullmatch(name):
             raise Refused(line, f"id must be lower-case letters, digits and hyphens, got {name!r}")
+        if name in _RESERVED:
+            raise Refused(line, f"the id {name!r} is an address of its own; choose another, such as county-2025")
         first, last = years_of(told, line, "period")
         if last is None:
             raise Refused(line, "period must be two years, such as 2021-2025")

@@ -14,6 +14,7 @@ from geosvc.store.duplicates import DuplicateAnswerRow, MergeRow
 from geosvc.store.facilities import FacilityRevisionRow
 from geosvc.store.imports import MatchAnswerRow
 from geosvc.store.layers import LayerRow
+from geosvc.store.plan_documents import PlanDocumentRow
 from geosvc.store.populations import PopulationRow
 from geosvc.store.proposals import ProposalRow
 from geosvc.store.scenarios import ScenarioRow
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 # The tables whose newest line must answer for the row that is there.
 _PRESENT: tuple[type[Audited], ...] = (
     AccountRow, ApiKeyRow, SuccessionRow, LayerRow, ServiceRow, ImportRow, MatchAnswerRow, MergeRow, DuplicateAnswerRow,
-    ProposalRow, RuleRow, ScenarioRow, WebhookRow,
+    PlanDocumentRow, ProposalRow, RuleRow, ScenarioRow, WebhookRow,
 )
 # Tables of revisions, with the columns that name whose they are.
 _HISTORIES: tuple[tuple[type[Any], tuple[str, ...]], ...] = (

@@ -27,6 +27,7 @@ from geosvc.web import (
     locating_pages,
     many_forms,
     places,
+    plan_file_pages,
     plan_pages,
     proposal_pages,
     review_pages,
@@ -150,6 +151,6 @@ def about_page(request: Request, lang: LanguageParameter = None) -> HTMLResponse
 # /facilities/new before /facilities/{id}
 routers = (
     facility_forms.router, many_forms.router, router, duplicate_pages.router, fill_pages.router, gallery_pages.router, gap_pages.router,
-    coverage_pages.router, import_pages.router, job_pages.router, locating_pages.router, plan_pages.router, proposal_pages.router,
+    coverage_pages.router, import_pages.router, job_pages.router, locating_pages.router, plan_file_pages.router, plan_pages.router, proposal_pages.router,
     review_pages.router, scenario_pages.router, signing_in.router, webhook_pages.router,
 )

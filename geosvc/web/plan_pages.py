@@ -24,6 +24,7 @@ from geosvc.workflows.scenarios import asked_changes
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from geosvc.accounts.people import Person
     from geosvc.workflows.scenarios import Asked
 
 router = APIRouter(include_in_schema=False)
@@ -45,14 +46,13 @@ def plans_page(
 ) -> HTMLResponse:
     """Show every plan and how it stands, on a day or under a scenario."""
     del lang
-    store, settings = store_of(request), request.app.state.settings
-    when = as_of.times_asked(at or None, None)
+    store, when = store_of(request), as_of.times_asked(at or None, None)
     under = asked_changes(store, person_of(request), scenario, when)
     # Those of this workspace's areas first: of the others nothing is computed.
-    found = sorted(planning.plan_list(store, settings, when, under=under), key=lambda each: not each["area_registered"])
+    found = sorted(planning.plan_list(store, when, under=under), key=lambda each: not each["area_registered"])
     return render(
         request, "plans.html", active="plans", **views.study_frame(store), plans=found, verdicts=[each.value for each in Verdict],
-        scenario=None if under is None else under.told, asked={"datetime": at or "", "scenario": _number(under)})
+        keeps=_keeps(person_of(request)), scenario=None if under is None else under.told, asked={"datetime": at or "", "scenario": _number(under)})
 
 
 @router.get("/plans/{plan_id}", response_class=HTMLResponse)
@@ -62,11 +62,11 @@ def plan_page(
 ) -> HTMLResponse:
     """Show one plan as of a day, or under a scenario; of one indicator everything that makes it fail."""
     del lang
-    store, settings, language = store_of(request), request.app.state.settings, language_of(request)
+    store, language = store_of(request), language_of(request)
     when = as_of.times_asked(at or None, None)
     person = person_of(request)
     under = asked_changes(store, person, scenario, when)
-    told = planning.plan_board(store, settings, plan_id, when, kind=kind or None, verdict=verdict or None, indicator=indicator or None, under=under)
+    told = planning.plan_board(store, plan_id, when, kind=kind or None, verdict=verdict or None, indicator=indicator or None, under=under)
     shown = [one for statement in told["statements"] for one in statement["indicators"] if not indicator or one["id"] == indicator]
     only = next((each["name"] for each in shown), "") if indicator else ""
     filtered = bool(kind or verdict or indicator)
@@ -76,11 +76,16 @@ def plan_page(
         verdicts=[each.value for each in Verdict if told["counts"]["verdicts"][each.value]], kind=kind or "", verdict=verdict or "", at=at or "",
         culprits=_CULPRITS if indicator is None else None,
         unstated=Status.UNSTATED.value, scenario=told["scenario"], fills=person.may(Right.MEASURE) and not at,
-        imports=person.may(Right.EDIT), sketch=plan_map(planning.plan_ground(store, settings, plan_id, when, also=areas_of(shown)), shown), marked=shown_first(shown),
+        imports=person.may(Right.EDIT), keeps=_keeps(person), sketch=plan_map(planning.plan_ground(store, plan_id, when, also=areas_of(shown)), shown), marked=shown_first(shown),
         here=f"/plans/{plan_id}" + _query(kind=kind, verdict=verdict, indicator=indicator, scenario=_number(under)),
         baseline=f"/plans/{plan_id}" + _query(kind=kind, verdict=verdict, indicator=indicator),
         kept=_query(datetime=at, scenario=_number(under)), filtered=filtered,
         downloads=_query(kind=kind, verdict=verdict, datetime=at, scenario=_number(under), language=language))
+
+
+def _keeps(person: Person) -> bool:
+    """Return whether somebody may send plan files and figures."""
+    return person.may(Right.EDIT) and person.areas is None
 
 
 def _groups(statements: list[dict[str, Any]], language: str, scenario: str) -> list[tuple[str, list[dict[str, Any]]]]:

@@ -26,7 +26,7 @@ Progress = Callable[[float, str], None]
 MANIFEST = "manifest.json"
 _FORMAT = "geosvc backup 1"
 _FOLDERS = ("layers", "runs")  # every workspace has them
-_PACKED = (*_FOLDERS, "plans")
+_PACKED = (*_FOLDERS, "plans")  # the last one: of workspaces from before
 _PIECE = 1 << 20
 _LARGEST_MANIFEST = 64 << 20
 

@@ -4,30 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from functools import cache, cached_property
-from importlib.resources import files
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from geosvc.coverage.changed import facilities_changed
 from geosvc.coverage.changes import PLANNED_FROM
-from geosvc.errors import DefinitionError, InvalidParameter, NotFound
+from geosvc.errors import InvalidParameter, NotFound
 from geosvc.plans.answers import Answer, Evidence, Why
 from geosvc.plans.computing import compute
 from geosvc.plans.conflicts import find_conflicts
-from geosvc.plans.documents import read_plan, read_plan_file
 from geosvc.plans.facts import RESIDENT, facts_of
 from geosvc.plans.implied import Implied, implied_people
 from geosvc.plans.plan import Kind
-from geosvc.plans.reported import Reported, form_of, read_reported, with_reported
 from geosvc.plans.reviews import reviews_of
 from geosvc.plans.verdicts import Verdict, standing_of, trend_of
 from geosvc.registry import facilities
 from geosvc.registry.facilities import State
-from geosvc.registry.imports.tables import decoded
-from geosvc.registry.moments import today
 from geosvc.store.facilities import FacilityQuery
 from geosvc.store.scope import inside, seen_of
-from geosvc.workflows.files import write_whole
 from geosvc.workflows.outlines import coarse_rings
 from geosvc.workflows.plan_answers import (
     CULPRITS_SHOWN,
@@ -39,182 +33,36 @@ from geosvc.workflows.plan_answers import (
     review_entry,
     state_of_row,
 )
+from geosvc.workflows.plan_documents import plan_named, plans_of
 from geosvc.workflows.plan_evidence import coverage_of, finding_within, people_of
 from geosvc.workflows.plan_places import Members, members_of
 from geosvc.workflows.study import tree_of
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
-    from pathlib import Path
 
     from geosvc.coverage.changes import Changes
     from geosvc.plans.answers import Culprit
     from geosvc.plans.plan import Indicator, Plan, Statement
     from geosvc.registry.facilities import Registered
     from geosvc.registry.moments import AsOf
-    from geosvc.settings import Settings
     from geosvc.store.engine import Session, Store
     from geosvc.workflows.scenarios import Asked
 
 DRAWN = ("prefecture", "county", "township")  # levels that the small map of a plan shows
-FOLDER = "plans"  # of a workspace: plan files of its own
-REPORTS = ".reported.csv"  # behind the id of a plan: figures reported after it was written
 STATES = ("computed", "derived", "waiting", "stored", "recorded")
-
-
-# -- which plans there are -------------------------------------------------------------------
-
-
-@cache
-def shipped_plans() -> dict[str, Plan]:
-    """Return the published plans that every workspace has, by id.
-
-    Raises
-    ------
-    DefinitionError
-    """
-    folder = files("geosvc.plans").joinpath("published")
-    found = [read_plan(each.read_text("utf-8"), name=each.name) for each in sorted(folder.iterdir(), key=lambda each: each.name)
-             if each.name.endswith(".yaml")]
-    return {each.id: each for each in found}
-
-
-def plans_of(settings: Settings) -> dict[str, Plan]:
-    """Return the shipped plans and those of the workspace, by id; one of the workspace takes the place of a shipped one."""
-    own = {}
-    for path in sorted((settings.workspace / FOLDER).glob("*.yaml")):
-        plan = read_plan_file(path)
-        own[plan.id] = plan
-    return {name: _with_reports(settings, plan) for name, plan in {**shipped_plans(), **own}.items()}
-
-
-def _with_reports(settings: Settings, plan: Plan) -> Plan:
-    path = _reports_of(settings, plan.id)
-    return with_reported(plan, _read_reports(path, plan)) if path.is_file() else plan
-
-
-def _reports_of(settings: Settings, plan_id: str) -> Path:
-    return settings.workspace / FOLDER / f"{plan_id}{REPORTS}"
-
-
-def _read_reports(path: Path, plan: Plan) -> Reported:
-    try:
-        text = decoded(path.read_bytes(), path)
-    except OSError as error:
-        raise DefinitionError(f"{path}: {error.strerror}") from None
-    return read_reported(text, plan, name=path.name, year=int(today()[:4]))
-
-
-def report_figures(settings: Settings, plan_id: str, path: Path) -> int:
-    """Keep the figures reported for a plan in the workspace, in place of those before; return how many they are.
-
-    Raises
-    ------
-    NotFound, UnreadableFile
-    DefinitionError
-        With every row that cannot be read, its line and its cure; nothing is kept then.
-    """
-    plan = _without_reports(settings, plan_id)
-    reported = _read_reports(path, plan)
-    if reported.problems:
-        raise DefinitionError("the table of reported figures has problems:\n" + "\n".join(str(each) for each in reported.problems))
-    kept = [(name, each) for name, figures in reported.figures.items() for each in figures]
-    if not kept:
-        raise DefinitionError(f"{path.name}: no row has a value; fill in at least one, or forget what was reported with --forget")
-    target = _reports_of(settings, plan_id)
-    target.parent.mkdir(exist_ok=True)
-    content = path.read_bytes()
-    write_whole(target, lambda temporary: temporary.write_bytes(content), suffix=".csv")
-    return len(kept)
-
-
-def forget_reports(settings: Settings, plan_id: str) -> None:
-    """Forget the figures reported for a plan.
-
-    Raises
-    ------
-    NotFound
-        If there are none.
-    """
-    path = _reports_of(settings, plan_named(settings, plan_id).id)
-    if not path.is_file():
-        raise NotFound(f"nothing is reported for plan {plan_id!r}")
-    path.unlink()
-
-
-def report_form(settings: Settings, plan_id: str) -> list[list[str]]:
-    """Return the rows of a table to fill in: what is reported for a plan, and what could be.
-
-    Raises
-    ------
-    NotFound
-    """
-    plan, path = _without_reports(settings, plan_id), _reports_of(settings, plan_id)
-    figures = _read_reports(path, plan).figures if path.is_file() else {}
-    return form_of(plan, [(name, each) for name, told in figures.items() for each in told])
-
-
-def _without_reports(settings: Settings, plan_id: str) -> Plan:
-    own = settings.workspace / FOLDER / f"{plan_named(settings, plan_id).id}.yaml"
-    return read_plan_file(own) if own.is_file() else shipped_plans()[plan_id]
-
-
-def plan_named(settings: Settings, plan_id: str) -> Plan:
-    """Return one plan.
-
-    Raises
-    ------
-    NotFound
-    """
-    known = plans_of(settings)
-    if plan_id not in known:
-        raise NotFound(f"no plan is called {plan_id!r}; there are: {', '.join(known)}")
-    return known[plan_id]
-
-
-def add_plan(settings: Settings, path: Path) -> Plan:
-    """Keep a plan file in the workspace; one that has problems is refused whole.
-
-    Raises
-    ------
-    DefinitionError
-        With every problem, its line and its cure.
-    """
-    plan = read_plan_file(path)
-    if plan.problems:
-        raise DefinitionError("the plan file has problems:\n" + "\n".join(str(each) for each in plan.problems))
-    target = settings.workspace / FOLDER / f"{plan.id}.yaml"
-    target.parent.mkdir(exist_ok=True)
-    content = path.read_bytes()
-    write_whole(target, lambda temporary: temporary.write_bytes(content), suffix=".yaml")
-    return plan
-
-
-def remove_plan(settings: Settings, plan_id: str) -> None:
-    """Forget a plan of the workspace and what was reported for it; a shipped one stays.
-
-    Raises
-    ------
-    NotFound
-    """
-    own = {read_plan_file(path).id: path for path in (settings.workspace / FOLDER).glob("*.yaml")}
-    if plan_id not in own:
-        raise NotFound(f"the workspace has no plan {plan_id!r} of its own" + (f"; it has: {', '.join(own)}" if own else ""))
-    own[plan_id].unlink()
-    if plan_id not in shipped_plans():
-        _reports_of(settings, plan_id).unlink(missing_ok=True)
 
 
 # -- a plan as of a day ----------------------------------------------------------------------
 
 
-def plan_list(store: Store, settings: Settings, as_of: AsOf, *, under: Asked | None = None) -> list[dict[str, Any]]:
+def plan_list(store: Store, as_of: AsOf, *, under: Asked | None = None) -> list[dict[str, Any]]:
     """Return every plan with how many of its indicators have which verdict, and how many contradictions are in it."""
-    return [_head(plan, board) for plan in plans_of(settings).values() for board in [_Board(store, plan, as_of, under)]]
+    return [_head(plan, board) for plan in plans_of(store).values() for board in [_Board(store, plan, as_of, under)]]
 
 
 def plan_board(
-    store: Store, settings: Settings, plan_id: str, as_of: AsOf, *, kind: str | None = None, verdict: str | None = None,
+    store: Store, plan_id: str, as_of: AsOf, *, kind: str | None = None, verdict: str | None = None,
     indicator: str | None = None, everything: bool = False, under: Asked | None = None
 ) -> dict[str, Any]:
     """Return a plan with every statement: its quote, its indicators, and how they stand as of a day.
@@ -238,7 +86,7 @@ def plan_board(
     """
     _check(kind, Kind, "kind")
     _check(verdict, Verdict, "verdict")
-    plan = plan_named(settings, plan_id)
+    plan = plan_named(store, plan_id)
     _check_indicator(plan, indicator)
     board = _Board(store, plan, as_of, under, shown=None if everything or indicator is not None else CULPRITS_SHOWN)
     rows = [each for each in board.rows if indicator is None or any(one["id"] == indicator for one in each["indicators"])]
@@ -248,7 +96,7 @@ def plan_board(
     return {**_head(plan, board), "statements": rows, "contradictions": board.contradictions}
 
 
-def plan_conflicts(store: Store, settings: Settings, plan_id: str, as_of: AsOf, *, under: Asked | None = None) -> dict[str, Any]:
+def plan_conflicts(store: Store, plan_id: str, as_of: AsOf, *, under: Asked | None = None) -> dict[str, Any]:
     """Return the contradictions of a plan, each as a sentence with its figures, and what every number of people would give.
 
     A scenario changes none of them: they are of the plan's figures and the numbers of people.
@@ -257,14 +105,14 @@ def plan_conflicts(store: Store, settings: Settings, plan_id: str, as_of: AsOf, 
     ------
     NotFound
     """
-    plan = plan_named(settings, plan_id)
+    plan = plan_named(store, plan_id)
     board = _Board(store, plan, as_of)
     return {"plan": plan.id, "title": plan.title, "datetime": board.day, "scenario": None if under is None else under.told,
             "people": [denominator_entry(each) for each in board.people], "conflicts": board.contradictions}
 
 
 def plan_failing(
-    store: Store, settings: Settings, plan_id: str, as_of: AsOf, *, indicator: str | None = None, under: Asked | None = None
+    store: Store, plan_id: str, as_of: AsOf, *, indicator: str | None = None, under: Asked | None = None
 ) -> dict[str, Any]:
     """Return the facilities and areas that make indicators fail, or of which it is not known.
 
@@ -272,7 +120,7 @@ def plan_failing(
     ------
     NotFound
     """
-    plan = plan_named(settings, plan_id)
+    plan = plan_named(store, plan_id)
     board = _Board(store, plan, as_of, under)
     _check_indicator(plan, indicator)
     found = []
@@ -288,7 +136,7 @@ def plan_failing(
     return {"plan": plan.id, "datetime": board.day, "scenario": None if under is None else under.told, "failing": found}
 
 
-def plan_ground(store: Store, settings: Settings, plan_id: str, as_of: AsOf, *, also: Container[str] = ()) -> list[dict[str, Any]]:
+def plan_ground(store: Store, plan_id: str, as_of: AsOf, *, also: Container[str] = ()) -> list[dict[str, Any]]:
     """Return the counties and townships of a plan's area that an account sees and that have an outline, the larger first.
 
     ``also`` are codes of other areas to show, such as villages that fail. Each has code, name, level and ``rings`` of (longitude, latitude) in degrees, coarse enough for a small map.
@@ -297,7 +145,7 @@ def plan_ground(store: Store, settings: Settings, plan_id: str, as_of: AsOf, *, 
     ------
     NotFound
     """
-    plan = plan_named(settings, plan_id)
+    plan = plan_named(store, plan_id)
     with store.everywhere().reading() as session:
         tree = tree_of(session, as_of)
     if plan.area is None or plan.area not in tree.index:

@@ -14,6 +14,7 @@ from geosvc.store.engine import DATABASE_NAME, Store, create_store, open_store
 from geosvc.store.facilities import FacilityQuery
 from geosvc.store.scope import limit_of
 from geosvc.store.study import read_study, write_study
+from geosvc.workflows.plan_documents import adopt_folder
 
 if TYPE_CHECKING:
     from geosvc.settings import Settings
@@ -73,6 +74,7 @@ def init_workspace(settings: Settings, **changes: Any) -> Store:
             # A definition that somebody changed here is theirs: only unknown ones are added.
             if service.id not in known:
                 services.save(session, service, author=settings.author, shipped=True)
+    adopt_folder(store, author=settings.author)
     return store
 
 

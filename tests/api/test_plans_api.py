@@ -15,7 +15,7 @@ from geosvc.registry import areas, facilities
 from geosvc.registry.areas import Area
 from geosvc.registry.facilities import Facility
 from geosvc.settings import Settings
-from geosvc.workflows import planning
+from geosvc.workflows import plan_documents, planning
 from geosvc.workflows.workspace import init_workspace
 
 COUNTY, EAST, WEST = "990001", "990001100", "990001101"
@@ -56,8 +56,7 @@ def county(tmp_path_factory):
             Facility(name=NAMES[2], class_code="C220", area_code=EAST, opened_on="2020-05-01", beds=[{"kind": "authorised", "count": 10, "year": 2022}]),
         ):
             facilities.register(session, [one], **BY)
-    (folder / "made.yaml").write_text(PLAN, "utf-8")
-    planning.add_plan(settings, folder / "made.yaml")
+    plan_documents.add_plan(store, PLAN.encode(), "made.yaml", author="test")
     yield store, settings
     store.close()
 
@@ -237,3 +236,85 @@ def test_an_account_of_the_county_is_told_everything(client, county, filled):
     headers = headers_of(county[0], "viewer", [COUNTY])
     assert verdicts(board(client, headers)) == verdicts(board(client))
     assert by_id(board(client, headers, scenario=filled))["made-1"]["verdict"] == "met"
+
+
+# -- plan files and reported figures over the API --------------------------------------------
+
+OWN = """plan: {id: own, title: 自己的规划, period: 2021-2025}
+statements:
+  - {id: own-1, quote: 床位使用率, kind: PROC, year: 2020->2025, indicator: {unit: "%", baseline: "80", target: "90"}}
+"""
+
+
+@pytest.fixture(scope="module")
+def editor(county):
+    store, settings = county
+    with TestClient(create_app(settings), headers=headers_of(store, "editor", name="规划科")) as made:
+        yield made
+
+
+def sent(text, name="own.yaml"):
+    return {"file": (name, text.encode(), "application/octet-stream")}
+
+
+def test_a_plan_file_is_checked_kept_read_and_forgotten(editor):
+    checked = editor.post("/api/plans?check=true", files=sent(OWN.replace("PROC", "PRUC")))
+    assert checked.status_code == 200
+    assert checked.json()["problems"][0].startswith("own.yaml:3: own-1: kind must be one of")
+    assert editor.get("/api/plans/own").status_code == 404
+    refused = editor.post("/api/plans", files=sent(OWN.replace("PROC", "PRUC")))
+    assert refused.status_code == 422
+    assert "own.yaml:3: own-1: kind" in refused.json()["detail"]
+    kept = editor.post("/api/plans", files=sent(OWN))
+    assert kept.status_code == 201, kept.text
+    assert kept.headers["Location"].endswith("/api/plans/own")
+    assert editor.get("/api/plans/own").json()["title"] == "自己的规划"
+    assert editor.get("/api/plans/own/file").text == OWN
+    assert editor.delete("/api/plans/own").status_code == 204
+    assert editor.get("/api/plans/own").status_code == 404
+    assert editor.delete("/api/plans/jingyu-2025").status_code == 404  # a published one is no file of the workspace
+
+
+def test_a_file_of_a_published_plan_takes_its_place_until_it_is_forgotten(editor):
+    """What is downloaded can be changed and sent back."""
+    text = editor.get("/api/plans/national-2025/file").text
+    title = editor.get("/api/plans/national-2025").json()["title"]
+    assert editor.post("/api/plans", files=sent(text.replace(f"title: {title}", "title: 修订本"), "n.yaml")).status_code == 201
+    assert editor.get("/api/plans/national-2025").json()["title"] == "修订本"
+    assert editor.delete("/api/plans/national-2025").status_code == 204
+    assert editor.get("/api/plans/national-2025").json()["title"] == title
+
+
+def test_figures_are_reported_by_the_form_that_is_downloaded(editor):
+    editor.post("/api/plans", files=sent(OWN))
+    address = "/api/plans/own/reported"
+    form = editor.get(f"{address}?f=csv").content.decode("utf-8-sig")
+    assert form.splitlines() == ["指标编号,指标,年份,数值,来源", "own-1,床位使用率,,,"]
+    filled = editor.put(address, files=sent(form.replace(",,,", ",2023,85%,年报"), "表.csv"))
+    assert filled.status_code == 200, filled.text
+    assert [(each["indicator"], each["year"], each["value"]) for each in filled.json()["figures"]] == [("own-1", 2023, "85%")]
+    assert filled.json()["sent"]["author"] == "规划科"
+    refused = editor.put(address, files=sent(form.replace(",,,", ",2023,多,年报"), "表.csv"))
+    assert (refused.status_code, "表.csv:2: own-1" in refused.json()["detail"]) == (422, True)
+    assert editor.get(address).json() == filled.json()
+    assert editor.delete(address).status_code == 204
+    assert editor.get(address).json()["figures"] == []
+    assert editor.delete(address).status_code == 404
+    assert editor.delete("/api/plans/own").status_code == 204
+
+
+def test_an_id_that_is_an_address_is_refused(editor):
+    answer = editor.post("/api/plans", files=sent(OWN.replace("id: own,", "id: new,")))
+    assert answer.status_code == 422
+    assert "address of its own" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(("role", "areas", "status"), [(None, None, 401), ("viewer", None, 403), ("analyst", None, 403), ("editor", [EAST], 403), ("editor", None, 201), ("admin", None, 201)])
+def test_who_may_send(county, role, areas, status):
+    """Plans concern every area: an editor of some areas sends none."""
+    store, settings = county
+    with TestClient(create_app(settings), headers={} if role is None else headers_of(store, role, areas)) as one:
+        assert one.post("/api/plans", files=sent(OWN)).status_code == status
+        assert one.put("/api/plans/jingyu-2025/reported", files=sent("指标编号,年份,数值,来源\njingyu-2025-028.1,2023,71%,年报\n")).status_code == (200 if status == 201 else status)
+        for address in ("/api/plans/own", "/api/plans/jingyu-2025/reported"):
+            assert one.delete(address).status_code == (204 if status == 201 else status)

@@ -18,7 +18,7 @@ def found(demo_store, demo_settings):
     """Return the contradictions of a plan by check."""
     def of(plan: str) -> dict[str, list[dict]]:
         by_check: dict[str, list[dict]] = {}
-        for each in planning.plan_conflicts(demo_store, demo_settings, plan, PRESENT)["conflicts"]:
+        for each in planning.plan_conflicts(demo_store, plan, PRESENT)["conflicts"]:
             by_check.setdefault(each["check"], []).append(each)
         return by_check
 
@@ -136,4 +136,4 @@ def test_the_tables_of_the_docs_are_current(demo_store, demo_settings):
     made = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(made)
     page = (DOCS / "plans.md").read_text("utf-8")
-    assert made.page_with(made.tables(demo_store, demo_settings), page) == page
+    assert made.page_with(made.tables(demo_store), page) == page

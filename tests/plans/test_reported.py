@@ -16,9 +16,9 @@ from geosvc.plans.verdicts import Verdict, standing_of, trend_of
 from geosvc.registry.moments import PRESENT
 from geosvc.settings import Settings
 from geosvc.store.engine import Store
-from geosvc.workflows import planning
+from geosvc.workflows import history, plan_documents, planning
 from geosvc.workflows.backup import restore_backup, write_backup
-from geosvc.workflows.workspace import init_workspace
+from geosvc.workflows.workspace import init_workspace, open_workspace
 
 TEXT = """  - {id: life, quote: 人均预期寿命, kind: PROC, year: 2020->2025, indicator: {unit: 岁, baseline: '78', target: '79'}}
   - {id: beds, quote: 床位数, kind: STOCK, year: 2020->2025, indicator: {compute: {stock: {measure: beds}}, baseline: 100, target: 200}}
@@ -106,33 +106,58 @@ def test_by_hand(workspace: tuple[Store, Settings], tmp_path: Path) -> None:
     assert run("--forget")[0] != 0
 
 
-def first(store: Store, settings: Settings) -> dict[str, object]:
-    told = planning.plan_board(store, settings, "national-2025", PRESENT, indicator="national-2025-027")
+def first(store: Store) -> dict[str, object]:
+    told = planning.plan_board(store, "national-2025", PRESENT, indicator="national-2025-027")
     return next(one for each in told["statements"] for one in each["indicators"] if one["id"] == "national-2025-027")
 
 
 def test_reported_for_a_shipped_plan_kept_backed_up_and_forgotten(workspace: tuple[Store, Settings], tmp_path: Path) -> None:
     """In GBK, as spreadsheets save; a table with a fault leaves what was kept before."""
-    store, settings = workspace
-    before = first(store, settings)
-    file = tmp_path / "年报.csv"
-    file.write_text(HEAD + "national-2025-027,,2023,86.2%,统计公报\n", "gb18030")
-    assert planning.report_figures(settings, "national-2025", file) == 1
-    told = first(store, settings)
+    store, _settings = workspace
+
+    def report(rows: str, encoding: str = "utf-8") -> int:
+        return plan_documents.report_figures(store, "national-2025", (HEAD + rows).encode(encoding), "年报.csv", author="李四")
+
+    before = first(store)
+    assert report("national-2025-027,,2023,86.2%,统计公报\n", "gb18030") == 1
+    told = first(store)
     assert (before["verdict"], told["verdict"], told["year"]) == ("no_figure", "met", 2023)
-    assert ["national-2025-027", "2023", "86.2%", "统计公报"] in [[row[0], *row[2:]] for row in planning.report_form(settings, "national-2025")]
-    wrong = tmp_path / "错.csv"
-    wrong.write_text(HEAD + "national-2025-027,,2023,多,统计公报\n", "utf-8")
-    with pytest.raises(DefinitionError, match="错.csv:2: national-2025-027"):
-        planning.report_figures(settings, "national-2025", wrong)
-    wrong.write_text(HEAD, "utf-8")
+    kept = plan_documents.reports_of(store, "national-2025")
+    assert ["national-2025-027", "2023", "86.2%", "统计公报"] in [[row[0], *row[2:]] for row in kept["form"]]
+    assert [(each["indicator"], each["year"], each["value"], each["source"]) for each in kept["figures"]] == [("national-2025-027", 2023, "86.2%", "统计公报")]
+    assert (kept["sent"]["name"], kept["sent"]["author"]) == ("年报.csv", "李四")
+    with pytest.raises(DefinitionError, match="年报.csv:2: national-2025-027"):
+        report("national-2025-027,,2023,多,统计公报\n")
     with pytest.raises(DefinitionError, match="no row has a value"):
-        planning.report_figures(settings, "national-2025", wrong)
-    assert first(store, settings) == told
+        report("")
+    assert first(store) == told
     write_backup(store, tmp_path / "backup.zip")
     restore_backup(tmp_path / "backup.zip", tmp_path / "again")
-    assert first(store, Settings(workspace=tmp_path / "again")) == told
-    planning.forget_reports(settings, "national-2025")
-    assert first(store, settings) == before
+    again = open_workspace(Settings(workspace=tmp_path / "again"))
+    assert first(again) == told
+    again.close()
+    plan_documents.forget_reports(store, "national-2025", author="王五")
+    assert first(store) == before
     with pytest.raises(NotFound, match="nothing is reported"):
-        planning.forget_reports(settings, "national-2025")
+        plan_documents.forget_reports(store, "national-2025", author="王五")
+    lines = [(each["action"], each["author"]) for each in history.audit_lines(store) if each["subject"] == "plan:national-2025/reported"]
+    assert lines == [("create", "李四"), ("remove", "王五")]
+    assert history.verify(store).holds
+
+
+def test_a_workspace_from_before_gives_its_folder_up(tmp_path: Path) -> None:
+    """Plan files and figures lay in a folder; bringing the workspace up to date takes them in, and leaves what cannot be read."""
+    settings = Settings(workspace=tmp_path / "workspace")
+    init_workspace(settings).close()
+    folder = settings.workspace / "plans"
+    folder.mkdir()
+    (folder / "own.yaml").write_text(f"plan: {{id: own, title: 自己的规划, period: 2021-2025}}\nstatements:\n{TEXT}", "utf-8")
+    (folder / "own.reported.csv").write_text(HEAD + "life,,2023,78.9,公报\n", "gb18030")
+    (folder / "torn.yaml").write_text("plan: [", "utf-8")
+    store = init_workspace(settings)
+    assert [each.year for each in plan_documents.plan_named(store, "own").statements[0].indicators[0].observed] == [2023]
+    assert [each.name for each in folder.iterdir()] == ["torn.yaml"]
+    (folder / "torn.yaml").unlink()
+    store.close()
+    init_workspace(settings).close()
+    assert not folder.exists()

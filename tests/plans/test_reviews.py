@@ -8,7 +8,7 @@ from plans.made_plans import plan_of
 from geosvc.plans.documents import read_plan
 from geosvc.plans.reviews import Review, reviews_of
 from geosvc.workflows.plan_answers import review_entry
-from geosvc.workflows.planning import shipped_plans
+from geosvc.workflows.plan_documents import shipped_plans
 
 
 def due(fields: str) -> list[tuple[str, tuple[int, ...]]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ from geosvc.workflows import (
     jobs,
     locating,
     people,
-    planning,
+    plan_documents,
     scenarios,
     staging,
     webhooks,
@@ -103,11 +104,28 @@ def fill(settings: Settings, maps: Path, names: Sequence[str], *, service: str, 
     maps.mkdir(parents=True, exist_ok=True)
     for each in names:
         (maps / f"{each.replace('/', '⁄')[:80]}.html").write_text("a saved map", "utf-8")
+    _plans(store, name)
     with store.reading() as session:
         township = areas.find(session, AreaQuery(levels=["township"]))[0].code
     store.close()
     return Filled(service=service, token=token, reader=reader, clinic=numbers["clinic"], deleted=numbers["deleted"], kept=numbers["kept"], scenario=made[-1], measured=made[0],
-                  job=job, upload=upload, checked=checked, record=record, proposal=proposal, welcome=welcome, plans=tuple(planning.plans_of(settings)), township=township)
+                  job=job, upload=upload, checked=checked, record=record, proposal=proposal, welcome=welcome, plans=tuple(plan_documents.plans_of(store)), township=township)
+
+
+def _plans(store: Store, names: Iterator[str]) -> None:
+    """Keep a plan of the workspace's own, and report a figure of it and of a published one."""
+    said = [json.dumps(next(names)[:60]) for _ in range(6)]
+    plan = f"""plan: {{id: own, title: {said[0]}, title_en: {said[1]}, issuer: {said[2]}, note: {said[3]}, period: 2021-2025}}
+statements:
+  - {{section: {said[4]}}}
+  - {{id: own-1, quote: {said[5]}, kind: PROC, year: 2020->2025, note: {said[0]}, indicator: {{unit: "%", baseline: "80", target: "90"}}}}
+  - {{id: own-2, quote: {said[1]}, kind: GOV, recorded: {said[2]}, every_years: 1, reviews: [mid]}}
+  - {{id: own-3, quote: {said[3]}, kind: DYN, year: 2025, indicator: {{compute: {{gate: {{conditions: [{{name: {said[4]}, value: <75%}}]}}}}}}}}
+"""
+    plan_documents.add_plan(store, plan.encode(), "own.yaml", author=ADMIN)
+    source = next(names).replace('"', '""')
+    table = f'indicator,year,value,source\nown-1,2023,85,"{source}"\nown-3.1,2023,71,"{source}"\n'
+    plan_documents.report_figures(store, "own", table.encode(), next(names)[:40], author=ADMIN)
 
 
 def _person(store: Store, headers: dict[str, str]) -> Person:
@@ -214,7 +232,7 @@ def addresses(one: Filled) -> dict[str, list[str]]:
         "/about": ["/about"], "/coverage": ["/coverage", f"/coverage?{by_service}"], "/gaps": [f"/gaps?{by_service}"],
         "/blank-spots": ["/blank-spots", f"/blank-spots?scenario={one.measured}"],
         "/blank-spots/fill": [f"/blank-spots/fill?rule=township-centre&area={one.township}"], "/gallery": ["/gallery"], "/account": ["/account"], "/accounts": ["/accounts"],
-        "/rules": ["/rules"], "/plans": ["/plans"], "/plans/{plan_id}": [f"/plans/{each}" for each in one.plans], "/review": ["/review"], "/webhooks": ["/webhooks"], "/sign-in": ["/sign-in"],
+        "/rules": ["/rules"], "/plans": ["/plans"], "/plans/new": ["/plans/new"], "/plans/{plan_id}/figures": [f"/plans/{each}/figures" for each in ("own", one.plans[0])], "/plans/{plan_id}": [f"/plans/{each}" for each in one.plans], "/review": ["/review"], "/webhooks": ["/webhooks"], "/sign-in": ["/sign-in"],
         "/welcome/{token}": [f"/welcome/{one.welcome}", "/welcome/nobody-has-this"],
         "/facilities": ["/facilities", "/facilities?located=false", "/facilities?q=nobody%20is%20called%20that", "/facilities?datetime=2020-01-01"],
         "/facilities/new": ["/facilities/new"], "/facilities/{facility_id}": [f"/facilities/{each}" for each in (one.clinic, one.deleted, one.kept)],

@@ -12,7 +12,7 @@ import shapely
 from geosvc.registry import areas, facilities
 from geosvc.registry.facilities import Facility, PositionMethod
 from geosvc.settings import Settings
-from geosvc.workflows import planning
+from geosvc.workflows import plan_documents
 from geosvc.workflows.backup import restore_backup, write_backup
 from geosvc.workflows.workspace import open_workspace
 
@@ -42,9 +42,9 @@ def copy_of_demo(demo_store: Store, folder: Path) -> Settings:
     settings = Settings(workspace=folder / "workspace", public_read=True)
     write_backup(demo_store, folder / "demo.zip")
     restore_backup(folder / "demo.zip", settings.workspace)
-    file = folder / "sample.yaml"
-    file.write_text(PLAN_FILE, "utf-8")
-    planning.add_plan(settings, file)
+    store = open_workspace(settings)
+    plan_documents.add_plan(store, PLAN_FILE.encode(), "sample.yaml", author="test")
+    store.close()
     return settings
 
 

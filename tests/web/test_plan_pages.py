@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from people import BY
+from people import BY, headers_of
 from shapely.geometry import box
 
 from geosvc.application import create_app
@@ -19,8 +19,8 @@ from geosvc.registry.areas import Area
 from geosvc.registry.facilities import Facility, PositionMethod
 from geosvc.settings import Settings
 from geosvc.web.plan_map import places_of, plan_map, shown_first
-from geosvc.workflows import planning
-from geosvc.workflows.workspace import init_workspace
+from geosvc.workflows import plan_documents
+from geosvc.workflows.workspace import init_workspace, open_workspace
 
 ZH, EN = words("zh"), words("en")
 COUNTY, EAST = "220622", "220622100"
@@ -50,8 +50,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
             facilities.register(session, [Facility(
                 name=f"卫生室{n}", class_code="D600", area_code=EAST if n else None, lon=126.1 + n / 100, lat=42.5, position_method=PositionMethod.SURVEYED,
                 beds=[{"kind": "actual", "count": 0, "year": 2023}] if n < 2 else [])], **BY)
-    (folder / "made.yaml").write_text(PLAN, "utf-8")
-    planning.add_plan(settings, folder / "made.yaml")
+    plan_documents.add_plan(store, PLAN.encode(), "made.yaml", author="test")
     with TestClient(create_app(settings)) as made:
         yield made
     store.close()
@@ -74,7 +73,7 @@ def test_issuer_date_and_state_are_on_the_page(client: TestClient) -> None:
     assert ZH["plan_state_draft"] in text
 
 
-@pytest.mark.parametrize("plan", [*planning.shipped_plans(), "made"])
+@pytest.mark.parametrize("plan", [*plan_documents.shipped_plans(), "made"])
 @pytest.mark.parametrize("more", ["", "&verdict=not_computable", "&kind=DENS"])
 def test_every_link_inside_of_a_page_leads_to_something_on_it(client: TestClient, plan: str, more: str) -> None:
     """From a row to its contradiction and back, from a part's name to the part; and no id stands twice."""
@@ -134,15 +133,14 @@ def test_when_evaluations_are_due_and_which_years_are_over(client: TestClient) -
     assert f"{ZH['plan_review_mid']}：2023<" in told
 
 
-def test_a_gate_by_reported_figures_is_told_in_both_readings(client: TestClient, tmp_path: Path) -> None:
+def test_a_gate_by_reported_figures_is_told_in_both_readings(client: TestClient) -> None:
     """Before anybody reports, it is not computable, and the ids to report under are told; after, 71.3 % and 8.6 days hold by 或 and not by 且."""
     before = page(client, "/plans/made?lang=zh")
     assert ZH["plan_why_not_reported"] in before
     assert "made-4.1" in before
-    file = tmp_path / "年报.csv"
-    file.write_text("指标编号,指标,年份,数值,来源\nmade-4.1,,2023,71.3%,公报\nmade-4.2,,2023,8.6,公报\n", "utf-8")
-    settings = client.app.state.settings  # type: ignore[attr-defined]
-    planning.report_figures(settings, "made", file)
+    table = "指标编号,指标,年份,数值,来源\nmade-4.1,,2023,71.3%,公报\nmade-4.2,,2023,8.6,公报\n"
+    store = open_workspace(client.app.state.settings)  # type: ignore[attr-defined]
+    plan_documents.report_figures(store, "made", table.encode(), "年报.csv", author="test")
     try:
         told = page(client, "/plans/made?lang=zh")
         said = ZH["list_comma"].join((ZH["plan_gate_by_or"].format(said=ZH["plan_gate_closed"]), ZH["plan_gate_by_and"].format(said=ZH["plan_gate_open"])))
@@ -151,7 +149,59 @@ def test_a_gate_by_reported_figures_is_told_in_both_readings(client: TestClient,
         assert said in client.get("/api/plans/made/indicators?f=csv").text
         assert "read as “or”" in page(client, "/plans/made?lang=en")
     finally:
-        planning.forget_reports(settings, "made")
+        plan_documents.forget_reports(store, "made", author="test")
+        store.close()
+
+
+@pytest.fixture(scope="module")
+def editor(client: TestClient) -> dict[str, str]:
+    store = open_workspace(client.app.state.settings)  # type: ignore[attr-defined]
+    told: dict[str, str] = {**headers_of(store, "editor"), "Accept": "text/html"}
+    store.close()
+    return told
+
+
+def sent(text: str, name: str) -> dict[str, tuple[str, bytes]]:
+    return {"file": (name, text.encode())}
+
+
+def test_a_plan_file_is_sent_from_the_page(client: TestClient, editor: dict[str, str]) -> None:
+    """What is wrong stands on the page with its line, nothing is kept; mended it leads to its plan, and it can be removed again."""
+    own = PLAN.replace("id: made,", "id: mine,")
+    wrong = client.post("/plans/new?lang=zh", files=sent(own.replace("kind: SHARE", "kind: <b>"), "我的.yaml"), headers=editor)
+    assert wrong.status_code == 422
+    assert "我的.yaml:5: made-1: kind must be one of" in wrong.text
+    assert "&lt;b&gt;" in wrong.text
+    assert "<b>&#39;" not in wrong.text
+    assert client.get("/plans/mine").status_code == 404
+    kept = client.post("/plans/new", files=sent(own, "我的.yaml"), headers=editor, follow_redirects=False)
+    assert (kept.status_code, kept.headers["Location"]) == (303, "/plans/mine")
+    assert 'href="/plans/mine/figures"' in client.get("/plans/mine", headers=editor).text
+    assert 'href="/plans/new"' in client.get("/plans", headers=editor).text
+    assert client.post("/plans/mine/remove", headers=editor, follow_redirects=False).headers["Location"] == "/plans"
+    assert client.get("/plans/mine").status_code == 404
+
+
+def test_figures_are_sent_from_the_page(client: TestClient, editor: dict[str, str]) -> None:
+    """Beside what was sent, by whom; a table with a fault leaves what was kept before."""
+    head, address = "指标编号,年份,数值,来源\n", "/plans/made/figures"
+    assert ZH["plan_figures_none"] in client.get(f"{address}?lang=zh", headers=editor).text
+    kept = client.post(address, files=sent(head + "made-4.1,2023,71.3%,公报\n", "年报.csv"), headers=editor, follow_redirects=False)
+    assert (kept.status_code, kept.headers["Location"]) == (303, f"{address}?done=kept")
+    wrong = client.post(f"{address}?lang=zh", files=sent(head + "made-4.9,2023,1,公报\n", "错.csv"), headers=editor)
+    assert wrong.status_code == 422
+    assert "错.csv:2: made-4.9: the plan has no indicator" in unescape(wrong.text)
+    assert "71.3%" in wrong.text
+    assert "年报.csv" in wrong.text
+    client.post(f"{address}/forget", headers=editor)
+    assert ZH["plan_figures_none"] in client.get(f"{address}?lang=zh", headers=editor).text
+
+
+def test_who_may_not_send_is_not_offered_it(client: TestClient) -> None:
+    assert "/plans/new" not in page(client, "/plans?lang=zh")
+    assert "/figures" not in page(client, "/plans/made?lang=zh")
+    for address in ("/plans/new", "/plans/made/figures"):
+        assert client.get(address).status_code == 401
 
 
 def indicator(*culprits: dict[str, object], verdict: str = "behind") -> dict[str, object]:

@@ -13,7 +13,7 @@ from geosvc.registry.facilities import Facility, PositionMethod
 from geosvc.registry.moments import PRESENT
 from geosvc.settings import Settings
 from geosvc.store.engine import Store
-from geosvc.workflows import planning
+from geosvc.workflows import plan_documents, planning
 from geosvc.workflows.plan_places import members_of
 from geosvc.workflows.study import tree_of
 from geosvc.workflows.workspace import init_workspace
@@ -60,8 +60,7 @@ def county(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Settings]:
             areas.save(session, one, **BY)
         for name, (told, _belongs) in FACILITIES.items():
             facilities.register(session, [Facility(name=name, class_code="D600", **told)], **BY)  # type: ignore[arg-type]
-    (folder / "made.yaml").write_text(PLAN, "utf-8")
-    planning.add_plan(settings, folder / "made.yaml")
+    plan_documents.add_plan(store, PLAN.encode(), "made.yaml", author="test")
     return store, settings
 
 
@@ -113,7 +112,7 @@ def test_a_zone_holds_what_lies_in_its_members(county: tuple[Store, Settings]) -
 
 def test_the_plan_counts_them_and_says_so(county: tuple[Store, Settings]) -> None:
     store, settings = county
-    told = planning.plan_board(store, settings, "made", PRESENT)
+    told = planning.plan_board(store, "made", PRESENT)
     assert (told["by_position"], told["unplaced"]) == (2, 2)
     count = told["statements"][0]["indicators"][0]
     assert (count["now"]["value"], count["verdict"], count["distance"]) == (3.0, "behind", 1.0)
@@ -123,11 +122,11 @@ def test_an_account_of_the_county_reads_no_name_of_a_facility_without_its_code(c
     """The number is the same for all; the name of what an account may not read stays out of every list."""
     store, settings = county
     limited = store.limited_to((COUNTY,))
-    told = planning.plan_board(limited, settings, "made", PRESENT)
+    told = planning.plan_board(limited, "made", PRESENT)
     each = told["statements"][1]["indicators"][0]["now"]
     assert each["unknown"] == 3
     assert sorted(str(one["name"]) for one in each["culprits"]) == ["None", "None", "有区域无位置"]
-    listed = planning.plan_failing(limited, settings, "made", PRESENT)["failing"]
+    listed = planning.plan_failing(limited, "made", PRESENT)["failing"]
     assert [each["id"] for each in listed if each["facility_or_area"] is None] == [None, None]
-    whole = planning.plan_board(store, settings, "made", PRESENT)["statements"][1]["indicators"][0]["now"]["culprits"]
+    whole = planning.plan_board(store, "made", PRESENT)["statements"][1]["indicators"][0]["now"]["culprits"]
     assert {one["name"] for one in whole} == {"有区域无位置", "无区域在县内", "上级代码在县内"}

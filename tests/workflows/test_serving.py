@@ -18,7 +18,7 @@ from geosvc.registry.facilities import Facility
 from geosvc.registry.moments import PRESENT, AsOf
 from geosvc.settings import Settings
 from geosvc.store.facilities import FacilityQuery
-from geosvc.workflows import applying, blank_spots, editing, filling, planning, proposing, scenarios
+from geosvc.workflows import applying, blank_spots, editing, filling, plan_documents, planning, proposing, scenarios
 from geosvc.workflows.editing import Intent
 from geosvc.workflows.measuring import measure_service
 from geosvc.workflows.scopes import as_seen_by
@@ -62,9 +62,8 @@ def base(tmp_path_factory):
             Facility(name="东村卫生室", class_code="D600", area_code=V[0], lon=126.55, lat=42.1, position_method="surveyed"),
             Facility(name="东镇卫生院", class_code="C220", area_code=EAST),
             Facility(name="西镇卫生院", class_code="C220", area_code=WEST, areas_served=W)], **BY)
+    plan_documents.add_plan(store, PLAN.encode(), "made.yaml", author="test")
     store.close()
-    (folder / "made.yaml").write_text(PLAN, "utf-8")
-    planning.add_plan(settings, folder / "made.yaml")
     return settings.workspace
 
 
@@ -87,7 +86,7 @@ def states(store, number=None, **more):
 
 
 def board(store, settings, number=None):
-    told = planning.plan_board(store, settings, "made", PRESENT, under=asked(store, number))
+    told = planning.plan_board(store, "made", PRESENT, under=asked(store, number))
     return {each["id"]: each for row in told["statements"] for each in row["indicators"]}
 
 
@@ -118,11 +117,11 @@ def test_a_plan_tells_the_verdict_without_the_scenario_beside_it(county):
     told = saved(store, {"serve": [{"facility": CLINIC, "mode": "邻村延伸", "areas": [V[1], V[2]]}]})
     one = board(store, settings, told["id"])["made-1"]
     assert (one["verdict"], one["now"]["value"]) == ("met", 60.0)
-    assert one["registered"] == {"verdict": "behind", "value": 20.0, "low": 20.0, "high": 20.0, "failing": 4, "unknown": 0}
+    assert one["registered"] == {"verdict": "behind", "value": 20.0, "low": 20.0, "high": 20.0, "failing": 4, "unknown": 0, "gate": None}
     assert "registered" not in board(store, settings)["made-1"]
-    (listed,) = [each for each in planning.plan_list(store, settings, PRESENT, under=asked(store, told["id"])) if each["id"] == "made"]
+    (listed,) = [each for each in planning.plan_list(store, PRESENT, under=asked(store, told["id"])) if each["id"] == "made"]
     assert (listed["counts"]["verdicts"]["met"], listed["registered_verdicts"]["met"]) == (1, 0)
-    failing = planning.plan_failing(store, settings, "made", PRESENT, indicator="made-1", under=asked(store, told["id"]))["failing"]
+    failing = planning.plan_failing(store, "made", PRESENT, indicator="made-1", under=asked(store, told["id"]))["failing"]
     assert {each["id"] for each in failing} == set(W)
 
 

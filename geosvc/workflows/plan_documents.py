@@ -1,0 +1,263 @@
+"""Which plans there are: the published ones, those of the workspace, and the figures that were reported for them."""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from geosvc.errors import DefinitionError, InvalidInput, NotFound, TooLarge
+from geosvc.plans.documents import MOST_BYTES, read_plan
+from geosvc.plans.reported import form_of, read_reported, with_reported
+from geosvc.registry.imports.tables import decoded
+from geosvc.registry.moments import now, today
+from geosvc.store.plan_documents import PlanDocumentRow, plan_document, select_plan_documents
+from geosvc.workflows.sheets import write_table
+
+if TYPE_CHECKING:
+    from geosvc.plans.plan import Plan
+    from geosvc.plans.reported import Reported
+    from geosvc.store.engine import Session, Store
+
+FILE, REPORTED = "file", "reported"  # the parts of a plan that a workspace keeps
+_FOLDER, _REPORTS = "plans", ".reported.csv"  # where workspaces kept them before
+_PLANS_KEPT = 32
+
+
+@cache
+def shipped_plans() -> dict[str, Plan]:
+    """Return the published plans that every workspace has, by id.
+
+    Raises
+    ------
+    DefinitionError
+    """
+    found = [read_plan(text, name=name) for name, text in _shipped_texts().items()]
+    return {each.id: each for each in found}
+
+
+@cache
+def _shipped_texts() -> dict[str, str]:
+    folder = files("geosvc.plans").joinpath("published")
+    return {each.name: each.read_text("utf-8") for each in sorted(folder.iterdir(), key=lambda each: each.name) if each.name.endswith(".yaml")}
+
+
+@lru_cache(maxsize=_PLANS_KEPT)
+def _read(text: str, name: str) -> Plan:
+    """Read a plan once as long as its text stays the same; plans are never changed."""
+    return read_plan(text, name=name)
+
+
+def plans_of(store: Store) -> dict[str, Plan]:
+    """Return the shipped plans and those of the workspace, by id; one of the workspace takes the place of a shipped one."""
+    with store.reading() as session:
+        kept = {(row.plan, row.part): row for row in select_plan_documents(session)}
+        own = {plan: _read(row.text, row.name) for (plan, part), row in kept.items() if part == FILE}
+        return {name: _with_figures(plan, kept.get((name, REPORTED))) for name, plan in {**shipped_plans(), **own}.items()}
+
+
+def _with_figures(plan: Plan, row: PlanDocumentRow | None) -> Plan:
+    return plan if row is None else with_reported(plan, _figures(plan, row.text, row.name))
+
+
+def _figures(plan: Plan, text: str, name: str) -> Reported:
+    return read_reported(text, plan, name=name, year=int(today()[:4]))
+
+
+def plan_named(store: Store, plan_id: str) -> Plan:
+    """Return one plan.
+
+    Raises
+    ------
+    NotFound
+    """
+    known = plans_of(store)
+    if plan_id not in known:
+        raise NotFound(f"no plan is called {plan_id!r}; there are: {', '.join(known)}")
+    return known[plan_id]
+
+
+# -- plan files ------------------------------------------------------------------------------
+
+
+def plan_from(content: bytes, name: str) -> Plan:
+    """Return the plan of a file that was sent; its ``problems`` are what cannot be read.
+
+    Raises
+    ------
+    DefinitionError
+        If it is no plan file at all.
+    TooLarge
+    """
+    return read_plan(_plan_text(content, name), name=name)
+
+
+def _plan_text(content: bytes, name: str) -> str:
+    if len(content) > MOST_BYTES:
+        raise TooLarge(f"{name}: a plan file has at most {MOST_BYTES:,} bytes, this one has {len(content):,}")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DefinitionError(f"{name}: a plan file is UTF-8 text; byte {error.start} is not. Save it as UTF-8") from None
+
+
+def add_plan(store: Store, content: bytes, name: str, *, author: str) -> Plan:
+    """Keep a plan file in the workspace, in place of one of the same id; one that has problems is refused whole.
+
+    Raises
+    ------
+    DefinitionError
+        With every problem, its line and its cure.
+    TooLarge
+    """
+    plan = plan_from(content, name)
+    if plan.problems:
+        raise DefinitionError("the plan file has problems:\n" + "\n".join(str(each) for each in plan.problems))
+    with store.writing() as session:
+        _keep(session, plan.id, FILE, _plan_text(content, name), name, author=author)
+    return plan
+
+
+def _keep(session: Session, plan: str, part: str, text: str, name: str, *, author: str) -> None:
+    """Write a text; one that says the same already stays as it is."""
+    row = plan_document(session, plan, part)
+    if row is None:
+        session.add(PlanDocumentRow(plan=plan, part=part, name=name, text=text, recorded_at=now(), author=author))
+    elif row.text != text:
+        row.name, row.text, row.recorded_at, row.author = name, text, now(), author
+
+
+def remove_plan(store: Store, plan_id: str, *, author: str) -> None:
+    """Forget a plan of the workspace and what was reported for it; a shipped one stays.
+
+    Raises
+    ------
+    NotFound
+    """
+    with store.writing() as session:
+        own = [row.plan for row in select_plan_documents(session) if row.part == FILE]
+        if plan_id not in own:
+            raise NotFound(f"the workspace has no plan {plan_id!r} of its own" + (f"; it has: {', '.join(own)}" if own else ""))
+        for part in (FILE,) if plan_id in shipped_plans() else (FILE, REPORTED):
+            _forget(session, plan_id, part, author=author)
+
+
+def _forget(session: Session, plan_id: str, part: str, *, author: str) -> bool:
+    row = plan_document(session, plan_id, part)
+    if row is None:
+        return False
+    row.author, row.recorded_at = author, now()  # who removes it is who the log names
+    session.delete(row)
+    return True
+
+
+def plan_text(store: Store, plan_id: str) -> str:
+    """Return the file of a plan as it was written.
+
+    Raises
+    ------
+    NotFound
+    """
+    plan_named(store, plan_id)
+    with store.reading() as session:
+        row = plan_document(session, plan_id, FILE)
+        return row.text if row is not None else _shipped_texts()[f"{plan_id}.yaml"]
+
+
+# -- reported figures ------------------------------------------------------------------------
+
+
+def report_figures(store: Store, plan_id: str, content: bytes, name: str, *, author: str) -> int:
+    """Keep the figures reported for a plan, in place of those before; return how many they are.
+
+    Raises
+    ------
+    NotFound, UnreadableFile, TooLarge
+    DefinitionError
+        With every row that cannot be read, its line and its cure; nothing is kept then.
+    """
+    plan = _as_written(store, plan_id)
+    if len(content) > MOST_BYTES:
+        raise TooLarge(f"{name}: a table of figures has at most {MOST_BYTES:,} bytes, this one has {len(content):,}")
+    text = decoded(content, Path(name))
+    reported = _figures(plan, text, name)
+    if reported.problems:
+        raise DefinitionError("the table of reported figures has problems:\n" + "\n".join(str(each) for each in reported.problems))
+    count = sum(len(figures) for figures in reported.figures.values())
+    if not count:
+        raise DefinitionError(f"{name}: no row has a value; fill in at least one, or forget what was reported")
+    with store.writing() as session:
+        _keep(session, plan_id, REPORTED, text, name, author=author)
+    return count
+
+
+def forget_reports(store: Store, plan_id: str, *, author: str) -> None:
+    """Forget the figures reported for a plan.
+
+    Raises
+    ------
+    NotFound
+        If there are none.
+    """
+    plan_named(store, plan_id)
+    with store.writing() as session:
+        if not _forget(session, plan_id, REPORTED, author=author):
+            raise NotFound(f"nothing is reported for plan {plan_id!r}")
+
+
+def reports_of(store: Store, plan_id: str) -> dict[str, Any]:
+    """Return what was reported for a plan, by whom and when, and ``form``: the table to fill in, its first row the names of the columns.
+
+    Raises
+    ------
+    NotFound
+    """
+    plan = _as_written(store, plan_id)
+    with store.reading() as session:
+        row = plan_document(session, plan_id, REPORTED)
+        own = plan_document(session, plan_id, FILE) is not None
+        found = {} if row is None else _figures(plan, row.text, row.name).figures
+        told = None if row is None else {"name": row.name, "recorded_at": row.recorded_at, "author": row.author}
+    names = {one.id: one.name for statement in plan.statements for one in statement.indicators}
+    names |= {each.id: each.name for statement in plan.statements for one in statement.indicators if one.way == "gate" for each in one.given["conditions"]}
+    figures = [{"indicator": key, "name": names[key], "year": each.year, "value": each.text, "source": each.source} for key, several in found.items() for each in several]
+    return {"plan": plan.id, "title": plan.title, "title_en": plan.title_en, "own": own, "sent": told, "figures": figures,
+            "form": form_of(plan, [(key, each) for key, several in found.items() for each in several])}
+
+
+def write_form(told: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Write the table to fill in of :func:`reports_of` (.csv), and return what it was made of."""
+    header, *rows = told["form"]
+    write_table(path, header, rows)
+    return told
+
+
+def _as_written(store: Store, plan_id: str) -> Plan:
+    """Return a plan without what was reported for it."""
+    plan_named(store, plan_id)
+    with store.reading() as session:
+        row = plan_document(session, plan_id, FILE)
+        return shipped_plans()[plan_id] if row is None else _read(row.text, row.name)
+
+
+# -- workspaces from before ------------------------------------------------------------------
+
+
+def adopt_folder(store: Store, *, author: str) -> None:
+    """Take in the plan files that a workspace kept in a folder of its own; one that cannot be read stays there."""
+    folder = store.folder / _FOLDER
+    for path in sorted(folder.glob("*.yaml")) + sorted(folder.glob(f"*{_REPORTS}")):
+        try:
+            if path.suffix == ".yaml":
+                plan, part, text = plan_from(path.read_bytes(), path.name).id, FILE, _plan_text(path.read_bytes(), path.name)
+            else:
+                plan, part, text = path.name.removesuffix(_REPORTS), REPORTED, decoded(path.read_bytes(), path)
+        except InvalidInput:
+            continue
+        with store.writing() as session:
+            if plan_document(session, plan, part) is None:
+                _keep(session, plan, part, text, path.name, author=author)
+        path.unlink()
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
