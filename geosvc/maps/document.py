@@ -30,7 +30,9 @@ __all__ = ["MapContent", "assets_checksum", "data_url", "map_document", "percent
 
 OWN_SCRIPT, OWN_STYLE = "coverage.js", "coverage.css"
 ALL_LIMITS = "all"  # in place of a threshold's id where no limit speaks for everybody
-_MOST_ROAD_POINTS = 60_000
+_MOST_POINTS = 60_000
+_COARSE_M = 30.0
+_MOST_PLACES = 4000
 _DECIMALS = 5  # about a metre
 _MAIN_ROADS = {"motorway": 4, "trunk": 4, "primary": 3, "secondary": 2}
 _METRES_PER_DEGREE = 111_320.0
@@ -53,13 +55,24 @@ def data_url(png: bytes) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Place:
+    """A place with a name: an area where its people live; degrees. ``people`` is None where that is not known."""
+
+    name: str
+    level: str
+    lon: float
+    lat: float
+    people: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class MapContent:
     """Everything that a map draws, gathered by the layer above.
 
     ``threshold`` is None where the limits are for different people and none was chosen: then the
     map judges nobody. ``gaps`` are GeoJSON features; ``picture`` the record of the surface's
     picture with its ``source`` (an address or a data URL); ``roads`` pairs of (class, line in
-    degrees); ``people_source`` says whose people are counted (year, kind, status, source, each
+    degrees); ``water`` lines and polygons, degrees; ``places`` the ones to name first, first; ``people_source`` says whose people are counted (year, kind, status, source, each
     None where unknown); ``data_dates`` pairs of (word, date).
     """
 
@@ -69,6 +82,8 @@ class MapContent:
     run: dict[str, Any]
     areas: Sequence[Area]
     roads: Sequence[tuple[str, BaseGeometry]]
+    water: Sequence[BaseGeometry]
+    places: Sequence[Place]
     facilities: Sequence[Registered]
     gaps: Sequence[dict[str, Any]]
     picture: dict[str, Any]
@@ -116,6 +131,8 @@ def map_document(content: MapContent, *, language: str, title_block: bool) -> di
         "gaps": _simplified({"type": "FeatureCollection", "features": [_with_list(each, language) for each in content.gaps]}, content),
         "boundary": _boundary(outlines),
         "roads": _roads(content.roads),
+        "water": _water(content.water),
+        "places": _places(content.places),
         "picture": content.picture,
         "bounds": _bounds(outlines, content.picture),
         "attribution": attribution(content, language),
@@ -221,7 +238,7 @@ def _map_words(text: Mapping[str, str], service: Service) -> dict[str, str]:
     names = ("legend", "states", "unreachable", "no_data", "facilities", "to_be_located", "illustrative_mark", "people",
              "people_label", "area_label", "worst", "settlements", "north", "open_bracket", "close_bracket", "colon",
              "unknown", "details", "zoom_in", "zoom_out", "close", "map_layer_gaps", "map_layer_facilities",
-             "map_layer_roads", "change_planned", "change_moved")
+             "map_layer_roads", "map_layer_water", "map_layer_places", "change_planned", "change_moved")
     groups = {key: value for key, value in text.items() if key.startswith("group_")}
     by_unit = {name: text[f"{name}_{service.shown_unit}"] for name in ("surface", "hover", "reading")}
     return {name: text[name] for name in names} | groups | by_unit | {"unit": text[service.shown_unit]}
@@ -241,18 +258,43 @@ def _boundary(outlines: Sequence[Area]) -> dict[str, Any] | None:
 def _roads(roads: Sequence[tuple[str, BaseGeometry]]) -> dict[str, Any] | None:
     if not roads:
         return None
-    points = sum(shapely.get_num_coordinates(line) for _, line in roads)
+    points = _points([line for _name, line in roads])
     # Beyond what a browser draws with ease only the main roads are sent, then simplified ones.
-    chosen = [pair for pair in roads if points <= _MOST_ROAD_POINTS or pair[0].removesuffix("_link") in (*_MAIN_ROADS, "tertiary")]
-    tolerance = 0.0 if points <= _MOST_ROAD_POINTS else 30 / _METRES_PER_DEGREE
-    return {
-        "type": "FeatureCollection",
-        "features": [
-            {"type": "Feature", "properties": {"rank": _MAIN_ROADS.get(name.removesuffix("_link"), 1)},
-             "geometry": _rounded(shapely.simplify(line, tolerance) if tolerance else line)}
-            for name, line in chosen
-        ],
-    }
+    chosen = [pair for pair in roads if points <= _MOST_POINTS or pair[0].removesuffix("_link") in (*_MAIN_ROADS, "tertiary")]
+    lines = _light([line for _name, line in chosen], points)
+    return _collection(lines, [{"rank": _MAIN_ROADS.get(name.removesuffix("_link"), 1)} for name, _line in chosen])
+
+
+def _water(shapes: Sequence[BaseGeometry]) -> dict[str, Any] | None:
+    """Return water as it is drawn; where a browser cannot draw all of it with ease, simplified."""
+    if not shapes:
+        return None
+    light = _light(shapes, _points(shapes))
+    return _collection(light, [{} for _each in light])
+
+
+def _points(shapes: Sequence[BaseGeometry]) -> int:
+    return sum(int(shapely.get_num_coordinates(each)) for each in shapes)
+
+
+def _light(shapes: Sequence[BaseGeometry], points: int) -> list[BaseGeometry]:
+    if points <= _MOST_POINTS:
+        return list(shapes)
+    return [shapely.simplify(each, _COARSE_M / _METRES_PER_DEGREE) for each in shapes]
+
+
+def _collection(shapes: Sequence[BaseGeometry], properties: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return {"type": "FeatureCollection", "features": [
+        {"type": "Feature", "properties": told, "geometry": _rounded(shape)} for shape, told in zip(shapes, properties, strict=True)]}
+
+
+def _places(places: Sequence[Place]) -> dict[str, list[Any]] | None:
+    """Return the names in columns, those to write first, first."""
+    if not places:
+        return None
+    told = places[:_MOST_PLACES]
+    return {"name": [each.name for each in told], "level": [each.level for each in told],
+            "lon": [round(each.lon, _DECIMALS) for each in told], "lat": [round(each.lat, _DECIMALS) for each in told]}
 
 
 def _simplified(collection: dict[str, Any], content: MapContent) -> dict[str, Any]:

@@ -20,6 +20,7 @@ class BarrierClass:
     stops: bool
     tags: tuple[str, ...] = ()
     outline: bool = False
+    water: bool = False
     condition: str = ""
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # The script writes these; each is a key of the words of a language.
 _WORDS = (
     "all_facilities", "all_gaps", "and_others", "answered_in", "area", "areas_as_circles", "areas_failed",
-    "areas_not_drawn", "asking", "at_worst", "baseline", "best_area", "beyond", "change", "change_close",
+    "areas_not_drawn", "asking", "at_worst", "baseline", "best_area", "beyond", "beyond_by_amount", "change", "change_close",
     "change_move", "change_of_share", "change_open", "change_road", "change_serve", "circle_beyond", "circle_people",
     "click_to_close_road", "click_to_open", "close_bracket", "close_facility", "colon", "covered", "curve",
     "equity_gini", "equity_gini_nobody", "equity_gini_text", "equity_more_areas", "equity_none", "equity_worst",
@@ -40,8 +40,8 @@ _WORDS = (
     "place_unreachable", "places_beyond", "planned_name", "points", "points_0", "points_1", "points_2", "points_3",
     "points_4", "quicker", "remove_planned", "reopen_facility", "road_closed_here", "saved", "saving", "scenario",
     "second_nearest", "served_note", "served_of_baseline", "served_within", "share_covered", "slower", "swipe",
-    "take_back", "then_nearest", "trial_failed", "trial_hint", "unknown", "unreachable", "within", "within_limit",
-    "worst_area",
+    "take_back", "then_nearest", "trial_failed", "trial_hint", "try_here", "try_without", "unknown", "unreachable", "within", "within_limit",
+    "worst_area", "would_change",
 )
 
 

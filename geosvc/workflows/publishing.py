@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,22 +10,19 @@ from geosvc import __version__
 from geosvc.coverage import services
 from geosvc.coverage.changes import changes_from
 from geosvc.errors import StoreError
-from geosvc.geo.vector import read_vector
 from geosvc.maps.document import MapContent, assets_checksum, data_url, map_document
 from geosvc.maps.numbers import stands_apart
 from geosvc.registry import areas, layers, populations
-from geosvc.registry.imports.layers import ROADS_FILE
 from geosvc.registry.layers import POPULATION, ROADS
 from geosvc.store.areas import AreaQuery
 from geosvc.store.runs import GapQuery, select_gaps
 from geosvc.store.scope import inside
 from geosvc.workflows import features, reading
+from geosvc.workflows.base_layers import places_of, roads_of, water_of
 from geosvc.workflows.run_files import counted_in, picture_of, picture_record_of
 from geosvc.workflows.workspace import title_of
 
 if TYPE_CHECKING:
-    from shapely.geometry.base import BaseGeometry
-
     from geosvc.coverage.services import Service, Threshold
     from geosvc.registry.areas import Area
     from geosvc.registry.facilities import Registered
@@ -36,7 +32,7 @@ if TYPE_CHECKING:
 
 _MOST_GAPS_DRAWN = 2000
 # Raise it when a map of the same run says something else than before: a file that is there is drawn again.
-_DRAWING = 2
+_DRAWING = 3
 # The fingerprint stands in the first lines of a map.
 _HEAD = 2000
 
@@ -80,11 +76,10 @@ def content_of(
     threshold = chosen_threshold(run, service, threshold_id)
     source = picture_address or data_url(picture_of(store, found)[0])
     with store.reading() as session:
-        used = _facilities(session, run, service)
+        used, outlines = _facilities(session, run, service), _outlines(store, session, run)
         return MapContent(
             title=run["summary"]["title"] or title_of(session), service=service, threshold=threshold, run=run,
-            areas=_outlines(store, session, run),
-            roads=_roads(store, run),
+            areas=outlines, roads=roads_of(store, run), water=water_of(store, run), places=places_of(store, session, run, outlines),
             facilities=used,
             gaps=[] if threshold is None else _gaps(store, session, run["id"], threshold.id, service.shown_unit),
             picture={**record, "source": source},
@@ -165,20 +160,6 @@ def _facilities(session: Session, run: dict[str, Any], service: Service) -> list
     used = set(run["summary"]["facilities"]["ids"])
     changes = changes_from(run["parameters"].get("changes", {}))
     return [each for each in counted_in(session, service, run["inputs"]["facilities"], changes) if each.id in used]
-
-
-def _roads(store: Store, run: dict[str, Any]) -> list[tuple[str, BaseGeometry]]:
-    sha256 = run["inputs"]["layers"].get(ROADS)
-    if sha256 is None:
-        return []
-    return _road_lines(store.layers / layers.folder_name(ROADS, sha256) / ROADS_FILE)
-
-
-@lru_cache(maxsize=4)
-def _road_lines(path: Path) -> list[tuple[str, BaseGeometry]]:
-    # The folder is named by the checksum of what is in it, so what was read once stays true.
-    frame = read_vector(path, max_mb=2**20, expected="roads")
-    return list(zip(frame["road_class"], frame.geometry, strict=True))
 
 
 def _gaps(store: Store, session: Session, run_id: str, threshold_id: str, unit: str) -> list[dict[str, Any]]:

@@ -101,6 +101,27 @@ def test_layers_are_switched_in_the_legend(open_page, demo_server: str):
     expect(facilities).to_have_count(0)
 
 
+def test_places_are_named_as_many_as_stand_beside_each_other(open_page, demo_server: str):
+    """Townships at first, villages once one looks closer; no two names cover each other, and a switch takes them away."""
+    page = ready(open_page(demo_server, "/?service=hospital-drive"))
+    names = page.locator(".leaflet-places-pane .gm-place span")
+    expect(page.locator(".gm-place-township")).to_have_count(8)
+    expect(page.locator(".gm-place-village")).to_have_count(0)
+    for _ in range(3):
+        page.locator(".leaflet-control-zoom-in").click()
+        page.wait_for_timeout(400)
+    expect(page.locator(".gm-place-village span").first).to_be_visible()
+    boxes = names.evaluate_all("all => all.map(each => { const b = each.getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom]; })")
+    apart = [(a, b) for i, a in enumerate(boxes) for b in boxes[:i] if a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]]
+    assert len(boxes) > 5
+    assert apart == []
+    page.get_by_label("地名").uncheck()
+    expect(names).to_have_count(0)
+    page.goto(f"{demo_server}/?service=hospital-drive&by=township")
+    ready(page)
+    expect(page.locator(".leaflet-places-pane")).to_be_hidden()  # the areas have names of their own there
+
+
 @pytest.mark.parametrize("service", ["basic-radius", "emergency-2h", "fitness-15-walk"])
 @pytest.mark.slow
 def test_other_services_answer_at_once_too(open_page, demo_server: str, service: str):

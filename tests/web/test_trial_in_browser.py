@@ -187,3 +187,31 @@ def test_a_place_is_explained(open_page, demo_server: str):
     assert page.locator(".leaflet-boundary-pane path").count() >= 2, "the outline, and the way"
     page.keyboard.press("Escape")
     expect(told).to_have_count(0)
+
+
+def test_what_would_change_a_place_is_tried_from_its_explanation(open_page, demo_server: str):
+    """How far beyond the limit it is; a facility right there, and the loss of the nearest one: each begins a trial."""
+    page = ready(open_page(demo_server, HOSPITALS))
+    box = page.locator(".folium-map").bounding_box()
+    assert box is not None
+    seat = page.locator(".gm-place", has_text="花园口镇").bounding_box()
+    assert seat is not None
+    page.mouse.click(seat["x"], seat["y"])
+    told = page.locator(".explain")
+    expect(told).to_contain_text("超出标准")
+    gap = told.locator(".explain-gap")
+    assert gap.get_attribute("open") is None
+    before = covered(page)
+    with page.expect_response("**/what-if") as asked:
+        told.get_by_role("button", name="在这里试设机构").click()
+    answered(page)
+    assert len(asked.value.request.post_data_json["changes"]["open"]) == 1
+    expect(page.locator("#trial")).to_have_attribute("open", "")
+    expect(page.locator(".explain")).to_have_count(0)
+    assert covered(page) > before
+    page.mouse.click(box["x"] + 0.3 * box["width"], box["y"] + 0.85 * box["height"])
+    expect(page.locator(".explain")).to_contain_text("最近机构")
+    with page.expect_response("**/what-if") as asked:
+        page.get_by_role("button", name=re.compile("^试算停用")).click()
+    answered(page)
+    assert len(asked.value.request.post_data_json["changes"]["close"]) == 1

@@ -9,6 +9,8 @@
   var UNREACHABLE = '#8d8496';
   var NO_DATA = '#e3e7e9';
   var EVERY_LIMIT = '#f6ecd6';
+  var MOST_NAMES = 80;
+  var VILLAGES_FROM_M = 80; // a pixel
   var HAN = /[\u3400-\u9fff]/;
   var speaks = 'zh';
   var GROUPS = {
@@ -292,6 +294,12 @@
     });
     card.appendChild(legendRow(dot('#ffffff', true), words.to_be_located, number(doc.to_be_located)));
     if (layers.roads) { card.appendChild(switchRow(map, layers.roads, element('span', 'gm-swatch gm-line'), words.map_layer_roads)); }
+    if (layers.water) { card.appendChild(switchRow(map, layers.water, element('span', 'gm-swatch gm-water'), words.map_layer_water)); }
+    if (layers.places) {
+      var letter = element('span', 'gm-swatch gm-text', words.map_layer_places.slice(0, 1));
+      letter.setAttribute('aria-hidden', 'true');
+      card.appendChild(switchRow(map, layers.places, letter, words.map_layer_places)).classList.add('gm-of-surface');
+    }
     return card;
   }
 
@@ -603,13 +611,58 @@
     if (doc.boundary) {
       layers.boundary = L.geoJSON(doc.boundary, { pane: 'boundary', interactive: false, style: { color: '#16242e', weight: 1.6, fill: false } }).addTo(map);
     }
+    if (doc.water) {
+      layers.water = L.geoJSON(doc.water, { pane: 'roads', interactive: false, style: function (feature) {
+        var flat = feature.geometry.type.indexOf('Polygon') >= 0;
+        return { color: '#3f8fb8', weight: flat ? 0.6 : 1.3, opacity: 0.9, fill: flat, fillColor: '#9fcbe2', fillOpacity: 0.85 };
+      } }).addTo(map);
+    }
     if (doc.roads) {
       layers.roads = L.geoJSON(doc.roads, { pane: 'roads', interactive: false, style: function (feature) {
         return { color: '#3c4a52', opacity: 0.5, weight: feature.properties.rank > 1 ? 1.5 : 0.6 };
       } }).addTo(map);
     }
+    if (doc.places) { layers.places = new PlaceNames(doc.places).addTo(map); }
     return layers;
   }
+
+  /* Names of places: those of higher and larger ones first, as many as stand beside each other; villages once one looks closer.
+     They are for the eye: lists and tables hold them too. */
+  var PlaceNames = L.Layer.extend({
+    initialize: function (places) { this._places = places; },
+    onAdd: function (map) {
+      map.on('moveend zoomend resize', this._write, this).on('zoomstart', this._clear, this);
+      this._write();
+    },
+    onRemove: function (map) {
+      map.off('moveend zoomend resize', this._write, this).off('zoomstart', this._clear, this);
+      this._clear();
+    },
+    _clear: function () { this._map.getPane('places').textContent = ''; },
+    _write: function () {
+      var map = this._map;
+      var places = this._places;
+      var size = map.getSize();
+      var centre = map.getCenter();
+      var metres = map.distance(centre, map.containerPointToLatLng(map.latLngToContainerPoint(centre).add([100, 0]))) / 100;
+      var taken = [];
+      this._clear();
+      for (var i = 0; i < places.name.length && taken.length < MOST_NAMES; i += 1) {
+        if (places.level[i] === 'village' && metres > VILLAGES_FROM_M) { break; }
+        var at = map.latLngToContainerPoint([places.lat[i], places.lon[i]]);
+        var half = places.name[i].length * 6.5 + 6;
+        var free = at.x > half && at.y > 10 && at.x < size.x - half && at.y < size.y - 10 && !taken.some(function (other) {
+          return Math.abs(other.x - at.x) < other.half + half && Math.abs(other.y - at.y) < 18;
+        });
+        if (free) {
+          taken.push({ x: at.x, y: at.y, half: half });
+          var node = map.getPane('places').appendChild(element('div', 'gm-place gm-place-' + places.level[i]));
+          node.appendChild(element('span', '', places.name[i]));
+          L.DomUtil.setPosition(node, map.latLngToLayerPoint([places.lat[i], places.lon[i]]));
+        }
+      }
+    }
+  });
 
   /* Whoever draws more on the map (the planner's page) finds it here, and hears of it when it is ready. */
   function tell(shown) {
@@ -622,7 +675,9 @@
     var doc = JSON.parse(document.getElementById(id).textContent);
     speaks = doc.language;
     ['surface', 'roads', 'gaps', 'boundary', 'facilities', 'counts'].forEach(function (name, i) { pane(map, name, 350 + 20 * i); });
-    map.getPane('counts').style.pointerEvents = 'none';
+    pane(map, 'places', 420);
+    map.getPane('places').setAttribute('aria-hidden', 'true');
+    ['counts', 'places'].forEach(function (name) { map.getPane(name).style.pointerEvents = 'none'; });
     map.attributionControl.setPrefix(false);
     map.attributionControl.addAttribution(credits(doc.attribution));
     map.zoomControl.setPosition('topright');

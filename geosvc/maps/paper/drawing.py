@@ -26,6 +26,7 @@ _MOST_PIXELS = 1600  # of the longer side: 200 to the inch on A4
 _OUTLINE_WEIGHTS = {"village": 0.35, "township": 0.5}
 _HEAVIEST_OUTLINE = 0.9
 _SHORTEST_NAME = 3
+_FLAT = ("Polygon", "MultiPolygon")
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,11 @@ class MapDrawing:
         The surface in its colours, row 0 north, and where it lies, metres.
     outlines : list of (weight in points, rings)
     roads : list of (rank, line)
+    water : list of (whether it is a polygon, rings or lines)
     gaps : list of rings
     dots : list of Dot
     names : list of (x, y, text)
-        Of the areas, where there are several.
+        Of the areas, where there are several, else of the places of the highest level.
     """
 
     crs: str
@@ -64,6 +66,7 @@ class MapDrawing:
     image_box: tuple[float, float, float, float]
     outlines: list[tuple[float, list[NDArray[np.float64]]]]
     roads: list[tuple[int, NDArray[np.float64]]]
+    water: list[tuple[bool, list[NDArray[np.float64]]]]
     gaps: list[NDArray[np.float64]]
     dots: list[Dot]
     names: list[tuple[float, float, str]]
@@ -77,6 +80,7 @@ def drawing_of(content: MapContent, document: Mapping[str, Any]) -> MapDrawing:
         crs=grid.crs, box=_box(document["bounds"], grid.crs), image=image, image_box=image_box,
         outlines=_outlines(content, grid.crs),
         roads=[(each["properties"]["rank"], line) for each in _features(document["roads"]) for line in _lines(each["geometry"], grid.crs)],
+        water=[(each["geometry"]["type"] in _FLAT, list(_lines(each["geometry"], grid.crs))) for each in _features(document["water"])],
         gaps=[ring for each in _features(document["gaps"]) for ring in _lines(each["geometry"], grid.crs)],
         dots=dots_of(document["facilities"], grid.crs, study=content.title), names=_names(content, grid.crs),
     )
@@ -170,10 +174,12 @@ def _outlines(content: MapContent, crs: str) -> list[tuple[float, list[NDArray[n
 
 
 def _names(content: MapContent, crs: str) -> list[tuple[float, float, str]]:
-    """Return where to write the names of the areas: those of one level below another, else of all but a single one."""
+    """Return where to write names: of the areas below others where several have outlines, else of the places of the highest level."""
     outlined = [area for area in content.areas if area.geometry is not None]
     if len(outlined) < 2:
-        return []
+        highest = [each for each in content.places if each.level == content.places[0].level]
+        x, y = to_metres([each.lon for each in highest], [each.lat for each in highest], crs=crs)
+        return [(float(east), float(north), each.name) for east, north, each in zip(x, y, highest, strict=True)]
     codes = [area.code for area in outlined]
     lowest = [area for area in outlined if not any(code != area.code and code.startswith(area.code) for code in codes)]
     found = []

@@ -25,6 +25,8 @@ _SCALES = (1, 1.2, 1.5, 1.8, 2, 2.2, 2.5, 2.8, 3, 3.3, 3.6, 4, 4.5, 5, 5.5, 6, 6
 _BARS = (1, 2, 5)
 _HATCH_MM, _HATCH_WEIGHT = 1.7, 0.28
 _ROAD, _OUTLINE, _RIM = "#7d878d", "#16242e", "#16242e"
+_WATER, _RIVER = "#9fcbe2", "#3f8fb8"
+_LINES = {"outline": (_OUTLINE, 0.9), "road": (_ROAD, 0.75), "water": (_RIVER, 1.2)}
 LEGEND_SIZE = 7.5
 _MOST_NAMED_DOTS = 40
 _NAME_SIZE = 6.2
@@ -82,6 +84,7 @@ class Frame:
         canvas.saveState()
         canvas.clipPath(self._box_path(), stroke=0, fill=0)
         self._surface()
+        self._water()
         self._roads()
         self._gaps()
         for weight, rings in self.drawing.outlines:
@@ -122,6 +125,15 @@ class Frame:
         canvas.setLineWidth(weight)
         canvas.setLineJoin(1)
         canvas.drawPath(self._path(lines, closed=closed), stroke=1, fill=0)
+
+    def _water(self) -> None:
+        canvas = self.pen.canvas
+        canvas.setFillColor(_WATER)
+        for flat, lines in self.drawing.water:
+            if flat:
+                canvas.drawPath(self._path(lines, closed=True), stroke=0, fill=1, fillMode=0)
+            else:
+                self._stroke(lines, _RIVER, 0.7)
 
     def _roads(self) -> None:
         self._stroke([line for rank, line in self.drawing.roads if rank <= 1], _ROAD, 0.3)
@@ -308,7 +320,7 @@ def _swatch(pen: Pen, x: float, y: float, width: float, height: float, row: Lege
     elif row.kind == "rim":
         pen.circle(*middle, 2.7, line=_RIM, weight=1.6)
     else:
-        colour, weight = (_OUTLINE, 0.9) if row.kind == "outline" else (_ROAD, 0.75)
+        colour, weight = _LINES[row.kind]
         pen.rule(x, middle[1], x + width, middle[1], colour=colour, weight=weight)
 
 

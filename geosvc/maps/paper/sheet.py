@@ -271,6 +271,8 @@ def legend_of(document: Mapping[str, Any], language: str) -> list[LegendRow]:
         rows.append(LegendRow("outline", text["paper_outline"]))
     if document["roads"] is not None:
         rows.append(LegendRow("road", own["map_layer_roads"]))
+    if document["water"] is not None:
+        rows.append(LegendRow("water", own["map_layer_water"]))
     return rows if rows[-1].kind != "heading" else rows[:-1]
 
 

@@ -1,4 +1,4 @@
-/* A place explained: which facility, how long by which legs, the second nearest, who lives there. */
+/* A place explained: which facility, how long by which legs, the second nearest, who lives there, and what would change it. */
 
 import { post } from './answers.js';
 import { showProblem } from './problems.js';
@@ -6,7 +6,8 @@ import { amount, element, fill, people, word } from './text.js';
 
 const COLOURS = { foot: '#5b3a8c', cycle: '#5b3a8c', ride: '#16242e' };
 
-export function explainPlaces(state, shown, planner, changes) {
+/* `trial` gives what is being tried, or null where nothing may be. */
+export function explainPlaces(state, shown, planner, trial) {
   const { map } = shown;
   let legs = null;
   let asked = 0;
@@ -20,13 +21,14 @@ export function explainPlaces(state, shown, planner, changes) {
     // What is known of the gap stands there at once; the way there follows.
     const whole = element('div', 'gm-popup explain');
     const box = whole.appendChild(element('div', '', word('asking')));
-    if (gap) { whole.appendChild(gap()); }
-    const popup = L.popup({ maxWidth: 320, minWidth: 240 }).setLatLng(at).setContent(whole).openOn(map);
+    if (gap) { whole.appendChild(folded(gap())); }
+    const popup = L.popup({ maxWidth: 320, minWidth: 240, maxHeight: Math.max(220, map.getSize().y - 120), autoPanPaddingTopLeft: [10, 56] }).setLatLng(at).setContent(whole).openOn(map);
     try {
       const told = await post(planner, `/api/services/${encodeURIComponent(planner.service)}/explain`,
-        { lon: Number(at.lng.toFixed(6)), lat: Number(at.lat.toFixed(6)), changes: changes() });
+        { lon: Number(at.lng.toFixed(6)), lat: Number(at.lat.toFixed(6)), changes: trial() ? trial().changes() : {} });
       if (mine !== asked) { return; }
       fillBox(box, told, state.get().limit);
+      if (trial()) { box.appendChild(wouldChange(told, at, trial(), () => map.closePopup(popup))); }
       legs = drawLegs(map, (told.legs || []).concat((told.then && told.then.legs) || []));
     } catch (error) {
       if (mine === asked) { showProblem(box, error); }
@@ -34,6 +36,29 @@ export function explainPlaces(state, shown, planner, changes) {
     popup.update();
   }
   return explain;
+}
+
+/* What the gap around a place is, one line until somebody unfolds it: the place comes first. */
+function folded(gap) {
+  const details = element('details', 'explain-gap');
+  details.appendChild(element('summary', '', gap.firstChild.textContent));
+  gap.firstChild.remove();
+  details.appendChild(gap);
+  return details;
+}
+
+/* What would change the time of a place: a facility right here, or the loss of the nearest one. Both are tried, never done. */
+function wouldChange(told, at, trial, done) {
+  const box = element('div', 'explain-change');
+  box.appendChild(element('p', 'gm-soft', word('would_change')));
+  const act = (text, what) => {
+    const button = box.appendChild(element('button', 'quiet', text));
+    button.type = 'button';
+    button.addEventListener('click', () => { done(); what(); });
+  };
+  act(word('try_here'), () => trial.openHere(at));
+  if (told.nearest && trial.knows(told.nearest.id)) { act(fill('try_without', { name: nameOf(told.nearest) }), () => trial.closeOne(told.nearest.id)); }
+  return box;
 }
 
 function fillBox(box, told, limit) {
@@ -48,7 +73,7 @@ function fillBox(box, told, limit) {
   } else {
     const head = box.appendChild(element('p', 'explain-head'));
     head.appendChild(element('b', '', amount(told.value)));
-    head.appendChild(element('span', told.value <= limit ? 'tag-near' : 'tag-far', word(told.value <= limit ? 'covered' : 'beyond')));
+    head.appendChild(element('span', told.value <= limit ? 'tag-near' : 'tag-far', told.value <= limit ? word('covered') : fill('beyond_by_amount', { amount: amount(told.value - limit) })));
   }
   journey(line, told, 'nearest');
   if (told.then) {

@@ -112,7 +112,7 @@ async function start() {
     if (form) { scenarioForm(form, trial, planner); }
     if (planner.scenario) { root.open = true; trial.start(planner.scenario.changes); }
   }
-  const explain = explainPlaces(state, shown, planner, () => (trial ? trial.changes() : {}));
+  const explain = explainPlaces(state, shown, planner, () => trial);
   const clicked = (at, gap) => { if (!(trial && trial.took(at)) && planner.may_explain) { explain(at, gap); } };
   shown.map.on('click', (event) => clicked(event.latlng, null));
   window.geosvcCoverage.clicked = clicked;

@@ -208,10 +208,19 @@ export function makeTrial(state, shown, planner, tools, boxes) {
     pins.show(facilitiesOf(registered, history.now(), planner));
   }
 
+  function unfold() {
+    boxes.root.open = true;
+    begin();
+  }
+
   return {
     begin,
     start(changes) { begin(); history.start(changes); },
     changes: () => tidy(history.now()),
+    /* From elsewhere on the page: a facility at a place, or without one that is registered. */
+    openHere(at) { unfold(); edits.open(at, boxes.code.value); },
+    closeOne(id) { unfold(); edits.close({ id }); },
+    knows: (id) => registered.some((each) => each.id === id) && (history.now().close || []).indexOf(id) < 0,
     /* Whether a click on the map was meant for a tool. */
     took(at) {
       if (tool === 'open') { edits.open(at, boxes.code.value); take('open'); return true; }
