@@ -77,10 +77,16 @@ def _rows(statement: dict[str, Any], scenario: dict[str, Any] | None, language: 
     shared = {"statement": statement["id"], "section": (statement["section"] or {}).get(language), "kind": text[f"plan_kind_{statement['kind']}"], "quote": statement["quote"], "status": statement["status"],
               "conflicts": len(statement["conflicts"]), "scenario": None if scenario is None else scenario["name"]}
     if not statement["indicators"]:
-        given: list[dict[str, Cell]] = [{**shared, "verdict": text["plan_verdict_recorded"], "why": statement["recorded"]}]
+        given: list[dict[str, Cell]] = [{**shared, "verdict": text["plan_verdict_recorded"], "why": text["list_mark"].join([statement["recorded"], *_due(statement, language)])}]
     else:
         given = [{**shared, **_of_indicator(each, language)} for each in statement["indicators"]]
     return [[each.get(column) for column in _COLUMNS] for each in given]
+
+
+def _due(statement: dict[str, Any], language: str) -> list[str]:
+    """Return when what a statement asks for is due, a part for each."""
+    text = words(language)
+    return [f"{text['plan_review_' + each['what']]}{text['colon']}{text['list_comma'].join(map(str, each['years']))}" for each in statement["reviews"]]
 
 
 def _of_indicator(each: dict[str, Any], language: str) -> dict[str, Cell]:

@@ -131,6 +131,7 @@ def test_when_evaluations_are_due_and_which_years_are_over(client: TestClient) -
     told = page(client, "/plans/made?datetime=2023-06-01&lang=zh")
     assert f"{ZH['plan_review_annual']}：2021、2022、2023、2024、2025（{ZH['plan_review_over'].format(count=2)}）" in told
     assert f"{ZH['plan_review_mid']}：2023<" in told
+    assert f"没有数值；{ZH['plan_review_annual']}：2021、2022、2023、2024、2025；{ZH['plan_review_mid']}：2023" in client.get("/api/plans/made/indicators?f=csv").text
 
 
 def test_a_gate_by_reported_figures_is_told_in_both_readings(client: TestClient) -> None:
