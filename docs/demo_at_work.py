@@ -16,7 +16,17 @@ from geosvc.registry import facilities
 from geosvc.registry.imports.facilities import FacilityOptions
 from geosvc.registry.proposals import Proposed
 from geosvc.store.facilities import FacilityQuery
-from geosvc.workflows import editing, importing, jobs, people, plan_documents, scenarios, staging, webhooks
+from geosvc.workflows import (
+    editing,
+    importing,
+    jobs,
+    people,
+    plan_documents,
+    scenario_runs,
+    scenarios,
+    staging,
+    webhooks,
+)
 from geosvc.workflows.editing import Intent
 from geosvc.workflows.rules import change_rules
 
@@ -127,7 +137,7 @@ def _scenarios(store: Store, settings: Settings, person: Person) -> int:
         {"name": "东部新建医院（冬季）", "notes": "", "changes": {"open": [_NEW], "conditions": ["winter"]}},
     )
     first, _second = [scenarios.create(store, person, each, origin="form")["id"] for each in documents]
-    scenarios.measure(store, settings, person, first, service_ids=[SERVICE])
+    scenario_runs.measure(store, settings, person, first, service_ids=[SERVICE])
     return int(first)
 
 

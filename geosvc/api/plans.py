@@ -15,7 +15,7 @@ from geosvc.plans.plan import Kind
 from geosvc.plans.verdicts import Verdict
 from geosvc.registry.moments import AsOf
 from geosvc.workflows import as_of, plan_documents, plan_files, planning
-from geosvc.workflows.scenarios import Asked, asked_changes
+from geosvc.workflows.scenario_runs import Asked, asked_changes
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["plans"])
 

@@ -18,7 +18,7 @@ from geosvc.errors import InvalidParameter
 from geosvc.gate.people import editor_of, person_of, seen_by, store_of
 from geosvc.language import words
 from geosvc.store.engine import Store
-from geosvc.workflows import applying, comparing, scenarios
+from geosvc.workflows import applying, comparing, scenario_runs, scenarios
 from geosvc.workflows.scenarios import scenario_number
 
 router = APIRouter(prefix="/api/scenarios", route_class=StrictRoute, tags=["scenarios"])
@@ -153,7 +153,7 @@ def measure(
     ``measured`` names the runs by service, ``not_computable`` says why a service has no answer under these changes.
     """
     person, store = _measurer(request)
-    return scenarios.measure(store, request.app.state.settings, person, scenario_number(number), service_ids=service or ())
+    return scenario_runs.measure(store, request.app.state.settings, person, scenario_number(number), service_ids=service or ())
 
 
 @router.get("/{number}/preview", summary="What applying a scenario would do")

@@ -20,7 +20,7 @@ from geosvc.errors import InvalidParameter
 from geosvc.gate.people import person_of, store_of
 from geosvc.language import words
 from geosvc.maps.figure import single_file
-from geosvc.workflows import as_of, conditions, features, publishing, reading, scenarios, uncertainty
+from geosvc.workflows import as_of, conditions, features, publishing, reading, scenario_runs, uncertainty
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["services"])
 
@@ -44,7 +44,7 @@ def answering(
     if scenario is not None:
         if run or at or recorded:
             raise InvalidParameter("scenario is of today: send it without run, datetime and recorded")
-        return scenarios.run_of(store_of(request), person_of(request), scenario, service)
+        return scenario_runs.run_of(store_of(request), person_of(request), scenario, service)
     times = as_of.times_asked(at, recorded)
     return as_of.answering(store_of(request), request.app.state.settings, service, run, times)
 

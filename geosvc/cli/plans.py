@@ -50,7 +50,7 @@ def show(
 ) -> None:
     """Show a plan: every indicator with baseline, now and target, and the contradictions between its figures."""
     from geosvc.workflows import as_of, planning
-    from geosvc.workflows.scenarios import asked_changes
+    from geosvc.workflows.scenario_runs import asked_changes
 
     when = as_of.times_asked(at, None)
     with opened(workspace) as (store, settings):

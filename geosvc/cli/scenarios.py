@@ -133,10 +133,10 @@ def measure(
     workspace: WorkspaceOption = None, as_json: JsonOption = False,
 ) -> None:
     """Measure a scenario and, on the same data, the baseline."""
-    from geosvc.workflows import scenarios as workflow
+    from geosvc.workflows import scenario_runs
 
     with opened(workspace) as (store, settings), progress_bar(quiet=as_json) as tell:
-        outcome = workflow.measure(store, settings, administrator(settings), number, service_ids=service or (), progress=tell)
+        outcome = scenario_runs.measure(store, settings, administrator(settings), number, service_ids=service or (), progress=tell)
     if as_json:
         print_json(outcome)
         return

@@ -18,7 +18,7 @@ from geosvc.store.runs import GAP_SORTS
 from geosvc.web import facility_views, job_pages, views
 from geosvc.web.render import language_of, render
 from geosvc.workflows import as_of, blank_spots, features, publishing, reading, scenarios
-from geosvc.workflows.scenarios import asked_changes
+from geosvc.workflows.scenario_runs import asked_changes
 
 if TYPE_CHECKING:
     from geosvc.settings import Settings

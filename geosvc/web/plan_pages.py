@@ -19,13 +19,13 @@ from geosvc.web import views
 from geosvc.web.plan_map import areas_of, places_of, plan_map, shown_first
 from geosvc.web.render import language_of, render
 from geosvc.workflows import as_of, planning
-from geosvc.workflows.scenarios import asked_changes
+from geosvc.workflows.scenario_runs import asked_changes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from geosvc.accounts.people import Person
-    from geosvc.workflows.scenarios import Asked
+    from geosvc.workflows.scenario_runs import Asked
 
 router = APIRouter(include_in_schema=False)
 LanguageParameter = Annotated[str | None, Query(alias="lang")]

@@ -18,7 +18,7 @@ from geosvc.web.duplicate_pages import FIRST_COME, NOT_NOW, SEE_OTHER, UNUSABLE,
 from geosvc.web.facility_views import label, value
 from geosvc.web.render import language_of, render
 from geosvc.web.views import service_chosen
-from geosvc.workflows import applying, comparing, reading, scenarios
+from geosvc.workflows import applying, comparing, reading, scenario_runs, scenarios
 from geosvc.workflows.finding import is_whole
 from geosvc.workflows.scenarios import BASELINE, scenario_number
 from geosvc.workflows.workspace import study_title
@@ -89,7 +89,7 @@ def _missing(store: Store, person: Person, sides: tuple[str, str], service_id: s
     found = []
     for each in dict.fromkeys(sides):
         try:
-            run, _told = scenarios.run_of(store, person, each, service_id)
+            run, _told = scenario_runs.run_of(store, person, each, service_id)
             reading.run_notes(store, service_id, run)
         except (RunNotFound, Unsolvable):
             found.append(each)
@@ -112,7 +112,7 @@ def _one(
     changes = changes_from(told["changes"])
     return _page(
         request, "scenario.html", store, status=status, problem=problem, detail=detail, scenario=scenario_views.entry(told, store, language),
-        figures=scenario_views.figures(store, person, told, language), concerned=scenarios.concerned(store, changes),
+        figures=scenario_views.figures(store, person, told, language), concerned=scenario_runs.concerned(store, changes),
         failed=[services[each] for each in failed or job_pages.without_answer(request, {"scenario": number}, told["changed_at"]) if each in services],
         job=job_pages.measuring_what(request, {"scenario": number}),
         typed=typed or {"name": told["name"], "notes": told["notes"]}, measuring=person.may(Right.MEASURE),
@@ -143,7 +143,7 @@ def _typed(sent: FormData) -> dict[str, str]:
 def _changed(request: Request, store: Store, person: Person, number: int, what: str, sent: FormData, by: dict[str, Any]) -> Response:
     if what == "measure":
         service = text_of(sent, "service")
-        outcome = scenarios.measure(store, request.app.state.settings, person, number, service_ids=[service] if service else ())
+        outcome = scenario_runs.measure(store, request.app.state.settings, person, number, service_ids=[service] if service else ())
         if outcome["not_computable"]:
             return _one(request, store, person, number, failed=outcome["not_computable"])
         back, done = text_of(sent, "back"), "?done=measured" if outcome["measured"] else ""  # else the page says that no service is concerned

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from geosvc.registry.moments import AsOf
     from geosvc.registry.populations import Population
     from geosvc.store.engine import Session, Store
-    from geosvc.workflows.scenarios import Asked
+    from geosvc.workflows.scenario_runs import Asked
     from geosvc.workflows.sheets import Cell
 
 FORMATS = TABLE_FORMATS

@@ -9,7 +9,8 @@ from geosvc.coverage.changes import Changes, changes_from
 from geosvc.coverage.services import service_from
 from geosvc.registry.areas import LEVELS
 from geosvc.workflows import reading, workspace
-from geosvc.workflows.scenarios import BASELINE, facilities_named, run_of
+from geosvc.workflows.scenario_runs import run_of
+from geosvc.workflows.scenarios import BASELINE, facilities_named
 
 if TYPE_CHECKING:
     from geosvc.accounts.people import Person

@@ -13,7 +13,7 @@ from geosvc.accounts.people import Person, Right
 from geosvc.coverage import services
 from geosvc.errors import InvalidParameter, Unsolvable
 from geosvc.store.audit import newest_seal
-from geosvc.workflows import reading, scenarios, uncertainty
+from geosvc.workflows import reading, scenario_runs, scenarios, uncertainty
 from geosvc.workflows.as_of import times_asked
 from geosvc.workflows.finding import is_whole
 from geosvc.workflows.measuring import is_stored, measure_service, part_of, question_of
@@ -195,7 +195,7 @@ def do(store: Store, settings: Settings, wanted: Wanted, author: str, tell: Prog
         # It was looked at when it was asked for; whoever may ask for a job sees every scenario.
         person = Person(name=author, rights=frozenset({Right.READ, Right.MEASURE}))
         named = () if wanted.service is None else (wanted.service,)
-        outcome.update(scenarios.measure(store, settings, person, wanted.scenario, service_ids=named, progress=tell))
+        outcome.update(scenario_runs.measure(store, settings, person, wanted.scenario, service_ids=named, progress=tell))
         return
     if wanted.kind == BAND:
         band, _known = _band_of(store, wanted)

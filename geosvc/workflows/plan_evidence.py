@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from geosvc.registry.moments import AsOf
     from geosvc.registry.populations import Population
     from geosvc.store.engine import Session, Store
-    from geosvc.workflows.scenarios import Asked
+    from geosvc.workflows.scenario_runs import Asked
 
 
 def finding_within(tree: AreaTree, area: str, coming: Sequence[Registered] = ()) -> Callable[[Rule, Sequence[Registered]], Finding]:

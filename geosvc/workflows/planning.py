@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from geosvc.registry.facilities import Registered
     from geosvc.registry.moments import AsOf
     from geosvc.store.engine import Session, Store
-    from geosvc.workflows.scenarios import Asked
+    from geosvc.workflows.scenario_runs import Asked
 
 DRAWN = ("prefecture", "county", "township")  # levels that the small map of a plan shows
 STATES = ("computed", "derived", "waiting", "stored", "recorded")

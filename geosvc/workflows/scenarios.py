@@ -1,4 +1,4 @@
-"""Scenarios: saved, listed, copied, put away and measured; nothing here changes the registry.
+"""Scenarios: saved, listed, copied and put away; nothing here changes the registry.
 
 Whoever may measure saves scenarios; their author and administrators change them, everybody else copies
 them. An account of some areas sees its own, and those of which every change lies in its areas: a
@@ -7,13 +7,10 @@ scenario is told whole or not at all.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from geosvc.accounts.people import Right
-from geosvc.coverage import services
 from geosvc.coverage.changes import NO_CHANGES, SERVING_MODES, Changes, changes_from, readable
 from geosvc.errors import (
     Conflict,
@@ -21,18 +18,14 @@ from geosvc.errors import (
     InvalidParameter,
     MissingPrecondition,
     NotAllowed,
-    RunNotFound,
     ScenarioClosed,
     ScenarioNotFound,
-    Unsolvable,
 )
-from geosvc.language import LANGUAGES, words
 from geosvc.registry import areas, facilities, merging
 from geosvc.registry.moments import PRESENT, now
 from geosvc.store.areas import AreaQuery
 from geosvc.store.facilities import FacilityQuery
 from geosvc.store.proposals import OPEN, PUBLISHED, proposal_numbered
-from geosvc.store.runs import RunRow
 from geosvc.store.scenarios import (
     APPLIED,
     ARCHIVED,
@@ -42,29 +35,20 @@ from geosvc.store.scenarios import (
     add_scenario,
     delete_scenario,
     forget_runs,
-    note_run,
-    run_of_scenario,
     scenario_numbered,
     select_runs,
     select_scenarios,
 )
 from geosvc.travel.conditions import all_asked
-from geosvc.workflows import reading, workspace
 from geosvc.workflows.finding import is_whole
-from geosvc.workflows.measuring import conditions_for, measure_service, part_of
 from geosvc.workflows.run_files import changes_within, refuse_elsewhere
-from geosvc.workflows.study import Study
-from geosvc.workflows.surfaces import changes_for
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from geosvc.accounts.people import Person
     from geosvc.coverage.changes import Serving
-    from geosvc.coverage.services import Service
     from geosvc.registry.facilities import Facility
-    from geosvc.registry.moments import AsOf
-    from geosvc.settings import Settings
     from geosvc.store.engine import Session, Store
 
 BASELINE = "baseline"  # in place of a scenario's number: what is registered
@@ -73,9 +57,6 @@ _WRITTEN = ("name", "notes", "changes")
 # What a reader is told besides: a document that was read can be sent back as it is.
 _TOLD = ("id", "author", "created_at", "changed_at", "changed_by", "version", "state", "facilities", "stale", "measured", "mine",
          "applied_at", "applied_by", "opened", "proposals", "href", "links")
-# A surface takes all cores: a second one at the same time would only make both late.
-_one_at_a_time = threading.Lock()
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,22 +66,6 @@ class Written:
     name: str
     notes: str
     changes: Changes
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """A scenario that a rule or a plan is asked under: its runs by service, and the services that its changes concern."""
-
-    id: int
-    name: str
-    changes: Changes
-    runs: Mapping[str, str]
-    concerned: frozenset[str]
-
-    @property
-    def told(self) -> dict[str, Any]:
-        """What an answer says of it."""
-        return {"id": self.id, "name": self.name}
 
 
 def scenario_number(text: str) -> int:
@@ -461,138 +426,3 @@ def _refuse_unknown_areas(store: Store, changes: Changes) -> None:
         missing = [area for area in codes if area not in known]
         if missing:
             raise InvalidParameter(f"{kind}: no area {', '.join(missing)} is registered; GET /api/collections/areas/items lists the codes")
-
-
-# -- measuring ---------------------------------------------------------------------------------
-
-
-def concerned(store: Store, changes: Changes) -> list[str]:
-    """Return the ids of the services whose answer changes can alter, in the order of the services."""
-    with store.everywhere().reading() as session:
-        return [each.id for each in services.find(session) if _concerns(session, each, changes)]
-
-
-def _concerns(session: Session, service: Service, changes: Changes) -> bool:
-    if changes_for(session, service, changes) or set(conditions_for(service, changes)) - set(service.conditions):
-        return True
-    after = services.following(session, service)
-    return after is not None and bool(changes_for(session, after, changes))
-
-
-def measure(
-    store: Store, settings: Settings, person: Person, number: int, *, service_ids: Sequence[str] = (), progress: Progress | None = None
-) -> dict[str, Any]:
-    """Measure a scenario and, on the same data, the baseline; what is measured already is read.
-
-    Parameters
-    ----------
-    service_ids : sequence of str
-        Those that its changes concern unless named.
-
-    Returns
-    -------
-    outcome : dict
-        ``measured``: service, run, run of the baseline, whether it is the same; ``not_computable``: why, by service;
-        ``notes``: says so where the changes concern no service.
-
-    Raises
-    ------
-    ScenarioNotFound, ServiceNotFound, InvalidParameter, NotAllowed
-    Unsolvable
-        If a service that was named has no answer.
-    """
-    person.must(Right.MEASURE)
-    with store.reading() as session:
-        changes = changes_from(seen_row(store, session, person, number).changes)
-    refuse_elsewhere(store, changes)
-    wanted = list(dict.fromkeys(service_ids)) or concerned(store, changes)
-    measured: list[dict[str, Any]] = []
-    failed: dict[str, str] = {}
-    tell = progress or (lambda _share, _text: None)
-    with _one_at_a_time:
-        study = Study(store.everywhere(), settings)
-        for place, name in enumerate(wanted):
-            tell(place / len(wanted), name)
-            try:
-                measured.append(_measured_now(study, number, name, changes, part_of(tell, place, len(wanted), name)))
-            except Unsolvable as error:
-                if service_ids:  # asked for by name: it is the answer
-                    raise
-                failed[name] = str(error)
-    notes = [] if wanted else [{"code": "concerns_no_service", **{each: words(each)["scenario_concerns_none"] for each in LANGUAGES}}]
-    return {"scenario": number, "measured": measured, "not_computable": failed, "notes": notes}
-
-
-def _measured_now(study: Study, number: int, service_id: str, changes: Changes, tell: Progress) -> dict[str, Any]:
-    baseline = measure_service(study, service_id, progress=part_of(tell, 0, 2)).id
-    run = measure_service(study, service_id, changes=changes, progress=part_of(tell, 1, 2)).id
-    with study.store.writing() as session:
-        row = scenario_numbered(session, number)
-        if row is not None and changes_from(row.changes) == changes:  # else somebody changed it while it was measured
-            note_run(session, number, service_id, run, now())
-    return {"service": service_id, "run": run, "baseline": baseline, "same_as_baseline": run == baseline}
-
-
-def run_of(store: Store, person: Person, scenario: str | None, service_id: str | None) -> tuple[str | None, dict[str, Any]]:
-    """Return (the newest run of a scenario for a service, what to say of the scenario); (None, {}) for the baseline.
-
-    Parameters
-    ----------
-    scenario : str or None
-        A number, or ``baseline``.
-    service_id : str or None
-        None = the default service.
-
-    Raises
-    ------
-    ScenarioNotFound, ServiceNotFound
-    RunNotFound
-        If it is not measured; it says how to.
-    """
-    if scenario is None or scenario == BASELINE:
-        return None, {}
-    number = scenario_number(scenario)
-    with store.reading() as session:
-        row = seen_row(store, session, person, number)
-        wanted = services.get(session, service_id or workspace.default_service(session)).id
-        run = run_of_scenario(session, number, wanted)
-        if run is None:
-            raise RunNotFound(
-                f"scenario {number} has not been measured for service {wanted} since it was changed; "
-                f"POST /api/scenarios/{number}/measure?service={wanted}, or run: geosvc scenarios measure {number} {wanted}")
-        return run, {"scenario": {"id": number, "name": row.name}}
-
-
-def asked_changes(store: Store, person: Person, scenario: str | None, as_of: AsOf) -> Asked | None:
-    """Return what a scenario changes, for rules and plans; None for the baseline.
-
-    Parameters
-    ----------
-    scenario : str or None
-        A number, or ``baseline``.
-    as_of : AsOf
-        Must be the present: a scenario stands on what is registered today.
-
-    Raises
-    ------
-    ScenarioNotFound
-    InvalidParameter
-        If another day is asked for as well.
-    """
-    if not scenario or scenario == BASELINE:
-        return None
-    if not as_of.is_present:
-        raise InvalidParameter("scenario is of today: send it without datetime and recorded")
-    number = scenario_number(scenario)
-    with store.reading() as session:
-        row = seen_row(store, session, person, number)
-        changes = changes_from(row.changes)
-        runs = {each.service_id: each.run_id for each in select_runs(session, number)}
-    return Asked(id=number, name=row.name, changes=changes, runs=runs, concerned=frozenset(concerned(store, changes)))
-
-
-def changed_since(store: Store, run_id: str) -> list[str]:
-    """Return what changed in the registry since a run of a scenario, besides what the scenario changes."""
-    with store.reading() as session:
-        run = session.get(RunRow, run_id)
-        return [] if run is None else reading.changed_since(store, session, run)

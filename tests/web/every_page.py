@@ -33,6 +33,7 @@ from geosvc.workflows import (
     locating,
     people,
     plan_documents,
+    scenario_runs,
     scenarios,
     staging,
     webhooks,
@@ -97,7 +98,7 @@ def fill(settings: Settings, maps: Path, names: Sequence[str], *, service: str, 
     made = [scenarios.create(store, admin, {"name": each[:_LONGEST], "notes": f"第一行\n{each}", "changes": {
         "open": [{"number": 1, "class_code": _class_of(store), "name": each[:_LONGEST], "lon": lon + 0.1, "lat": lat - 0.1}], "close": numbers["closed"]}}, origin="test")["id"]
         for each in names]
-    scenarios.measure(store, settings, admin, made[0], service_ids=[service])
+    scenario_runs.measure(store, settings, admin, made[0], service_ids=[service])
     job = jobs.submit(store, settings, admin, "measure", {"service": service})["id"]
     change_rules(store, author=ADMIN, approval=True)
     proposal = _proposed(settings, editor, numbers["clinic"], told())

@@ -34,7 +34,7 @@ from geosvc.settings import Settings
 from geosvc.store.audit import newest_seal
 from geosvc.store.jobs import JobRow, claim_job, job_numbered, waiting_in_order, write_job
 from geosvc.store.runs import RunRow
-from geosvc.workflows import job_runner, jobs, measuring, scenarios
+from geosvc.workflows import job_runner, jobs, measuring, scenario_runs, scenarios
 from geosvc.workflows.backup import restore_backup, write_backup
 from geosvc.workflows.job_runner import Runner
 from geosvc.workflows.workspace import open_workspace
@@ -204,7 +204,7 @@ def test_a_scenario_is_measured_with_its_baseline(county, settings):
         one = over(county, told["id"])["result"]
     assert one["scenario"] == number
     assert {one["measured"][0]["run"], one["measured"][0]["baseline"]} == runs(county)
-    assert scenarios.run_of(county, FIRST, str(number), DRIVE)[0] == one["measured"][0]["run"]
+    assert scenario_runs.run_of(county, FIRST, str(number), DRIVE)[0] == one["measured"][0]["run"]
 
 
 def test_of_another_day_and_under_conditions(county, settings):

@@ -30,7 +30,7 @@ from geosvc.registry.moments import today
 from geosvc.settings import Settings
 from geosvc.store.facilities import FacilityQuery
 from geosvc.store.runs import RunRow
-from geosvc.workflows import applying, comparing, features, proposing, publishing, reading, scenarios
+from geosvc.workflows import applying, comparing, features, proposing, publishing, reading, scenario_runs, scenarios
 from geosvc.workflows.backup import restore_backup, write_backup
 from geosvc.workflows.history import changes_since
 from geosvc.workflows.measuring import measure_service
@@ -112,7 +112,7 @@ def test_applied_and_measured_anew_gives_the_figures_of_the_scenario(county, whi
     """Openings, moves and closings: what was planned and what is registered afterwards reach the same people, cell by cell."""
     store, settings = county
     told = saved(store, DOCUMENTS[which])
-    measured = scenarios.measure(store, settings, ANALYST, told["id"], service_ids=[service])["measured"][0]
+    measured = scenario_runs.measure(store, settings, ANALYST, told["id"], service_ids=[service])["measured"][0]
     planned = figures(store, measured["run"], service)
     done = applying.apply(store, EDITOR, told["id"], expected=told["version"], origin="test")
     anew = measure_service(Study(store, settings), service)
@@ -121,7 +121,7 @@ def test_applied_and_measured_anew_gives_the_figures_of_the_scenario(county, whi
     before, after = (read_band(store.runs / run / "surface.tif", 2) for run in (measured["run"], anew.id))
     assert np.array_equal(np.vectorize(lambda one: opened.get(one, one))(before), after)
     # A plan that changes nothing for a service would hold the law without testing it.
-    concerned = service in scenarios.concerned(store, changes_from(DOCUMENTS[which]))
+    concerned = service in scenario_runs.concerned(store, changes_from(DOCUMENTS[which]))
     assert measured["same_as_baseline"] is not concerned
 
 
@@ -129,7 +129,7 @@ def test_a_scenario_never_changes_the_registry_nor_the_answer_of_a_service(count
     store, settings = county
     before = registry_of(store), [each["run"] for each in reading.list_services(store)]
     told = saved(store, DOCUMENTS["all"])
-    outcome = scenarios.measure(store, settings, ANALYST, told["id"])
+    outcome = scenario_runs.measure(store, settings, ANALYST, told["id"])
     assert {DRIVE, CENTRES} <= {each["service"] for each in outcome["measured"]}
     assert registry_of(store) == before[0]
     runs = {each["id"]: each["run"] for each in reading.list_services(store)}
@@ -218,20 +218,20 @@ def test_other_changes_are_not_measured_other_words_are(county):
     store, settings = county
     told = saved(store, DOCUMENTS["move"])
     with pytest.raises(RunNotFound, match=f"geosvc scenarios measure {told['id']} {DRIVE}"):
-        scenarios.run_of(store, ANALYST, str(told["id"]), DRIVE)
-    run = scenarios.measure(store, settings, ANALYST, told["id"], service_ids=[DRIVE])["measured"][0]["run"]
+        scenario_runs.run_of(store, ANALYST, str(told["id"]), DRIVE)
+    run = scenario_runs.measure(store, settings, ANALYST, told["id"], service_ids=[DRIVE])["measured"][0]["run"]
     told = scenarios.save(store, ANALYST, told["id"], {**told, "notes": "改注"}, expected=1, origin="test")
-    assert scenarios.run_of(store, ANALYST, str(told["id"]), DRIVE) == (run, {"scenario": {"id": told["id"], "name": "方案甲"}})
+    assert scenario_runs.run_of(store, ANALYST, str(told["id"]), DRIVE) == (run, {"scenario": {"id": told["id"], "name": "方案甲"}})
     scenarios.save(store, ANALYST, told["id"], {**told, "changes": DOCUMENTS["closing"]}, expected=2, origin="test")
     with pytest.raises(RunNotFound):
-        scenarios.run_of(store, ANALYST, str(told["id"]), DRIVE)
-    assert scenarios.run_of(store, ANALYST, "baseline", DRIVE) == (None, {})
+        scenario_runs.run_of(store, ANALYST, str(told["id"]), DRIVE)
+    assert scenario_runs.run_of(store, ANALYST, "baseline", DRIVE) == (None, {})
 
 
 def test_a_backup_holds_scenarios_and_their_runs(county, tmp_path):
     store, settings = county
     told = saved(store, DOCUMENTS["all"])
-    scenarios.measure(store, settings, ANALYST, told["id"], service_ids=[DRIVE])
+    scenario_runs.measure(store, settings, ANALYST, told["id"], service_ids=[DRIVE])
     made = write_backup(store, tmp_path / "county.zip")
     restore_backup(made.path, tmp_path / "again")
     assert snapshot(tmp_path / "again") == snapshot(store.folder)
@@ -247,7 +247,7 @@ def test_a_backup_holds_scenarios_and_their_runs(county, tmp_path):
 def test_a_service_without_answer_is_said_and_the_others_are_measured(county):
     store, settings = county
     told = saved(store, {"close": [HOSPITAL_ID]})
-    outcome = scenarios.measure(store, settings, ANALYST, told["id"])
+    outcome = scenario_runs.measure(store, settings, ANALYST, told["id"])
     assert DRIVE in outcome["not_computable"]
     assert CENTRES not in outcome["not_computable"]
 
@@ -255,7 +255,7 @@ def test_a_service_without_answer_is_said_and_the_others_are_measured(county):
 def test_the_difference_is_the_second_less_the_first_and_adds_up(county):
     store, settings = county
     told = saved(store, DOCUMENTS["opening"])
-    scenarios.measure(store, settings, ANALYST, told["id"], service_ids=[DRIVE])
+    scenario_runs.measure(store, settings, ANALYST, told["id"], service_ids=[DRIVE])
     table = comparing.compare(store, ANALYST, "baseline", str(told["id"]), service_id=DRIVE, threshold_id="30min")
     assert table["same_data"] is True
     assert (table["first"]["scenario"], table["second"]["scenario"]["name"]) == (None, "方案甲")
@@ -276,14 +276,14 @@ def test_a_difference_that_is_not_the_scenario_s_alone_is_said(county):
     """Somebody registers another hospital between the two runs: the figures differ for two reasons."""
     store, settings = county
     told = saved(store, DOCUMENTS["move"])
-    scenarios.measure(store, settings, ANALYST, told["id"], service_ids=[DRIVE])
+    scenario_runs.measure(store, settings, ANALYST, told["id"], service_ids=[DRIVE])
     with store.writing() as session:
         facilities.save(session, Facility(name="新医院", class_code="A100", lon=126.9, lat=42.34, position_method="surveyed", area_code=EAST), facility_id=None, **BY)
     measure_service(Study(store, settings), DRIVE)
     table = comparing.compare(store, ANALYST, "baseline", str(told["id"]), service_id=DRIVE)
     assert table["same_data"] is False
     assert table["second"]["changed_since"] == ["facilities"]
-    scenarios.measure(store, settings, ANALYST, told["id"], service_ids=[DRIVE])
+    scenario_runs.measure(store, settings, ANALYST, told["id"], service_ids=[DRIVE])
     assert comparing.compare(store, ANALYST, "baseline", str(told["id"]), service_id=DRIVE)["same_data"] is True
 
 
@@ -295,7 +295,7 @@ def test_a_run_of_a_scenario_knows_its_facilities(county, tmp_path):
     store, settings = county
     two = [OPEN_EAST, {**OPEN_EAST, "number": 2, "name": "南院", "lat": 42.31}]
     told = saved(store, {"open": two, "move": [{"facility": HOSPITAL_ID, "lon": 126.84, "lat": 42.31}]})
-    run = scenarios.measure(store, settings, ANALYST, told["id"], service_ids=[DRIVE])["measured"][0]["run"]
+    run = scenario_runs.measure(store, settings, ANALYST, told["id"], service_ids=[DRIVE])["measured"][0]["run"]
     drawn = publishing.map_of(store, DRIVE, run_id=run, title_block=True)
     places = {name: (lon, lat) for name, lon, lat in zip(*(drawn["facilities"][each] for each in ("name", "lon", "lat")), strict=True)}
     assert places == {"县人民医院": (126.84, 42.31), "东院": (126.97, 42.36), "南院": (126.97, 42.31)}
@@ -416,7 +416,7 @@ def test_under_approval_it_is_proposed_and_becomes_so_when_published(county):
     assert registry_of(store) == before
     with pytest.raises(ScenarioClosed, match="wait for an administrator"):
         applying.apply(store, ADMIN, told["id"], expected=2, origin="test")
-    run = scenarios.measure(store, settings, ANALYST, told["id"], service_ids=[DRIVE])["measured"][0]["run"]
+    run = scenario_runs.measure(store, settings, ANALYST, told["id"], service_ids=[DRIVE])["measured"][0]["run"]
     for each in done["proposals"]:
         proposing.publish(store, ADMIN, each["id"])
     assert scenarios.get_scenario(store, ANALYST, told["id"])["state"] == "applied"
@@ -449,7 +449,7 @@ def test_an_account_of_one_township_is_told_what_lies_in_it(county):
             comparing.compare(east, one, "baseline", str(hidden["id"]), service_id=DRIVE)
     with pytest.raises(InvalidParameter, match="outside of the areas"):
         saved(east, {"close": [HOSPITAL_ID]}, one)
-    run = scenarios.measure(store, settings, ANALYST, told["id"], service_ids=[DRIVE])["measured"][0]["run"]
+    run = scenario_runs.measure(store, settings, ANALYST, told["id"], service_ids=[DRIVE])["measured"][0]["run"]
     record = str(reading.run_record(east, run)) + str(publishing.map_of(east, DRIVE, run_id=run, title_block=True))
     record += str(features.catchment_features(east, DRIVE, run, None))
     for secret in ("秘密院", "126.82", "126.83", "县人民医院", "方案甲"):
@@ -471,8 +471,8 @@ def test_what_a_change_elsewhere_would_do_is_neither_kept_nor_measured(county, c
     assert scenarios.get_scenario(east, one, mine["id"])["changes"] == mine["changes"]
     before = saved(store, changes, one)  # while the account had no limit yet
     with pytest.raises(ChangesElsewhere):
-        scenarios.measure(east, settings, one, before["id"], service_ids=[DRIVE])
-    assert scenarios.measure(east, settings, one, mine["id"], service_ids=[DRIVE])["measured"]
+        scenario_runs.measure(east, settings, one, before["id"], service_ids=[DRIVE])
+    assert scenario_runs.measure(east, settings, one, mine["id"], service_ids=[DRIVE])["measured"]
 
 
 def test_an_editor_of_one_township_applies_what_lies_in_it(county):

@@ -11,6 +11,7 @@ from workflows.small_county import furnish
 from workflows.test_scenarios import ADMIN, ANALYST, DRIVE, EDITOR, HOSPITAL_ID, person, saved
 
 from geosvc.accounts.people import Role
+from geosvc.coverage.changes import changes_from
 from geosvc.errors import Conflict, InvalidParameter, NotAllowed, ScenarioNotFound
 from geosvc.registry import areas, facilities
 from geosvc.registry.areas import Area
@@ -18,7 +19,17 @@ from geosvc.registry.facilities import Facility
 from geosvc.registry.moments import PRESENT, AsOf
 from geosvc.settings import Settings
 from geosvc.store.facilities import FacilityQuery
-from geosvc.workflows import applying, blank_spots, editing, filling, plan_documents, planning, proposing, scenarios
+from geosvc.workflows import (
+    applying,
+    blank_spots,
+    editing,
+    filling,
+    plan_documents,
+    planning,
+    proposing,
+    scenario_runs,
+    scenarios,
+)
 from geosvc.workflows.editing import Intent
 from geosvc.workflows.measuring import measure_service
 from geosvc.workflows.scopes import as_seen_by
@@ -77,7 +88,7 @@ def county(base, tmp_path):
 
 
 def asked(store, number, who=ANALYST):
-    return scenarios.asked_changes(store, who, None if number is None else str(number), PRESENT)
+    return scenario_runs.asked_changes(store, who, None if number is None else str(number), PRESENT)
 
 
 def states(store, number=None, **more):
@@ -147,14 +158,14 @@ def test_serving_changes_no_run_and_says_so(tmp_path):
     baseline = measure_service(Study(store, settings), DRIVE).id
     serving = {"serve": [{"facility": HOSPITAL_ID, "mode": "派驻", "areas": [_some_area(store)]}]}
     alone = saved(store, serving)
-    assert scenarios.concerned(store, scenarios.changes_from(serving)) == []
-    outcome = scenarios.measure(store, settings, ANALYST, alone["id"])
+    assert scenario_runs.concerned(store, changes_from(serving)) == []
+    outcome = scenario_runs.measure(store, settings, ANALYST, alone["id"])
     assert (outcome["measured"], outcome["not_computable"]) == ([], {})
     assert "不影响" in outcome["notes"][0]["zh"]
-    named = scenarios.measure(store, settings, ANALYST, alone["id"], service_ids=[DRIVE])["measured"][0]
+    named = scenario_runs.measure(store, settings, ANALYST, alone["id"], service_ids=[DRIVE])["measured"][0]
     assert (named["run"], named["same_as_baseline"]) == (baseline, True)
     move = {"move": [{"facility": HOSPITAL_ID, "lon": 126.84, "lat": 42.31}]}
-    runs = [scenarios.measure(store, settings, ANALYST, saved(store, each)["id"], service_ids=[DRIVE])["measured"][0]["run"]
+    runs = [scenario_runs.measure(store, settings, ANALYST, saved(store, each)["id"], service_ids=[DRIVE])["measured"][0]["run"]
             for each in (move, {**move, **serving})]
     assert runs[0] == runs[1] != baseline
     store.close()
@@ -205,7 +216,7 @@ def test_a_scenario_is_of_today(county):
     store, _settings = county
     told = saved(store, FILL)
     with pytest.raises(InvalidParameter, match="scenario is of today"):
-        scenarios.asked_changes(store, ANALYST, str(told["id"]), AsOf(valid_at="2020-01-01"))
+        scenario_runs.asked_changes(store, ANALYST, str(told["id"]), AsOf(valid_at="2020-01-01"))
     assert asked(store, "baseline") is None
 
 
