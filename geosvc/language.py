@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from functools import cache
 from importlib.resources import files
@@ -9,9 +10,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 LANGUAGES = ("zh", "en")
+_LONGEST_SENTENCE = 2_000
 
 
 @cache
@@ -25,3 +27,28 @@ def words(language: str) -> Mapping[str, str]:
 def join(parts: list[str], language: str) -> str:
     """Return a list as a reader of the language writes it."""
     return ("、" if language == "zh" else ", ").join(parts)
+
+
+def sentences(text: str) -> list[tuple[re.Pattern[str], str]]:
+    """Return the English sentences of a document (.toml, ``pattern``) as patterns, each with the Chinese one (``zh``)."""
+    return [(re.compile(each["pattern"], re.DOTALL), each["zh"]) for each in tomllib.loads(text)["reason"]]
+
+
+def in_chinese(sentence: str, known: Sequence[tuple[re.Pattern[str], str]], named: Mapping[str, Mapping[str, str]]) -> str | None:
+    """Return a sentence that the program says in English in Chinese; None if it is not known.
+
+    Parameters
+    ----------
+    sentence : str
+    known : sequence of (pattern, str)
+        As :func:`sentences` returns them; the first that reads the whole sentence decides.
+    named : mapping of str to mapping
+        Words by the parts of a pattern that they may stand in; what is not among them is said as it is.
+    """
+    if len(sentence) > _LONGEST_SENTENCE:
+        return None
+    for pattern, zh in known:
+        found = pattern.fullmatch(sentence)
+        if found is not None:
+            return zh.format(**{part: named.get(part, {}).get(text or "", text or "") for part, text in found.groupdict().items()})
+    return None

@@ -26,6 +26,12 @@ YEARS = re.compile(r"(\d{4})(?:\s*(?:->|-|—)\s*(\d{4}))?")
 class Lines(yaml.BaseLoader):
     """Every scalar stays the text that was written (1.20 is not 1.2), and every mapping knows its line."""
 
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Return a node; a copy of another one (&name, *name) is refused: a few lines of them unfold to more than any memory holds."""
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.MarkedYAMLError(problem="a plan file has no aliases (*); write it out", problem_mark=self.peek_event().start_mark)  # type: ignore[no-untyped-call]
+        return super().compose_node(parent, index)
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Return a mapping with its line; always whole, since the loader fills in nothing of a copy afterwards."""
         del deep

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
@@ -13,12 +11,14 @@ from typing import TYPE_CHECKING
 from geosvc.errors import DefinitionError, InvalidInput
 from geosvc.plans.plan import Condition, Figure, Indicator, Plan, Problem
 from geosvc.plans.targets import Form, target_of
+from geosvc.registry.imports.texts import cells_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # The columns by their words; the name is for the reader of the table alone.
 COLUMNS = {"indicator": ("指标编号", "indicator"), "name": ("指标", "name"), "year": ("年份", "year"), "value": ("数值", "value"), "source": ("来源", "source")}
+_HEADERS = frozenset(word for words in COLUMNS.values() for word in words)
 _MUST = ("indicator", "year", "value", "source")
 _FIRST_YEAR = 1900
 
@@ -37,7 +37,7 @@ def read_reported(text: str, plan: Plan, *, name: str, year: int) -> Reported:
     Parameters
     ----------
     text : str
-        CSV with the columns of :data:`COLUMNS`; rows without a value are left out, as in the form that was not filled in.
+        CSV (commas, tabs or semicolons) with the columns of :data:`COLUMNS`; rows without a value are left out, as in the form that was not filled in.
     plan : Plan
     name : str
         Of the file, for the problems.
@@ -46,10 +46,12 @@ def read_reported(text: str, plan: Plan, *, name: str, year: int) -> Reported:
 
     Raises
     ------
+    UnreadableFile
+        If it is no table.
     DefinitionError
         If the columns are not there.
     """
-    rows = list(csv.reader(io.StringIO(text)))
+    rows = cells_of(text, name, lambda row: sum(cell.strip() in _HEADERS for cell in row))
     places = _places(rows[0] if rows else [], name)
     found: dict[str, list[Figure]] = defaultdict(list)
     problems: list[Problem] = []
@@ -59,6 +61,7 @@ def read_reported(text: str, plan: Plan, *, name: str, year: int) -> Reported:
         if not told["value"]:
             continue
         try:
+            _no_longer_than(row, len(rows[0]))
             figure = _figure(told, known, year)
             _once(figure, told["indicator"], found)
         except InvalidInput as error:
@@ -86,6 +89,12 @@ def _places(header: list[str], name: str) -> dict[str, int]:
         raise DefinitionError(f"{name}:1: the first row must have the columns {', '.join(' or '.join(each) for each in missing)}; got "
                               f"{', '.join(words) or 'nothing'}. geosvc plan report PLAN without a file prints the form")
     return places
+
+
+def _no_longer_than(row: list[str], columns: int) -> None:
+    """Refuse a row with a cell too many: 1,200 without quotation marks would be read as 1."""
+    if any(each.strip() for each in row[columns:]):
+        raise InvalidInput(f"the row has {len(row)} cells, the first row {columns}; write numbers without commas, or in quotation marks")
 
 
 def _figure(told: dict[str, str], known: Collection[str], year: int) -> Figure:

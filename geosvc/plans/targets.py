@@ -175,6 +175,7 @@ _FORMS: tuple[tuple[str, Callable[[Parts], dict[str, Any]]], ...] = (
     (rf"(?:=|控制在|稳定在)?{_NUMBER}{_UNIT}", _one(Form.VALUE, "both")),
 )
 _SIGNS = str.maketrans({"≥": ">=", "≤": "<=", "—": "-", "–": "-", "－": "-", "～": "~", "：": ":"})
+_THOUSANDS = re.compile(r"(?<![\d.])[1-9]\d{0,2}(?:,\d{3})+(?!\d)", re.ASCII)  # 5,358: as spreadsheets write numbers
 _LONGEST = 80
 
 
@@ -195,7 +196,8 @@ def target_of(text: str) -> Target:
     >>> target_of("——").form
     <Form.NOT_SET: 'not_set'>
     """
-    plain = re.sub(r"\s+", "", unicodedata.normalize("NFKC", text.translate(_SIGNS)).translate(_SIGNS))
+    counted = _THOUSANDS.sub(lambda match: match[0].replace(",", ""), text)
+    plain = re.sub(r"\s+", "", unicodedata.normalize("NFKC", counted.translate(_SIGNS)).translate(_SIGNS))
     if not plain or len(plain) > _LONGEST:
         raise InvalidInput(f"a target is some characters, such as ≥80; got {text[:_LONGEST]!r}; where a plan sets none write ——")
     about = plain.endswith(("左右", "上下")) or plain.startswith("约")

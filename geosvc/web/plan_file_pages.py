@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -10,10 +11,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from geosvc.errors import InvalidInput
 from geosvc.gate.people import editor_of_everywhere
 from geosvc.gate.uploads import SentFile
+from geosvc.plans.plan import PlanRefused, Problem
 from geosvc.web import views
 from geosvc.web.duplicate_pages import SEE_OTHER, UNUSABLE
 from geosvc.web.facility_views import clock
-from geosvc.web.render import render
+from geosvc.web.plan_problems import problem_entry
+from geosvc.web.render import language_of, render
 from geosvc.workflows import plan_documents
 
 router = APIRouter(include_in_schema=False)
@@ -41,15 +44,20 @@ def send(request: Request, file: SentFile) -> Response:
     try:
         plan = plan_documents.add_plan(store, file.file.read(), name, author=person.name)
     except InvalidInput as error:
-        return _file_page(request, refused=_refused(error, name), status=UNUSABLE)
+        return _file_page(request, refused=_refused(error, name, language_of(request)), status=UNUSABLE)
     return RedirectResponse(f"/plans/{plan.id}", status_code=SEE_OTHER)
 
 
-def _refused(error: InvalidInput, name: str) -> dict[str, Any]:
+def _refused(error: InvalidInput, name: str, language: str) -> dict[str, Any]:
     """Return what is wrong with a file: a sentence for each, some of very many."""
-    lines = str(error).splitlines()
-    problems = lines[1:] or lines
-    return {"name": name[-_LONGEST_NAME:], "problems": problems[:_MOST_PROBLEMS], "more": max(0, len(problems) - _MOST_PROBLEMS)}
+    problems = error.problems if isinstance(error, PlanRefused) else (_problem(str(error), name),)
+    return {"name": name[-_LONGEST_NAME:], "problems": [problem_entry(each, language) for each in problems[:_MOST_PROBLEMS]], "more": max(0, len(problems) - _MOST_PROBLEMS)}
+
+
+def _problem(said: str, name: str) -> Problem:
+    """Return what is wrong with a file as a whole: it may say the line."""
+    found = re.fullmatch(r"(?::(\d+))?:? *(.*)", said.removeprefix(name), re.DOTALL)
+    return Problem(file=name, line=int(found[1] or 0), statement=None, text=found[2]) if found else Problem(file=name, line=0, statement=None, text=said)
 
 
 @router.post("/plans/{plan_id}/remove")
@@ -83,7 +91,7 @@ def report(request: Request, plan_id: str, file: SentFile) -> Response:
     try:
         plan_documents.report_figures(store, plan_id, file.file.read(), name, author=person.name)
     except InvalidInput as error:
-        return _figures_page(request, plan_id, refused=_refused(error, name), status=UNUSABLE)
+        return _figures_page(request, plan_id, refused=_refused(error, name, language_of(request)), status=UNUSABLE)
     return RedirectResponse(f"/plans/{plan_id}/figures?done=kept", status_code=SEE_OTHER)
 
 

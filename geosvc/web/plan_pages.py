@@ -17,14 +17,16 @@ from geosvc.plans.plan import Kind, Status
 from geosvc.plans.verdicts import Verdict
 from geosvc.web import views
 from geosvc.web.plan_map import areas_of, places_of, plan_map, shown_first
+from geosvc.web.plan_problems import problem_entry
 from geosvc.web.render import language_of, render
-from geosvc.workflows import as_of, planning
+from geosvc.workflows import as_of, plan_documents, planning
 from geosvc.workflows.scenario_runs import asked_changes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from geosvc.accounts.people import Person
+    from geosvc.plans.plan import Plan
     from geosvc.workflows.scenario_runs import Asked
 
 router = APIRouter(include_in_schema=False)
@@ -52,6 +54,7 @@ def plans_page(
     found = sorted(planning.plan_list(store, when, under=under), key=lambda each: not each["area_registered"])
     return render(
         request, "plans.html", active="plans", **views.study_frame(store), plans=found, verdicts=[each.value for each in Verdict],
+        problems={name: _problems(plan, language_of(request)) for name, plan in plan_documents.plans_of(store).items()},
         keeps=_keeps(person_of(request)), scenario=None if under is None else under.told, asked={"datetime": at or "", "scenario": _number(under)})
 
 
@@ -71,7 +74,8 @@ def plan_page(
     only = next((each["name"] for each in shown), "") if indicator else ""
     filtered = bool(kind or verdict or indicator)
     return render(
-        request, "plan.html", active="plans", **views.study_frame(store), plan=told, groups=_groups(told["statements"], language, _number(under)), only=only,
+        request, "plan.html", active="plans", **views.study_frame(store), plan=told, problems=_problems(plan_documents.plan_named(store, plan_id), language),
+        groups=_groups(told["statements"], language, _number(under)), only=only,
         conflicts=_conflicts(told["contradictions"]), kinds=[each.value for each in Kind],
         verdicts=[each.value for each in Verdict if told["counts"]["verdicts"][each.value]], kind=kind or "", verdict=verdict or "", at=at or "",
         culprits=_CULPRITS if indicator is None else None,
@@ -81,6 +85,10 @@ def plan_page(
         baseline=f"/plans/{plan_id}" + _query(kind=kind, verdict=verdict, indicator=indicator),
         kept=_query(datetime=at, scenario=_number(under)), filtered=filtered,
         downloads=_query(kind=kind, verdict=verdict, datetime=at, scenario=_number(under), language=language))
+
+
+def _problems(plan: Plan, language: str) -> list[dict[str, Any]]:
+    return [problem_entry(each, language) for each in plan.problems]
 
 
 def _keeps(person: Person) -> bool:

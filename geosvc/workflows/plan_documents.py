@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from geosvc.errors import DefinitionError, InvalidInput, NotFound, TooLarge
 from geosvc.plans.documents import MOST_BYTES, read_plan
+from geosvc.plans.plan import PlanRefused
 from geosvc.plans.reported import form_of, read_reported, with_reported
-from geosvc.registry.imports.tables import decoded
+from geosvc.registry.imports.texts import decoded
 from geosvc.registry.moments import now, today
 from geosvc.store.plan_documents import PlanDocumentRow, plan_document, select_plan_documents
 from geosvc.workflows.sheets import write_table
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 FILE, REPORTED = "file", "reported"  # the parts of a plan that a workspace keeps
 _FOLDER, _REPORTS = "plans", ".reported.csv"  # where workspaces kept them before
 _PLANS_KEPT = 32
+_WORKBOOK = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # how .xlsx and .ods begin, and .xls
 
 
 @cache
@@ -113,7 +115,7 @@ def add_plan(store: Store, content: bytes, name: str, *, author: str) -> Plan:
     """
     plan = plan_from(content, name)
     if plan.problems:
-        raise DefinitionError("the plan file has problems:\n" + "\n".join(str(each) for each in plan.problems))
+        raise PlanRefused("the plan file has problems", plan.problems)
     with store.writing() as session:
         _keep(session, plan.id, FILE, _plan_text(content, name), name, author=author)
     return plan
@@ -175,15 +177,17 @@ def report_figures(store: Store, plan_id: str, content: bytes, name: str, *, aut
     ------
     NotFound, UnreadableFile, TooLarge
     DefinitionError
-        With every row that cannot be read, its line and its cure; nothing is kept then.
+        With every row that cannot be read, its line and its cure; nothing is kept then. Of a spreadsheet, too.
     """
     plan = _as_written(store, plan_id)
+    if content.startswith(_WORKBOOK):
+        raise DefinitionError(f"{name}: a spreadsheet keeps 37.1% as 0.371, which would be misread; save the table as CSV UTF-8")
     if len(content) > MOST_BYTES:
         raise TooLarge(f"{name}: a table of figures has at most {MOST_BYTES:,} bytes, this one has {len(content):,}")
-    text = decoded(content, Path(name))
+    text = decoded(content, name)
     reported = _figures(plan, text, name)
     if reported.problems:
-        raise DefinitionError("the table of reported figures has problems:\n" + "\n".join(str(each) for each in reported.problems))
+        raise PlanRefused("the table of reported figures has problems", reported.problems)
     count = sum(len(figures) for figures in reported.figures.values())
     if not count:
         raise DefinitionError(f"{name}: no row has a value; fill in at least one, or forget what was reported")
@@ -252,7 +256,7 @@ def adopt_folder(store: Store, *, author: str) -> None:
             if path.suffix == ".yaml":
                 plan, part, text = plan_from(path.read_bytes(), path.name).id, FILE, _plan_text(path.read_bytes(), path.name)
             else:
-                plan, part, text = path.name.removesuffix(_REPORTS), REPORTED, decoded(path.read_bytes(), path)
+                plan, part, text = path.name.removesuffix(_REPORTS), REPORTED, decoded(path.read_bytes(), path.name)
         except InvalidInput:
             continue
         with store.writing() as session:

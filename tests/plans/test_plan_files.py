@@ -197,7 +197,10 @@ def test_two_faults_are_both_told() -> None:
     ("plan:\n  id: x\n  title: a: b\n", "quote texts that hold"),
     ("plan:\n  id: x\n  target: >9天\n", "not YAML"),
     ("[" * 5000, "not YAML"),
-    ("plan: *nothing\n", "not YAML"),
+    ("plan: *nothing\n", "no aliases"),
+    # Nine lines that unfold to ten thousand million texts.
+    ("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(f"a{each + 1}: &a{each + 1} [{', '.join([f'*a{each}'] * 10)}]\n" for each in range(9))
+     + "plan: {id: x, title: *a9}\n", "示例.yaml:2: not YAML: a plan file has no aliases (*); write it out"),
     ("plan:\n  id: x\n  title: t\n  period: 2021-2025\nplan:\n  id: y\n", "示例.yaml:5: 'plan' stands twice"),
     (GOOD.replace("id: made\n", "id: 靖宇\n"), "示例.yaml:2: id must be lower-case"),
     (GOOD.replace("  id: made\n", ""), "id must be lower-case"),

@@ -9,8 +9,9 @@ from plans.made_plans import plan_of
 from typer.testing import CliRunner
 
 from geosvc.cli import app
-from geosvc.errors import DefinitionError, NotFound
+from geosvc.errors import DefinitionError, NotFound, UnreadableFile
 from geosvc.plans.plan import Plan
+from geosvc.plans.reasons import in_chinese
 from geosvc.plans.reported import Reported, form_of, read_reported, with_reported
 from geosvc.plans.verdicts import Verdict, standing_of, trend_of
 from geosvc.registry.moments import PRESENT
@@ -52,6 +53,7 @@ def test_a_reported_value_is_trended_and_judged() -> None:
     ("life,,2023,七十八,公报\n", "'七十八'", "such as"),
     ("life,,2023,≥78,公报\n", "'≥78'", "a number, such as 37.1"),
     ("life,,2023,——,公报\n", "'——'", "a number, such as 37.1"),
+    ("life,,2023,1,200,公报\n", "has 6 cells", "without commas"),
     ("life,,2023,78.9,\n", "source is missing", "2023年统计公报"),
     ("life,,2023,78.8,公报\nlife,,2023,78.9,年报\n", "second figure of 2023", "keep the one"),
 ])
@@ -62,7 +64,18 @@ def test_what_cannot_be_read_is_told_with_line_and_cure(rows: str, said: str, cu
     assert str(problem).startswith(f"年报.csv:{len(rows.splitlines()) + 1}: ")
     assert said in problem.text
     assert cure in problem.text
+    assert in_chinese(problem.text), problem.text
     assert [each.value for each in found.figures["beds"]] == [120.0]
+
+
+def test_a_table_of_tabs_and_line_ends_of_old_machines() -> None:
+    found = read_reported("指标编号\t年份\t数值\t来源\rbeds\t2023\t1,200\t年报\r", made(), name="年报.csv", year=2024)
+    assert [each.value for each in found.figures["beds"]] == [1200.0]
+
+
+def test_a_quotation_mark_that_never_closes_swallows_no_rows() -> None:
+    with pytest.raises(UnreadableFile, match=r"年报.csv:2: a quotation mark .* never closes"):
+        read('life,"预期寿命,2023,78.9,公报\nbeds,,2023,120,年报\n')
 
 
 def test_a_table_without_its_columns_is_refused() -> None:

@@ -58,6 +58,8 @@ FORMS = [
     ("每年提高1个百分点", Form.ANNUAL_CHANGE, 1, None, "个百分点"),
     ("同比例提高", Form.PROPORTIONAL, None, None, ""),
     ("与人均预期寿命同比例提高", Form.PROPORTIONAL, None, None, ""),
+    ("5,358", Form.VALUE, 5358, 5358, ""),
+    ("≥1,200.5张", Form.AT_LEAST, 1200.5, None, "张"),
     ("——", Form.NOT_SET, None, None, ""),
     ("—", Form.NOT_SET, None, None, ""),
     ("-", Form.NOT_SET, None, None, ""),
@@ -73,7 +75,7 @@ def test_a_target_is_read_and_printed_back_as_quoted(text: str, form: Form, low:
     assert target.strict == (text[0] in "<>" and text[1] != "=")
 
 
-@pytest.mark.parametrize("text", ["", " ", "abc", "八成", "98/91", "3.95; 1.19", "626 张和 7 张", "1:0:2", "0:1", "3—1", "5—", "≥", "≥≥80", "≥eighty", "1.2.3", "左右",
+@pytest.mark.parametrize("text", ["", " ", "abc", "八成", "98/91", "98,91", "98，100", "0.1,200", "3.95; 1.19", "626 张和 7 张", "1:0:2", "0:1", "3—1", "5—", "≥", "≥≥80", "≥eighty", "1.2.3", "左右",
                                   "约", "提高", "每年", "nan", "inf", "1e5", "-5%以上左右 天", "全部不设置", "9" * 200, "7%%", "5%/", "2/", "80以上以内", "5张多"])
 def test_nonsense_is_refused_with_what_was_expected(text: str) -> None:
     with pytest.raises(InvalidInput) as told:

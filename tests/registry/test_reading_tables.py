@@ -21,6 +21,7 @@ from geosvc.geo.crs import to_degrees
 from geosvc.geo.datums import datum_named, from_wgs84
 from geosvc.geo.files import sha256_of
 from geosvc.registry.imports.facilities import FacilityOptions, read_facilities
+from geosvc.registry.imports.reasons import in_chinese
 from geosvc.registry.imports.tables import read_table
 
 CHINESE = ["机构名称", "机构类别", "经度", "纬度", "坐标系"]
@@ -87,6 +88,25 @@ def test_quoted_cells_may_hold_delimiters_and_line_breaks(tmp_path):
     rows = [[*HEADER, "note"], [*GOOD_ROW, "一层,\n二层"]]
     (one,), _ = read(write_csv(tmp_path / "a.csv", rows))
     assert one.note == "一层,\n二层"
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_quotation_mark_that_never_closes_swallows_no_rows(tmp_path, delimiter):
+    """Read on, the name would hold the rest of the file, and its rows would be gone without a word."""
+    rows = [HEADER, GOOD_ROW, ['"县中医院', *GOOD_ROW[1:]], GOOD_ROW]
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(delimiter.join(map(str, row)) for row in rows), encoding="utf-8")
+    with pytest.raises(UnreadableFile, match=r"^a\.csv:3: a quotation mark .* never closes; close it") as told:
+        read(path)
+    assert str(in_chinese(str(told.value))).startswith("a.csv 第 3 行：有一个英文双引号")
+
+
+def test_a_quotation_mark_within_a_cell_is_a_part_of_it(tmp_path):
+    """Only one at the beginning of a cell opens anything."""
+    rows = [HEADER, ['县"人民"医院"', *GOOD_ROW[1:]], GOOD_ROW]
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(",".join(map(str, row)) for row in rows), encoding="utf-8")
+    assert [each.name for each in read(path)[0]] == ['县"人民"医院"', GOOD_ROW[0]]
 
 
 def test_a_spreadsheet_with_a_merged_title_is_read(tmp_path):

@@ -1,5 +1,6 @@
 """Names that try to become programs, in a real browser: everywhere a name is shown it stays text."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -11,10 +12,13 @@ from playwright.sync_api import Browser, Page, expect
 from web.browser_guard import Guard, guarded, wait_for_map
 from web.every_page import Filled, addresses, answers, fill, send, settle, sign_in
 
+from geosvc.language import LANGUAGES, words
 from geosvc.settings import Settings
 from geosvc.store.engine import Store
 from geosvc.workflows.backup import restore_backup, write_backup
 from geosvc.workflows.workspace import open_workspace
+
+LOOKING = re.compile("|".join(re.escape(words(each)["asking"]) for each in LANGUAGES))
 
 
 def check_harmless(page: Page) -> None:
@@ -33,6 +37,8 @@ def open_everything(page: Page) -> str:
         marker = markers.nth(index)
         marker.dispatch_event("mouseover", {"bubbles": True})
         marker.dispatch_event("click", {"bubbles": True, "clientX": 400, "clientY": 300})
+        expect(page.locator(".leaflet-popup-pane")).not_to_contain_text(LOOKING)  # the server is asked about a place first
+        page.locator(".leaflet-popup-pane details").evaluate_all("folded => folded.forEach(each => { each.open = true; })")
         shown += page.locator(".leaflet-tooltip-pane").inner_text() + page.locator(".leaflet-popup-pane").inner_text()
         check_harmless(page)
         marker.dispatch_event("mouseout", {"bubbles": True})

@@ -171,9 +171,14 @@ def test_a_plan_file_is_sent_from_the_page(client: TestClient, editor: dict[str,
     own = PLAN.replace("id: made,", "id: mine,")
     wrong = client.post("/plans/new?lang=zh", files=sent(own.replace("kind: SHARE", "kind: <b>"), "我的.yaml"), headers=editor)
     assert wrong.status_code == 422
-    assert "我的.yaml:5: made-1: kind must be one of" in wrong.text
-    assert "&lt;b&gt;" in wrong.text
-    assert "<b>&#39;" not in wrong.text
+    said = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", wrong.text))
+    assert "我的.yaml 没有存入，请按下列说明修改后再传第 5 行 made-1 kind 可用：RADIUS, " in said
+    assert "这里是“&lt;b&gt;”" in said
+    english = client.post("/plans/new?lang=en", files=sent(own.replace("kind: SHARE", "kind: <b>"), "我的.yaml"), headers=editor).text
+    assert "Line 5" in english
+    assert "kind must be one of RADIUS" in english
+    broken = client.post("/plans/new?lang=zh", files=sent("plan: {id: x\n", "坏.yaml"), headers=editor)
+    assert (broken.status_code, "第 2 行" in broken.text, "不是有效的 YAML" in broken.text) == (422, True, True)
     assert client.get("/plans/mine").status_code == 404
     kept = client.post("/plans/new", files=sent(own, "我的.yaml"), headers=editor, follow_redirects=False)
     assert (kept.status_code, kept.headers["Location"]) == (303, "/plans/mine")
@@ -191,7 +196,10 @@ def test_figures_are_sent_from_the_page(client: TestClient, editor: dict[str, st
     assert (kept.status_code, kept.headers["Location"]) == (303, f"{address}?done=kept")
     wrong = client.post(f"{address}?lang=zh", files=sent(head + "made-4.9,2023,1,公报\n", "错.csv"), headers=editor)
     assert wrong.status_code == 422
-    assert "错.csv:2: made-4.9: the plan has no indicator" in unescape(wrong.text)
+    assert "规划没有指标“made-4.9”，相近的有 made-" in wrong.text
+    assert "第 2 行" in wrong.text
+    workbook = client.post(f"{address}?lang=zh", files={"file": ("年报.xlsx", b"PK\x03\x04...")}, headers=editor)
+    assert (workbook.status_code, "请在表格软件中另存为“CSV UTF-8”" in workbook.text) == (422, True)
     assert "71.3%" in wrong.text
     assert "年报.csv" in wrong.text
     client.post(f"{address}/forget", headers=editor)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -13,6 +11,7 @@ from geosvc.geo.files import check_file, check_kind
 from geosvc.geo.sheets import check_reach
 from geosvc.geo.vector import READ_AS, VECTOR_SUFFIXES, layers_of, read_vector
 from geosvc.registry.imports.headers import field_of
+from geosvc.registry.imports.texts import cells_of, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -166,42 +165,11 @@ def _text_rows(path: Path, expected: str, mapping: Mapping[str, str]) -> list[li
     data = path.read_bytes()
     if b"\x00" in data[:4096] and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise UnreadableFile(f"{path.name} is not text (it holds zero bytes); expected {expected}")
-    text = decoded(data, path)
-    read, faults = [], []
-    for delimiter in ",\t;":
-        try:
-            read.append(list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)))
-        except csv.Error as error:  # with the wrong delimiter quotes may never close
-            faults.append(error)
-    if not read:
-        raise UnreadableFile(f"{path.name} cannot be read as a table ({faults[0]}); expected {expected}")
-    # A title with commas may stand above a table of semicolons: the header decides, not the first line.
-    return max(read, key=lambda grid: (_understood(grid, mapping), max(map(len, grid[:_HEADER_WITHIN_ROWS]), default=0)))
-
-
-def _understood(grid: list[list[str]], mapping: Mapping[str, str]) -> int:
-    """Return how many cells of the best row near the top are headers that we know."""
-    return max((_known(row, mapping) for row in grid[:_HEADER_WITHIN_ROWS]), default=0)
+    return cells_of(decoded(data, path.name), path.name, lambda row: _known(row, mapping))
 
 
 def _known(row: list[str], mapping: Mapping[str, str]) -> int:
     return sum(plain(cell) in mapping or field_of(plain(cell)) is not None for cell in row)
-
-
-def decoded(data: bytes, path: Path) -> str:
-    """Return the text of a table as offices save it.
-
-    Raises
-    ------
-    UnreadableFile
-    """
-    # A byte-order mark decides; else strict UTF-8; else GB 18030, which holds GBK and GB 2312.
-    for encoding in ("utf-8-sig", "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "gb18030"):
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise UnreadableFile(f"{path.name} is neither UTF-8 nor GB 18030 text; save it as CSV UTF-8 and try again")
 
 
 def _sheet_rows(path: Path, expected: str, sheet: str | None) -> list[list[str]]:
