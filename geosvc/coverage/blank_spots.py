@@ -182,11 +182,17 @@ class Finding:
         """Return how many of some areas are blank spots wherever the facilities stand of which that is not known."""
         lacking = [each for each in spots if each.state in (SpotState.BLANK, SpotState.UNDECIDED)]
         # Each of them stands in one area at most, and in none but those around which it is known to be.
-        taken = sum(
-            min(number, sum(around in each.within if around else each.area.code.startswith(prefix) for each in lacking))
-            for (around, prefix), number in Counter(self.loose).items()
-        )
+        taken = sum(min(number, sum(_may_stand(place, each) for each in lacking)) for place, number in Counter(self.loose).items())
         return max(0, len(lacking) - taken)
+
+    def loose_at(self, spot: Spot) -> int:
+        """Return how many facilities may stand in an area, of which nobody knows in which they do."""
+        return sum(_may_stand(place, spot) for place in self.loose)
+
+
+def _may_stand(place: tuple[str | None, str], spot: Spot) -> bool:
+    around, prefix = place
+    return around in spot.within if around else spot.area.code.startswith(prefix)
 
 
 def count(spots: Iterable[Spot]) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from geosvc.coverage.blank_spots import FILLED, Rule, SpotState, rules_named
 from geosvc.plans.answers import Answer, Culprit, Evidence, Why
 from geosvc.plans.facts import RESIDENT
 from geosvc.plans.gates import gate
-from geosvc.plans.targets import band_of
+from geosvc.plans.targets import Form, band_of
 from geosvc.plans.vocabulary import Group, Measure, measures
 
 if TYPE_CHECKING:
@@ -244,7 +245,7 @@ def _each_facility(indicator: Indicator, evidence: Evidence) -> Answer:
     members, target = _members(given["of"], evidence), indicator.target
     if not members:
         return Answer(why=Why.NO_FACILITIES, cure=_IMPORT)
-    bounds = (1.0, None) if target is None else target.target.bounds() or (1.0, None)
+    bounds = (1.0, None) if target is None or indicator.asks_a_share else target.target.bounds() or (1.0, None)
     told: list[tuple[Registered, str]] = []
     for each, sure in members:
         number = amount(each.facility, given["measure"]) if "measure" in given else None
@@ -295,8 +296,16 @@ def _facility(one: Registered, *, known: bool) -> Culprit:
 
 
 def _each_area(indicator: Indicator, evidence: Evidence) -> Answer:
-    """Share of areas that have what is asked for; service that comes to an area counts, and is told apart."""
-    return _of_spots(*_found(indicator, evidence), only=indicator.given.get("only", ()), filled=True)
+    """Share of areas that have as many as the target asks for; service that comes to an area counts, and is told apart."""
+    return _of_spots(*_found(indicator, evidence), only=indicator.given.get("only", ()), filled=True, wanted=_wanted(indicator))
+
+
+def _wanted(indicator: Indicator) -> int:
+    """Return how many facilities each area is to have: 2 of 2—3所; one where the target names a share of areas, or no number."""
+    target = None if indicator.target is None or indicator.asks_a_share else indicator.target.target
+    if target is None or target.low is None or target.form not in (Form.VALUE, Form.AT_LEAST, Form.RANGE):
+        return 1
+    return max(1, math.floor(target.low) + 1 if target.strict else math.ceil(target.low))
 
 
 def _mobile(indicator: Indicator, evidence: Evidence) -> Answer:
@@ -325,15 +334,15 @@ _HOLDS = (SpotState.HELD, SpotState.EXEMPT)
 _OPEN = (SpotState.NOT_COMPUTABLE, SpotState.UNDECIDED, SpotState.MODE_UNKNOWN)
 
 
-def _of_spots(rule: Rule, certain: Finding, possible: Finding, *, filled: bool, only: Sequence[str] = ()) -> Answer:
-    may_be = {each.area.code: each.state for each in possible.spots}
+def _of_spots(rule: Rule, certain: Finding, possible: Finding, *, filled: bool, only: Sequence[str] = (), wanted: int = 1) -> Answer:
+    may_be = {each.area.code: each for each in possible.spots}
     counted = [each for each in certain.spots if each.state is not SpotState.NOT_ASKED and (not only or (each.area.kind or each.area.name).endswith(tuple(only)))]
     if not counted:
         return Answer(why=Why.NO_AREAS, cure=_AREAS.format(level=rule.level))
-    if all(may_be[each.area.code] is SpotState.NOT_COMPUTABLE for each in counted):
+    if all(may_be[each.area.code].state is SpotState.NOT_COMPUTABLE for each in counted):
         return Answer(why=Why.NO_FACILITIES, cure=_IMPORT, counts={_UNKNOWN: len(counted)})
     good = (*_HOLDS, *FILLED) if filled else _HOLDS
-    words = [_YES if each.state in good else _UNKNOWN if may_be[each.area.code] in (*good, *_OPEN) else _NO for each in counted]
+    words = [_has_enough(each, may_be[each.area.code], possible, good, wanted) for each in counted]
     yes, unknown = words.count(_YES), words.count(_UNKNOWN)
     low, high = 100 * yes / len(counted), 100 * (yes + unknown) / len(counted)
     return Answer(
@@ -342,6 +351,17 @@ def _of_spots(rule: Rule, certain: Finding, possible: Finding, *, filled: bool, 
         culprits=tuple(_area(each, known=word == _NO) for each, word in zip(counted, words, strict=True) if word != _YES),
         source={"rule": rule.id} if rule.id != "one-each" else {},
         schematic=any(one.facility.illustrative for each in possible.spots for one, _mode in each.by))
+
+
+def _has_enough(certain: Spot, may_be: Spot, possible: Finding, good: Sequence[SpotState], wanted: int) -> str:
+    """Return whether an area has what is asked for; beyond the first, facilities of which nobody knows where they stand may be its own."""
+    if certain.state is SpotState.EXEMPT or (certain.state in good and len(certain.by) >= wanted):
+        return _YES
+    if may_be.state in _OPEN:
+        return _UNKNOWN
+    if may_be.state not in good:
+        return _NO
+    return _UNKNOWN if len(may_be.by) + possible.loose_at(may_be) >= wanted else _NO
 
 
 def _area(spot: Spot, *, known: bool) -> Culprit:

@@ -83,7 +83,7 @@ def read_plan(text: str, *, name: str = "plan.yaml") -> Plan:
         document = yaml.load(text, Loader=Lines)  # noqa: S506 (a BaseLoader: texts, lists and mappings only)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise DefinitionError(f"{name}:{line}: not YAML: {error.problem}; quote texts that hold ': ' or begin with - [ {{ # & * !") from None
+        raise DefinitionError(f"{name}:{line}: not YAML: {error.problem}; quote texts that hold ': ' or begin with - [ {{ # & * ! > | %") from None
     except (yaml.YAMLError, RecursionError) as error:
         raise DefinitionError(f"{name}: not YAML: {error}") from None
     if not isinstance(document, dict) or not isinstance(document.get("plan"), dict):

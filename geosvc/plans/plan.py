@@ -117,6 +117,11 @@ class Indicator:
         return self.given.get("of")
 
     @property
+    def asks_a_share(self) -> bool:
+        """Whether the target is a share of facilities or areas (≥80%), not a number for each of them (2—3所)."""
+        return "%" in (self.unit, self.target.target.unit if self.target else "")
+
+    @property
     def figures(self) -> tuple[Figure, ...]:
         """Everything that is quoted of it, by year."""
         found = [each for each in (self.baseline, *self.observed, self.target) if each is not None]

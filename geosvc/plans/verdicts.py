@@ -86,7 +86,7 @@ _OF_EACH = ("each_facility", "each_area", "mobile", "related")
 
 def _asked(indicator: Indicator) -> tuple[float | None, float | None] | None:
     figure, baseline = indicator.target, indicator.baseline
-    if indicator.way in _OF_EACH and (figure is None or figure.target.unit != "%"):
+    if indicator.way in _OF_EACH and (figure is None or not indicator.asks_a_share):
         return (100.0, None)
     if figure is None:
         return None

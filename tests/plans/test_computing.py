@@ -182,6 +182,46 @@ def test_who_does_not_say_is_neither_there_nor_missing():
     assert (answer.value, standing.verdict) == (100, Verdict.MET)
 
 
+TWO = "compute: {each_area: {level: county, of: hospital}}, target: 2—3"
+
+
+def test_each_area_is_to_have_several():
+    """每个县2—3所: a county with two has enough, and so has one with four; one hospital is not enough."""
+    told = [replace(hospital(str(n)), area_code="990000") for n in range(2)] + [replace(hospital("区"), area_code="990001")]
+    answer, standing = answered(TWO, evidence(told, areas=COUNTIES), kind="UNIT")
+    assert (answer.value, standing.verdict, [each.name for each in answer.culprits]) == (50, Verdict.BEHIND, ["示例区"])
+    told += [replace(hospital(str(n)), area_code="990001") for n in range(3)]
+    answer, standing = answered(TWO, evidence(told, areas=COUNTIES), kind="UNIT")
+    assert (answer.value, standing.verdict) == (100, Verdict.MET)
+    assert answered(TWO.replace("2—3", "'>2'"), evidence(told, areas=COUNTIES), kind="UNIT")[0].value == 50
+    assert answered(TWO.replace("2—3", "全部"), evidence(told[1:3], areas=COUNTIES), kind="UNIT")[0].value == 100
+
+
+def test_the_second_of_an_area_may_be_one_of_which_nobody_knows():
+    """A hospital that says neither ownership nor where it stands may be the second: neither met nor missed."""
+    asked = TWO.replace("of: hospital", "of: public_hospital")
+    first = replace(hospital("一"), area_code="990000")
+    silent = replace(hospital("二"), ownership=None, area_code="990000")
+    answer, standing = answered(asked, evidence([first, silent], areas=COUNTIES[:1]), kind="UNIT")
+    assert (answer.low, answer.high, standing.verdict) == (0, 100, Verdict.UNDECIDED)
+    answer, standing = answered(asked, evidence([first, hospital("三")], areas=COUNTIES[:1]), kind="UNIT")
+    assert (answer.low, answer.high, standing.verdict) == (0, 100, Verdict.UNDECIDED)
+    answer, standing = answered(asked.replace("2—3", "≥4"), evidence([first, silent, hospital("三")], areas=COUNTIES[:1]), kind="UNIT")
+    assert (answer.value, standing.verdict) == (0, Verdict.BEHIND)
+
+
+def test_a_share_of_those_that_are_asked_is_no_number_for_each():
+    """UNIT in %: ≥50 asks for half of the counties and half of the centres, not for fifty hospitals in each."""
+    told = [replace(hospital(), area_code="990000")]
+    half = 'compute: {each_area: {level: county, of: hospital}}, unit: "%", target: ≥50'
+    answer, standing = answered(half, evidence([*told, replace(hospital("二"), area_code="990001")], areas=COUNTIES), kind="UNIT")
+    assert (answer.value, standing.verdict) == (100, Verdict.MET)
+    staffed = [replace(hospital(str(n)), staff=[{"cadre": "doctors", "count": n}]) for n in (0, 3)]
+    each = 'compute: {each_facility: {of: hospital, measure: doctors}}, unit: "%", target: ≥50'
+    answer, standing = answered(each, evidence(staffed), kind="UNIT")
+    assert (answer.value, standing.verdict) == (50, Verdict.MET)
+
+
 def test_only_some_areas_are_asked():
     """每个县: a 区 without one does not count."""
     told = [replace(hospital(), area_code="990000")]
