@@ -14,7 +14,8 @@
     │   ├── MissingCRS                 a file that does not say where it lies
     │   ├── UnreadableFile             empty, a folder, damaged, too large, of an unknown type
     │   ├── GroundError                pace, elevation or grid that no one can travel on
-    │   ├── DefinitionError            a service or travel profile that does not hold together
+    │   ├── DefinitionError            a service, travel profile or plan that does not hold together
+    │   │   └── PlanRefused            a plan file or a table of reported figures, everything that is wrong with it listed
     │   ├── RefusedRows                rows of a table that cannot be taken, all of them listed
     │   └── WaitingRows                rows of which only a person can say which facility they mean
     ├── NotFound (LookupError)         exit code 4, HTTP 404
@@ -55,6 +56,10 @@ A message says what was expected, what came, where, and the likely cure.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class GeosvcError(Exception):
@@ -115,7 +120,16 @@ class GroundError(InvalidInput):
 
 
 class DefinitionError(InvalidInput):
-    """A service or travel profile does not hold together."""
+    """A service, travel profile or plan does not hold together."""
+
+
+class PlanRefused(DefinitionError):
+    """A plan file or a table of reported figures is refused whole; ``problems`` is everything that is wrong with it."""
+
+    def __init__(self, said: str, problems: Sequence[Any] = ()) -> None:
+        """Say each problem on a line of its own."""
+        super().__init__("\n".join([f"{said}:", *map(str, problems)]) if problems else said)
+        self.problems = tuple(problems)
 
 
 @dataclass(frozen=True)

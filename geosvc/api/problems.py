@@ -22,6 +22,7 @@ from geosvc.errors import (
     NotFound,
     NotSignedIn,
     NotUndoable,
+    PlanRefused,
     RefusedRows,
     StoreError,
     TooLarge,
@@ -91,6 +92,8 @@ def _more(error: GeosvcError) -> dict[str, Any]:
         return {"later": error.later}
     if isinstance(error, RefusedRows):
         return {"refused": [asdict(each) for each in error.refusals]}
+    if isinstance(error, PlanRefused):
+        return {"problems": [asdict(each) for each in error.problems]}
     return {"waiting": error.waiting} if isinstance(error, WaitingRows) else {}
 
 

@@ -6,11 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from geosvc.errors import DefinitionError
-
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from geosvc.plans.targets import Target
     from geosvc.plans.vocabulary import Group
 
@@ -198,14 +194,6 @@ class Problem:
         """Return it as one line for a person."""
         named = f" {self.statement}:" if self.statement else ""
         return f"{self.file}:{self.line}:{named} {self.text}"
-
-
-class PlanRefused(DefinitionError):
-    """A plan file or a table of reported figures that is refused whole, with all its problems."""
-
-    def __init__(self, said: str, problems: Sequence[Problem]) -> None:
-        super().__init__("\n".join([f"{said}:", *map(str, problems)]))
-        self.problems = tuple(problems)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,10 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from geosvc.errors import InvalidInput
+from geosvc.errors import InvalidInput, PlanRefused
 from geosvc.gate.people import editor_of_everywhere
 from geosvc.gate.uploads import SentFile
-from geosvc.plans.plan import PlanRefused, Problem
+from geosvc.plans.plan import Problem
 from geosvc.web import views
 from geosvc.web.duplicate_pages import SEE_OTHER, UNUSABLE
 from geosvc.web.facility_views import clock

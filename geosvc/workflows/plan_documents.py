@@ -7,9 +7,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from geosvc.errors import DefinitionError, InvalidInput, NotFound, TooLarge
+from geosvc.errors import DefinitionError, InvalidInput, NotFound, PlanRefused, TooLarge
 from geosvc.plans.documents import MOST_BYTES, read_plan
-from geosvc.plans.plan import PlanRefused
 from geosvc.plans.reported import form_of, read_reported, with_reported
 from geosvc.registry.imports.texts import decoded
 from geosvc.registry.moments import now, today

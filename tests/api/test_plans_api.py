@@ -265,6 +265,8 @@ def test_a_plan_file_is_checked_kept_read_and_forgotten(editor):
     refused = editor.post("/api/plans", files=sent(OWN.replace("PROC", "PRUC")))
     assert refused.status_code == 422
     assert "own.yaml:3: own-1: kind" in refused.json()["detail"]
+    (problem,) = refused.json()["problems"]
+    assert (problem["file"], problem["line"], problem["statement"], problem["text"][:4]) == ("own.yaml", 3, "own-1", "kind")
     kept = editor.post("/api/plans", files=sent(OWN))
     assert kept.status_code == 201, kept.text
     assert kept.headers["Location"].endswith("/api/plans/own")
