@@ -31,7 +31,7 @@ _WORDS = (
     "gap", "gap_count", "gaps_of_area", "gaps_of_baseline", "gaps_of_own_limits", "guide_areas", "guide_areas_text",
     "guide_back", "guide_count", "guide_done", "guide_limit", "guide_limit_text", "guide_map", "guide_map_text",
     "guide_next", "guide_service", "guide_service_text", "guide_skip", "guide_trial", "guide_trial_text", "inhabited",
-    "largest_gap", "lat", "leg_between", "leg_cycle", "leg_delay", "leg_foot", "leg_km", "leg_minutes", "leg_ride",
+    "largest_gap", "lat", "leg_between", "leg_cycle", "leg_delay", "leg_foot", "leg_km", "leg_m", "leg_minutes", "leg_ride",
     "list_comma", "lon", "mode_areas", "move_back", "move_here", "name", "nearest", "nearest_elsewhere", "nearest_is",
     "newly_beyond", "newly_covered", "no_change", "no_data", "no_gaps", "no_outline", "no_people", "no_road_here", "nobody_beyond",
     "nobody_left", "none", "open_bracket", "outside", "p50", "p90", "people", "people_beyond",

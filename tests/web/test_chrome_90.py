@@ -12,7 +12,7 @@ import geosvc
 PACKAGE = Path(geosvc.__file__).parent
 # Members of our own that are called as a newer one of the browser's objects is called.
 OWN = {
-    "coverage.js": {"at"}, "leaflet.js": {"layers", "move"},
+    "leaflet.js": {"layers", "move"},
     "pins.js": {"move"}, "trial.js": {"move"},
 }
 # Leaflet closes seams between tiles with it; without it they show, and we have no tiles.

@@ -189,6 +189,46 @@ def test_a_place_is_explained(open_page, demo_server: str):
     expect(told).to_have_count(0)
 
 
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (768, 1024)])
+def test_the_map_stays_while_a_place_is_explained(open_page, demo_server: str, width: int, height: int):
+    """In the upper half the words open below the place, else above it, clear of the legend; unfolded, too. The reading beside says the same."""
+    page = ready(open_page(demo_server, HOSPITALS, viewport={"width": width, "height": height}))
+    box, legend = page.locator(".folium-map").bounding_box(), page.locator(".gm-legend").bounding_box()
+    assert box is not None
+    assert legend is not None
+    seat = page.locator(".gm-place", has_text="那尔轰镇").bounding_box()
+    assert seat is not None
+    page.mouse.click(seat["x"], seat["y"])
+    told = page.locator(".explain")
+    expect(told).to_contain_text("其次")
+    for unfold in (False, True):
+        if unfold:
+            told.locator(".explain-gap summary").click()
+            expect(told.locator(".explain-gap")).to_have_attribute("open", "")
+            page.wait_for_timeout(400)  # the map may move a little to make room
+        words = page.locator(".leaflet-popup-content-wrapper").bounding_box()
+        assert words is not None
+        assert words["x"] + words["width"] <= legend["x"]
+        if not unfold:
+            assert 0 < words["y"] - seat["y"] < 40
+            assert page.locator(".gm-place", has_text="那尔轰镇").bounding_box() == seat, "the map moved"
+    minutes = told.locator(".explain-head b").inner_text()
+    expect(page.locator(".gm-readout b")).to_have_text(minutes)
+
+
+def test_a_place_in_no_area_is_neither_covered_nor_beyond(open_page, demo_server: str):
+    """Its time is told; the limit is for those who live in the county."""
+    page = ready(open_page(demo_server, HOSPITALS))
+    box = page.locator(".folium-map").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 0.64 * box["width"], box["y"] + 0.3 * box["height"])
+    told = page.locator(".explain")
+    expect(told).to_contain_text("不属于任何区域")
+    expect(told.locator(".explain-head b")).to_contain_text("分钟")
+    expect(told.locator(".tag-near, .tag-far")).to_have_count(0)
+    expect(told).not_to_contain_text("此格人口")
+
+
 def test_what_would_change_a_place_is_tried_from_its_explanation(open_page, demo_server: str):
     """How far beyond the limit it is; a facility right there, and the loss of the nearest one: each begins a trial."""
     page = ready(open_page(demo_server, HOSPITALS))

@@ -137,7 +137,7 @@
   };
 
   /* The number of the pixel under a point; null outside the picture. */
-  Surface.prototype.at = function (latlng) {
+  Surface.prototype.numberAt = function (latlng) {
     var b = this.data.bounds;
     var low = L.CRS.EPSG3857.project(L.latLng(b[1], b[0]));
     var high = L.CRS.EPSG3857.project(L.latLng(b[3], b[2]));
@@ -537,7 +537,9 @@
     card.setAttribute('role', 'status');
     control(map, doc.title_block ? 'topright' : 'topleft', card);
     map.on('mousemove click', function (event) {
-      var n = surface.at(event.latlng);
+      var over = event.originalEvent && event.originalEvent.target;
+      if (over && over.closest && over.closest('.leaflet-popup')) { return; }  // what lies beneath the words is not asked for
+      var n = surface.numberAt(event.latlng);
       card.textContent = '';
       if (n === null || n === surface.data.outside) { card.textContent = doc.words.hover; return; }
       if (n === surface.data.no_data) { card.textContent = doc.words.no_data; return; }
@@ -547,6 +549,12 @@
       card.appendChild(element('span', '', doc.words.reading + ' '));
       card.appendChild(element('b', '', (far ? '> ' : '≤ ') + roundedUp(value, surface.data.unit)));
       card.appendChild(element('span', '', ' ' + doc.words.unit));
+    });
+    // A pixel may show the cell beside the one that was asked for: what the server says of the place holds.
+    map.on('explained', function (event) {
+      card.textContent = '';
+      card.appendChild(element('span', '', doc.words.reading + ' '));
+      card.appendChild(element('b', '', event.text));
     });
   }
 

@@ -4,6 +4,9 @@ import { post } from './answers.js';
 import { showProblem } from './problems.js';
 import { amount, element, fill, people, word } from './text.js';
 
+const WIDEST = 320;
+const TIP = 34; // from a place to the words below it: the tip, and as much as Leaflet leaves beneath the words
+const OFFSET_ABOVE = [0, 7]; // Leaflet's own
 const COLOURS = { foot: '#5b3a8c', cycle: '#5b3a8c', ride: '#16242e' };
 
 /* `trial` gives what is being tried, or null where nothing may be. */
@@ -21,26 +24,51 @@ export function explainPlaces(state, shown, planner, trial) {
     // What is known of the gap stands there at once; the way there follows.
     const whole = element('div', 'gm-popup explain');
     const box = whole.appendChild(element('div', '', word('asking')));
-    if (gap) { whole.appendChild(folded(gap())); }
-    const popup = L.popup({ maxWidth: 320, minWidth: 240, maxHeight: Math.max(220, map.getSize().y - 120), autoPanPaddingTopLeft: [10, 56] }).setLatLng(at).setContent(whole).openOn(map);
+    const popup = L.popup({
+      autoPan: false, maxWidth: WIDEST, minWidth: 240, maxHeight: Math.max(220, map.getSize().y - 120), autoPanPaddingTopLeft: [10, 56], autoPanPaddingBottomRight: [besideLegend(shown), 10]
+    }).setLatLng(at).setContent(whole);
+    if (gap) { whole.appendChild(folded(gap(), () => place(popup, map))); }
+    popup.openOn(map);
+    place(popup, map);
     try {
       const told = await post(planner, `/api/services/${encodeURIComponent(planner.service)}/explain`,
         { lon: Number(at.lng.toFixed(6)), lat: Number(at.lat.toFixed(6)), changes: trial() ? trial().changes() : {} });
       if (mine !== asked) { return; }
-      fillBox(box, told, state.get().limit);
+      fillBox(box, told, state.get().limit, shown.surface.numberAt(at) === shown.surface.data.outside);
+      if (typeof told.value === 'number') { map.fire('explained', { text: amount(told.value) }); }
       if (trial()) { box.appendChild(wouldChange(told, at, trial(), () => map.closePopup(popup))); }
       legs = drawLegs(map, (told.legs || []).concat((told.then && told.then.legs) || []));
     } catch (error) {
       if (mine === asked) { showProblem(box, error); }
     }
-    popup.update();
+    place(popup, map);
   }
   return explain;
 }
 
+/* The legend lies above popups: where there is room for both, the words keep clear of it. */
+function besideLegend({ map, legend }) {
+  const taken = legend.offsetWidth + 20;
+  return map.getSize().x - taken > WIDEST + 80 ? taken : 10;
+}
+
+/* Below the place where that is the roomier side: above it the map would have to move away from under the reader. */
+function place(popup, map) {
+  const box = popup.getElement();
+  if (!box || !popup.isOpen()) { return; }
+  popup.options.autoPan = false;
+  popup.update(); // its new words decide how wide and so how high it is
+  const below = map.latLngToContainerPoint(popup.getLatLng()).y < map.getSize().y / 2;
+  box.classList.toggle('explain-below', below);
+  popup.options.offset = below ? [0, box.offsetHeight + TIP] : OFFSET_ABOVE;
+  popup.options.autoPan = true;
+  popup.update();
+}
+
 /* What the gap around a place is, one line until somebody unfolds it: the place comes first. */
-function folded(gap) {
+function folded(gap, grown) {
   const details = element('details', 'explain-gap');
+  details.addEventListener('toggle', grown);
   details.appendChild(element('summary', '', gap.firstChild.textContent));
   gap.firstChild.remove();
   details.appendChild(gap);
@@ -61,7 +89,7 @@ function wouldChange(told, at, trial, done) {
   return box;
 }
 
-function fillBox(box, told, limit) {
+function fillBox(box, told, limit, outside) {
   box.textContent = '';
   const line = (label, text) => {
     const row = box.appendChild(element('div', 'explain-row'));
@@ -73,15 +101,19 @@ function fillBox(box, told, limit) {
   } else {
     const head = box.appendChild(element('p', 'explain-head'));
     head.appendChild(element('b', '', amount(told.value)));
-    head.appendChild(element('span', told.value <= limit ? 'tag-near' : 'tag-far', told.value <= limit ? word('covered') : fill('beyond_by_amount', { amount: amount(told.value - limit) })));
+    // The limit is for those who live here: a place in no area is neither covered nor beyond it.
+    if (!outside) { head.appendChild(element('span', told.value <= limit ? 'tag-near' : 'tag-far', told.value <= limit ? word('covered') : fill('beyond_by_amount', { amount: amount(told.value - limit) }))); }
   }
   journey(line, told, 'nearest');
   if (told.then) {
     if (told.between_minutes) { line(word('leg_between'), amount(told.between_minutes)); }
     journey(line, told.then, 'then_nearest');
   }
-  if (told.areas && told.areas.length) { line(word('area'), told.areas.map((each) => each.name).reverse().join(' · ')); }
-  if (told.people !== undefined) { line(word('people_here'), people(told.people)); }
+  if (outside) {
+    line(word('area'), word('outside'));
+  } else if (told.areas && told.areas.length) { line(word('area'), told.areas.map((each) => each.name).reverse().join(' · '));
+  }
+  if (told.people !== undefined && !outside) { line(word('people_here'), people(told.people)); }
 }
 
 // Planned facilities are numbered from here (coverage/changes.py); one without a name is called in the page's language.
@@ -98,9 +130,14 @@ function journey(line, told, label) {
   if (told.nearest || told.elsewhere) { line(word(label), nameOf(told.nearest)); }
   (told.legs || []).forEach((leg) => {
     const minutes = fill('leg_minutes', { minutes: leg.minutes.toFixed(1) });
-    line(word(`leg_${leg.mode}`), leg.metres > 0 ? `${minutes} · ${fill('leg_km', { km: (leg.metres / 1000).toFixed(1) })}` : minutes);
+    line(word(`leg_${leg.mode}`), leg.metres > 0 ? `${minutes} · ${lengthOf(leg.metres)}` : minutes);
   });
   if (told.second) { line(word('second_nearest'), `${nameOf(told.second.facility)} · ${amount(told.second.value)}`); }
+}
+
+/* A few steps are metres: nobody walks 0.0 km. */
+function lengthOf(metres) {
+  return metres < 95 ? fill('leg_m', { m: Math.max(1, Math.round(metres)) }) : fill('leg_km', { km: (metres / 1000).toFixed(1) });
 }
 
 function drawLegs(map, legs) {
