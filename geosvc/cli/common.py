@@ -27,6 +27,9 @@ WorkspaceOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of text.")]
 LayerOption = Annotated[Optional[str], typer.Option("--layer", help="Layer (or sheet) of a file that has several.")]
 CrsOption = Annotated[Optional[str], typer.Option("--crs", help="CRS of a map file that does not say it, such as EPSG:4551.")]
+SourceOption = Annotated[Optional[str], typer.Option("--source", help="Who made the data, as maps name it. FILE.meta.json may say it, too; of OpenStreetMap it is known.")]
+LicenceOption = Annotated[Optional[str], typer.Option("--licence", help="Under what licence, such as CC BY 4.0.")]
+DatedOption = Annotated[Optional[str], typer.Option("--dated", help="Of which day or year the data are, such as 2024.")]
 DatumOption = Annotated[
     Optional[str], typer.Option("--datum", help="Datum of the coordinates in a table: WGS84, CGCS2000 (degrees, or metres with their zone), GCJ02 (高德), BD09 (百度). Never guessed.")
 ]

@@ -12,9 +12,12 @@ from rich.table import Table
 from geosvc.cli.common import (
     ROWS_SHOWN,
     CrsOption,
+    DatedOption,
     DatumOption,
     JsonOption,
     LayerOption,
+    LicenceOption,
+    SourceOption,
     WorkspaceOption,
     opened,
     out,
@@ -133,13 +136,13 @@ def import_areas(
     workspace: WorkspaceOption = None,
     level: Annotated[Optional[str], typer.Option(help="Level of all areas of the file: county, township, village, zone …")] = None,
     valid_from: Annotated[Optional[str], typer.Option("--valid-from", help="The day from which the areas are so, such as 2021-01-01; without it what is true today is corrected.")] = None,
-    layer: LayerOption = None, crs: CrsOption = None, as_json: JsonOption = False,
+    layer: LayerOption = None, crs: CrsOption = None, source: SourceOption = None, licence: LicenceOption = None, as_json: JsonOption = False,
 ) -> None:
     """Register areas: a county, its townships and villages, or zones of your own; a polygon is not required."""
     from geosvc.workflows import importing
 
     with opened(workspace) as (store, settings), pulse(file, quiet=as_json):
-        report = importing.import_areas(store, file, settings, level=level, layer=layer, crs=crs, valid_from=valid_from)
+        report = importing.import_areas(store, file, settings, level=level, layer=layer, crs=crs, valid_from=valid_from, provenance=importing.Provenance(source=source, licence=licence))
     print_report(report, as_json)
 
 
@@ -150,7 +153,7 @@ def import_population(
     year: Annotated[Optional[int], typer.Option(help="Year of all figures, where the file does not say it.")] = None,
     kind: Annotated[Optional[str], typer.Option(help="Kind of all figures: resident (常住) or registered (户籍).")] = None,
     status: Annotated[Optional[str], typer.Option(help="Status of all figures: census (普查), survey, estimate.")] = None,
-    source: Annotated[Optional[str], typer.Option(help="Source of all figures.")] = None,
+    source: SourceOption = None, licence: LicenceOption = None, dated: DatedOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Register people. Totals are conserved through every step; unknown stays unknown and never becomes 0."""
@@ -159,20 +162,20 @@ def import_population(
 
     options = PeopleOptions(year=year, kind=kind, status=status, source=source)
     with opened(workspace) as (store, settings), pulse(file, quiet=as_json):
-        report = importing.import_population(store, file, settings, datum=datum, options=options)
+        report = importing.import_population(store, file, settings, datum=datum, options=options, provenance=importing.Provenance(source=source, licence=licence, dated=dated))
     print_report(report, as_json)
 
 
 @importer.command("roads")
 def import_roads(
     file: Annotated[Path, typer.Argument(help="OpenStreetMap extract (.osm.pbf) or any line layer with a road class.")],
-    workspace: WorkspaceOption = None, layer: LayerOption = None, crs: CrsOption = None, as_json: JsonOption = False,
+    workspace: WorkspaceOption = None, layer: LayerOption = None, crs: CrsOption = None, source: SourceOption = None, licence: LicenceOption = None, dated: DatedOption = None, as_json: JsonOption = False,
 ) -> None:
     """Put a road network in force, in place of the one before."""
     from geosvc.workflows import importing
 
     with opened(workspace) as (store, settings), pulse(file, quiet=as_json):
-        report = importing.import_roads(store, file, settings, layer=layer, crs=crs)
+        report = importing.import_roads(store, file, settings, layer=layer, crs=crs, provenance=importing.Provenance(source=source, licence=licence, dated=dated))
     print_report(report, as_json)
 
 
@@ -181,37 +184,37 @@ def import_barriers(
     file: Annotated[Path, typer.Argument(help="Lines and polygons with a class (waterway, railway, natural, barrier, 类型 …): OpenStreetMap extract, GeoPackage, Shapefile, GeoJSON.")],
     workspace: WorkspaceOption = None, layer: LayerOption = None, crs: CrsOption = None,
     without: Annotated[Optional[list[str]], typer.Option("--without", help="A class to leave out, such as fence; may be repeated.")] = None,
-    as_json: JsonOption = False,
+    source: SourceOption = None, licence: LicenceOption = None, dated: DatedOption = None, as_json: JsonOption = False,
 ) -> None:
     """Put barriers in force (rivers, railways, lakes …): on foot they are crossed on roads only. A column condition (flood …) limits one to it."""
     from geosvc.workflows import importing
 
     with opened(workspace) as (store, settings), pulse(file, quiet=as_json):
-        report = importing.import_barriers(store, file, settings, layer=layer, crs=crs, without=without or [])
+        report = importing.import_barriers(store, file, settings, layer=layer, crs=crs, without=without or [], provenance=importing.Provenance(source=source, licence=licence, dated=dated))
     print_report(report, as_json)
 
 
 @importer.command("elevation")
 def import_elevation(
     files: Annotated[list[Path], typer.Argument(help="One or several adjoining rasters (GeoTIFF, .hgt, .hgt.zip), metres.")],
-    workspace: WorkspaceOption = None, as_json: JsonOption = False,
+    workspace: WorkspaceOption = None, source: SourceOption = None, licence: LicenceOption = None, dated: DatedOption = None, as_json: JsonOption = False,
 ) -> None:
     """Put an elevation model in force: on foot and by bicycle, uphill and downhill count."""
     from geosvc.workflows import importing
 
     with opened(workspace) as (store, settings), pulse(files[0], quiet=as_json):
-        report = importing.import_elevation(store, files, settings)
+        report = importing.import_elevation(store, files, settings, provenance=importing.Provenance(source=source, licence=licence, dated=dated))
     print_report(report, as_json)
 
 
 @importer.command("landcover")
 def import_landcover(
     files: Annotated[list[Path], typer.Argument(help="One raster of classes, or a folder or files of percent by class (landcover_Tree.tif …).")],
-    workspace: WorkspaceOption = None, as_json: JsonOption = False,
+    workspace: WorkspaceOption = None, source: SourceOption = None, licence: LicenceOption = None, dated: DatedOption = None, as_json: JsonOption = False,
 ) -> None:
     """Put land cover in force: what it costs to cross the ground off the roads."""
     from geosvc.workflows import importing
 
     with opened(workspace) as (store, settings), pulse(files[0], quiet=as_json):
-        report = importing.import_landcover(store, files, settings)
+        report = importing.import_landcover(store, files, settings, provenance=importing.Provenance(source=source, licence=licence, dated=dated))
     print_report(report, as_json)

@@ -26,6 +26,18 @@ _CHECKSUM_IN_NAME = 12
 
 
 @dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """Who made some data, under what licence, and of which day they are: maps name the source, 数据说明 all three."""
+
+    source: str | None = None
+    licence: str | None = None
+    dated: str | None = None
+
+
+UNSAID = Provenance()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Layer:
     """One layer. ``folder`` holds its files; ``summary`` says what was read from them."""
 
@@ -75,7 +87,7 @@ def save(session: Session, layer: Layer, *, author: str) -> str:
     moment = now()
     change = "new"
     for row in select_layers(session, layer.kind):
-        if row.sha256 == layer.sha256 and row.summary == layer.summary:
+        if (row.sha256, row.summary, row.source, row.licence, row.dated) == (layer.sha256, layer.summary, layer.source, layer.licence, layer.dated):
             return "unchanged"
         row.replaced_at = moment
         change = "changed"

@@ -13,7 +13,7 @@ from geosvc.errors import StoreError
 from geosvc.maps.document import MapContent, assets_checksum, data_url, map_document
 from geosvc.maps.numbers import stands_apart
 from geosvc.registry import areas, layers, populations
-from geosvc.registry.layers import POPULATION, ROADS
+from geosvc.registry.layers import POPULATION
 from geosvc.store.areas import AreaQuery
 from geosvc.store.runs import GapQuery, select_gaps
 from geosvc.store.scope import inside
@@ -23,6 +23,8 @@ from geosvc.workflows.run_files import counted_in, picture_of, picture_record_of
 from geosvc.workflows.workspace import title_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from geosvc.coverage.services import Service, Threshold
     from geosvc.registry.areas import Area
     from geosvc.registry.facilities import Registered
@@ -84,7 +86,7 @@ def content_of(
             gaps=[] if threshold is None else _gaps(store, session, run["id"], threshold.id, service.shown_unit),
             picture={**record, "source": source},
             to_be_located=run["summary"]["facilities"]["to_be_located_in_registry"],
-            sources=_sources(store, session), schematic=reading.is_schematic(run["notes"]),
+            sources=_sources(store, session, run, outlines), schematic=reading.is_schematic(run["notes"]),
             people_source=_people_source(store, session, run), data_dates=_data_dates(store, session, run, used),
         )
 
@@ -129,9 +131,10 @@ def _figure_of_everybody(session: Session, run: dict[str, Any]) -> Population | 
 
 
 def _layers_of_run(store: Store, session: Session, run: dict[str, Any]) -> dict[str, Layer]:
-    """Return the layers that a run was computed on, as far as they are still in force."""
-    used = run["inputs"]["layers"]
-    return {layer.kind: layer for layer in layers.find(store, session) if used.get(layer.kind) == layer.sha256}
+    """Return the layers that a run was computed on, with what is said of them today; else as they were then."""
+    used, then = run["inputs"]["layers"], run["recorded"] or run["created_at"]
+    known = (*layers.find(store, session, recorded_at=then), *layers.find(store, session))
+    return {layer.kind: layer for layer in known if used.get(layer.kind) == layer.sha256}
 
 
 def _outlines(store: Store, session: Session, run: dict[str, Any]) -> list[Area]:
@@ -169,10 +172,11 @@ def _gaps(store: Store, session: Session, run_id: str, threshold_id: str, unit: 
     return [features.gap_feature(row, names, unit, reader) for row in rows]
 
 
-def _sources(store: Store, session: Session) -> list[str]:
-    found = [area.source for area in areas.find(session, AreaQuery(has_geometry=True), limit=1)]
-    found += [layer.source for kind in (ROADS, POPULATION) for layer in layers.find(store, session, kind)]
-    return [source for source in found if source]
+def _sources(store: Store, session: Session, run: dict[str, Any], outlines: Sequence[Area]) -> list[str]:
+    """Return who made the outlines and the layers of a run, drawn or not, each once."""
+    used = _layers_of_run(store, session, run)
+    found = [*(area.source for area in outlines), *(used[kind].source for kind in layers.KINDS if kind in used)]
+    return list(dict.fromkeys(source for source in found if source))
 
 
 def write_map(
@@ -216,8 +220,10 @@ def _fingerprint(
     with store.reading() as session:
         # A run found again for another time of the same inputs draws the same outlines; names and sources may differ.
         run = reading.run_record(store, reading.run_of(session, service_id, run_id).id)
-        outlines = areas.checksum_of(_outlines(store, session, run))
+        drawn = _outlines(store, session, run)
+        outlines = areas.checksum_of(drawn)
         people = populations.checksum_of(populations.find(session, recorded_at=run["recorded"]))
+        sources = _sources(store, session, run, drawn)
     named = [note["zh"] for note in run["notes"] if note["code"] == "scenario"]  # a scenario may be called otherwise tomorrow
-    parts = [run["id"], threshold_id or "", language, __version__, str(_DRAWING), assets_checksum(), outlines, people, *named, *(store.areas or ())]
+    parts = [run["id"], threshold_id or "", language, __version__, str(_DRAWING), assets_checksum(), outlines, people, *sources, *named, *(store.areas or ())]
     return hashlib.sha256("|".join(parts).encode()).hexdigest()

@@ -15,6 +15,7 @@ from geosvc.registry.areas import Area
 from geosvc.registry.imports.positions import count_of
 from geosvc.registry.imports.report import ImportReport
 from geosvc.registry.imports.tables import Row, plain, read_table
+from geosvc.registry.layers import UNSAID, Provenance
 from geosvc.registry.moments import AsOf
 from geosvc.registry.populations import Population
 from geosvc.store.areas import AreaQuery
@@ -38,16 +39,16 @@ _BETWEEN_CODES = re.compile(r"[\s,，;；、|]+")
 
 
 def read_areas(
-    path: Path, *, max_mb: int, level: str | None, layer: str | None = None, crs: str | None = None
+    path: Path, *, max_mb: int, level: str | None, layer: str | None = None, crs: str | None = None, provenance: Provenance = UNSAID
 ) -> tuple[list[Area], ImportReport]:
-    """Return the areas of a file; nothing is stored.
+    """Return the areas of a file; nothing is stored. ``provenance`` holds for areas that do not say a source of their own.
 
     Raises
     ------
     RefusedRows, InvalidGeometry, InvalidInput, UnreadableFile, MissingCRS
     """
     table = read_table(path, max_mb=max_mb, expected=EXPECTED_AREAS, layer=layer, crs=crs)
-    told = sidecar_of(path)
+    told = sidecar_of(path) | {name: value for name, value in vars(provenance).items() if value}
     if table.has_geometry:
         frame = read_vector(path, max_mb=max_mb, expected=EXPECTED_AREAS, layer=layer, crs=crs)
         check_valid_shapes(frame, path, label="areas")

@@ -11,6 +11,7 @@ import shapely
 
 from geosvc.errors import InvalidGeometry, InvalidInput, Refusal, RefusedRows, UnreadableFile
 from geosvc.geo.files import sidecar_of
+from geosvc.geo.osm import OSM_SUFFIXES
 from geosvc.geo.vector import READ_AS, in_metres, read_vector
 from geosvc.registry.barrier_classes import BarrierClass, barrier_class_of, barrier_class_of_tag, barrier_classes
 from geosvc.registry.imports.layers import Prepared, _outside, _prepared
@@ -35,7 +36,6 @@ _OF_ANY_LAND = frozenset({"natural", "landuse"})
 _CLASS_COLUMNS = ("barrier_class", "fclass", "class", "类型", "类别", "要素类型", "要素类别", "种类", "type")
 _CONDITION_COLUMNS, _STOPS_COLUMNS = ("condition", "条件", "生效条件"), ("stops", "阻隔", "是否阻隔")
 _YES_OR_NO = {"yes": True, "true": True, "1": True, "是": True, "no": False, "false": False, "0": False, "否": False}
-_OSM_SUFFIXES = frozenset({".pbf", ".osm"})
 _OSM_LAYERS = ("lines", "multipolygons")
 _LINES, _POLYGONS = ("LineString", "MultiLineString"), ("Polygon", "MultiPolygon")
 _LISTED = 20
@@ -79,7 +79,7 @@ def prepare_barriers(
     left_out = _classes_named(without)
     report = ImportReport(kind=BARRIERS, file_name=path.name)
     frame = _frame_of(path, max_mb, layer, crs, report)
-    osm = path.suffix in _OSM_SUFFIXES
+    osm = path.suffix.lower() in OSM_SUFFIXES
     told = _read_attributes(frame, path, conditions, report, osm=osm)
     barriers = _kept(frame, told, left_out, path, report)
     _check_place(barriers, path, study_bbox, report)
@@ -114,7 +114,7 @@ def _frame_of(path: Path, max_mb: int, layer: str | None, crs: str | None, repor
     """Return lines and polygons of a file, numbered from 0, those without a usable shape left out and counted."""
     import pandas as pd  # noqa: PLC0415
 
-    wanted = _OSM_LAYERS if layer is None and path.suffix in _OSM_SUFFIXES else (layer,)
+    wanted = _OSM_LAYERS if layer is None and path.suffix.lower() in OSM_SUFFIXES else (layer,)
     frames = []
     for name in wanted:
         with contextlib.suppress(UnreadableFile) if len(wanted) > 1 else contextlib.nullcontext():

@@ -20,7 +20,7 @@ from geosvc.registry.imports.positions import count_of, position_of
 from geosvc.registry.imports.report import ImportReport
 from geosvc.registry.imports.road_lines import OSM_TAGS, normalised_roads
 from geosvc.registry.imports.tables import Row, plain, read_table
-from geosvc.registry.layers import ELEVATION, LANDCOVER, POPULATION, ROADS, Layer
+from geosvc.registry.layers import ELEVATION, LANDCOVER, POPULATION, ROADS, UNSAID, Layer, Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -237,12 +237,17 @@ def landcover_class_of(path: Path) -> str:
     return word
 
 
+# Its licence asks for the credit, whoever made the extract.
+OSM = Provenance(source="© OpenStreetMap contributors (ODbL)", licence="ODbL 1.0")
+
+
 def _prepared(
     kind: str, path: Path, told: dict[str, Any], report: ImportReport, write: Callable[[Path], None]
 ) -> Prepared:
+    known = OSM if path.suffix.lower() in OSM_SUFFIXES else UNSAID
     layer = Layer(
         kind=kind, title=str(told.get("title_zh") or path.stem), file_name=report.file_name, folder=Path(),
-        sha256="", source=told.get("source"), licence=told.get("licence"), dated=told.get("date"),
+        sha256="", source=told.get("source") or known.source, licence=told.get("licence") or known.licence, dated=told.get("date"),
         schematic=bool(told.get("schematic")), summary=dict(report.figures),
     )
     return Prepared(kind=kind, layer=layer, write=write, report=report)
