@@ -16,6 +16,7 @@ from geosvc.language import LANGUAGES, words
 from geosvc.maps import numbers
 from geosvc.maps.numbers import percent
 from geosvc.registry.classes import facility_classes
+from geosvc.registry.moments import day_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -184,7 +185,7 @@ def _facts(content: MapContent, language: str) -> list[dict[str, str]]:
         (text["source"], content.people_source["source"] or ""),
         (text["profile"], numbers.travel_text(run, content.service, language)),
         (text["limit"], _limit_origin(content, language)),
-        (text["run"], f"{run['id']} · {text['dated']} {run['created_at'][:10]}"),
+        (text["run"], f"{run['id']} · {text['dated']} {day_of(run['created_at'])}"),
         (text["data_dates"], text["list_mark"].join(f"{text[word]} {date}" for word, date in content.data_dates)),
         (text["crs_label"], name_of(run["inputs"]["grid"]["crs"])),
         (text["review_number"], review or text["internal"]),

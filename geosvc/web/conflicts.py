@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from geosvc.language import words
-from geosvc.registry.moments import CHINA
-from geosvc.web.facility_views import label, value
+from geosvc.web.facility_views import clock, label, value
 from geosvc.workflows import editing
 
 if TYPE_CHECKING:
@@ -60,7 +58,7 @@ def conflict_view(
             **{who: _said(name, told, language) for who, told in (("seen", seen), ("theirs", theirs), ("mine", wanted))},
             "whose": chosen.get(name) or whose, "both": not whose, "theirs_changed": seen != theirs,
         })
-    others = [{"author": each.author, "at": _clock(each.recorded_at), "reason": each.reason}
+    others = [{"author": each.author, "at": clock(each.recorded_at), "reason": each.reason}
               for each in editing.changed_since(store, number, base)]
     return {"revision": revision, "rows": sorted(rows, key=lambda each: not each["both"]), "others": others}
 
@@ -81,10 +79,6 @@ def _said(name: str, told: Mapping[str, Any], language: str) -> str:
         known = words(language)
         return known["list_mark"].join(f"{known.get(f'contact_{key}', key)} {text}" for key, text in told[name].items()) or known["none"]
     return value(name, told[name], language)
-
-
-def _clock(moment: str) -> str:
-    return datetime.fromisoformat(moment).astimezone(CHINA).strftime("%Y-%m-%d %H:%M")
 
 
 def chosen_document(store: Store, number: int, mine: dict[str, Any], choices: Sequence[Choice]) -> dict[str, Any]:

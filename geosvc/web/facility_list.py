@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -10,7 +9,6 @@ from urllib.parse import urlencode
 from geosvc.language import words
 from geosvc.registry.classes import facility_classes
 from geosvc.registry.facilities import State
-from geosvc.registry.moments import CHINA
 from geosvc.web.facility_views import times_of, value
 from geosvc.workflows import features, finding, reviewing, workspace
 from geosvc.workflows.rules import rules_of
@@ -56,7 +54,7 @@ def list_view(store: Store, told: Mapping[str, str], language: str, *, limit: in
         "to_be_located": None if times["then"] else features.count_to_be_located(store),
         "classes": _classes(features.classes_in_use(store), asked["class_code"]), "areas": features.areas_to_choose(store),
         "states": list(State), "folded_open": any(asked[name] for name in _FOLDED),
-        "chips": _chips(asked, sort, language), "columns": _columns(asked, sort), "updated_day": updated_day, "stale_before": reviewing.stale_before(rules_of(store)),
+        "chips": _chips(asked, sort, language), "columns": _columns(asked, sort), "stale_before": reviewing.stale_before(rules_of(store)),
         "here": address(asked, sort=sort), "next": address(asked, sort=sort, cursor=following),
         "export": urlencode([(name, text) for name, text in asked.items() if text]),
     }
@@ -116,6 +114,3 @@ def _classes(codes: list[str], chosen: str) -> list[dict[str, Any]]:
     return [{"letter": letter, "members": [known[code] for code in group]} for letter, group in groupby(listed, key=lambda code: code[0])]
 
 
-def updated_day(moment: str) -> str:
-    """Return the day in China on which a revision was recorded."""
-    return datetime.fromisoformat(moment).astimezone(CHINA).date().isoformat()

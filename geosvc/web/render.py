@@ -13,7 +13,9 @@ from geosvc.accounts.people import Person, anonymous
 from geosvc.errors import GeosvcError
 from geosvc.gate.people import person_of
 from geosvc.language import LANGUAGES, words
+from geosvc.registry.moments import day_of
 from geosvc.web import refusals, views
+from geosvc.web.facility_views import clock
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -25,10 +27,12 @@ _YEAR_SECONDS = 365 * 24 * 3600
 @cache
 def templates() -> Environment:
     """Return the templates of the pages, compiled once for the process; what is put into them is escaped."""
-    return Environment(
+    made = Environment(
         loader=PackageLoader("geosvc.web"), autoescape=select_autoescape(default=True),
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )
+    made.filters |= {"day": day_of, "clock": clock}  # of a moment, as the clock in China shows it
+    return made
 
 
 def language_of(request: Request) -> str:

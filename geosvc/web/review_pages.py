@@ -12,7 +12,6 @@ from geosvc.errors import Conflict, FacilityNotFound, InvalidInput
 from geosvc.gate.people import administrator_of, editor_of, store_of
 from geosvc.registry.classes import FacilityClass, facility_classes
 from geosvc.web.duplicate_pages import FIRST_COME, SEE_OTHER, UNUSABLE, Sent, text_of
-from geosvc.web.facility_list import updated_day
 from geosvc.web.many_forms import Chosen
 from geosvc.web.render import render
 from geosvc.workflows import editing, features, reviewing
@@ -47,7 +46,7 @@ def _review(request: Request, store: Store, told: Mapping[str, str], *, problem:
     return render(
         request, "review.html", status=status, active="facilities", study=study_title(store), asked=asked, entries=found, matched=matched,
         following=following, cursor=cursor, progress=reviewing.progress(store, **where, parts=by), by=by, classes=_classes(store, asked["class_code"]),
-        areas=features.areas_to_choose(store), day=updated_day, problem=problem, done=done if done in _DONE else "",
+        areas=features.areas_to_choose(store), problem=problem, done=done if done in _DONE else "",
         done_count=int(count) if is_whole(count) else 0, address=_address,
     )
 

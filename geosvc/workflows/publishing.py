@@ -14,6 +14,7 @@ from geosvc.maps.document import MapContent, assets_checksum, data_url, map_docu
 from geosvc.maps.numbers import stands_apart
 from geosvc.registry import areas, layers, populations
 from geosvc.registry.layers import POPULATION
+from geosvc.registry.moments import day_of
 from geosvc.store.areas import AreaQuery
 from geosvc.store.runs import GapQuery, select_gaps
 from geosvc.store.scope import inside
@@ -155,7 +156,7 @@ def _data_dates(
     found = _layers_of_run(store, session, run)
     dates = [(f"layer_{kind}", layer.dated) for kind, layer in sorted(found.items()) if layer.dated]
     newest = max((each.recorded_at for each in used), default="")
-    return [*dates, ("registry", newest[:10])] if newest else dates
+    return [*dates, ("registry", day_of(newest))] if newest else dates
 
 
 def _facilities(session: Session, run: dict[str, Any], service: Service) -> list[Registered]:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from datetime import datetime, timedelta
 from html import unescape
 from typing import Any
 
@@ -133,11 +134,12 @@ def test_schematic_data_is_announced_on_the_map(demo_store: Store, language: str
 
 
 def test_the_map_names_run_date_and_crs(demo_store: Store, demo_client: TestClient):
-    """Title block: run, date, coordinate system, and whose limit it is."""
+    """Title block: run, date (that of the clock in China), coordinate system, and whose limit it is."""
     document = publishing.map_of(demo_store, "hospital-drive", title_block=True)
     run = demo_client.get(f"/api/runs/{document['run']}").json()
     told = {each["label"]: each["text"] for each in document["facts"]}
-    assert told["计算记录"] == f"{run['id']} · 计算于 {run['created_at'][:10]}"
+    in_china = datetime.fromisoformat(run["created_at"]) + timedelta(hours=8)
+    assert told["计算记录"] == f"{run['id']} · 计算于 {in_china:%Y-%m-%d}"
     assert "CGCS2000" in told["坐标系"]
     assert "30" in document["subtitle"]
     assert "非规划目标" in document["subtitle"]

@@ -11,6 +11,7 @@ from geosvc.maps import numbers
 from geosvc.maps.document import map_document
 from geosvc.maps.paper.drawing import drawing_of
 from geosvc.maps.paper.palette import GROUPS, NO_DATA, UNREACHABLE, bands_of
+from geosvc.registry.moments import day_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -98,7 +99,7 @@ def sheet_of(content: MapContent, rows: Sequence[Mapping[str, Any]], *, language
     text, run = words(language), content.run
     return Sheet(
         language=language, title=document["title"], subtitle=_subtitle(document, run, language),
-        day=text["paper_day"].format(day=(day or run["datetime"])[:10]), told=_told(content, language), marks=_marks(content, language),
+        day=text["paper_day"].format(day=day_of(day or run["datetime"])), told=_told(content, language), marks=_marks(content, language),
         numbers=tuple(leading_numbers(content, document, language)), verdict=document["verdict"],
         worst=worst_places(content, rows, language), legend=tuple(legend_of(document, language)),
         facts=_facts(document, makers, language), flag_title=document["flag_title"], flags=tuple(document["flags"]),
