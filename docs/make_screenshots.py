@@ -111,9 +111,9 @@ PAPER = {
     "sheet-zh": f"/api/services/{_SERVICE}/sheet?paper=a4&f=png",
     "summary-zh": f"/api/services/{_SERVICE}/summary?f=pdf",
 }
-TRIAL, CONFLICT, MANY, SINGLE_FILE = "trial-difference-zh", "conflict-zh", "facilities-many-zh", "single-file-zh"
+TRIAL, CONFLICT, MANY, SINGLE_FILE, PLACE = "trial-difference-zh", "conflict-zh", "facilities-many-zh", "single-file-zh", "map-place-zh"
 PAGES = {**AS_IT_IS, **AT_WORK, **APPROVAL}
-NAMES = (*PAGES, *PAPER, TRIAL, CONFLICT, MANY, SINGLE_FILE)
+NAMES = (*PAGES, *PAPER, TRIAL, CONFLICT, MANY, SINGLE_FILE, PLACE)
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 _COLOURS = 256
 
@@ -183,6 +183,7 @@ def _steps(camera: Camera, store: Store, settings: Settings, folder: Path, singl
     for name, path in PAPER.items():
         yield name, partial(take_paper, camera.address + path, name)
     yield SINGLE_FILE, partial(take_file, camera, single_file)
+    yield PLACE, partial(take_place, camera)
     work = demo_at_work.fill(store, settings, folder)
     camera.tokens |= work.tokens
     camera.numbers |= work.numbers
@@ -249,6 +250,19 @@ def take_file(camera: Camera, path: Path) -> None:
         page.goto(path.resolve().as_uri())
         _settle(page)
         keep(SINGLE_FILE, page.screenshot())
+
+
+def take_place(camera: Camera) -> None:
+    """Ask how long it takes from a township in the north, and by which way."""
+    with camera.page(None) as page:
+        page.goto(f"{camera.address}/?service={_SERVICE}")
+        _settle(page)
+        seat = page.locator(".gm-place", has_text="那尔轰镇").bounding_box()
+        assert seat is not None  # the map is settled
+        page.mouse.click(seat["x"], seat["y"])
+        page.locator(".explain-head").wait_for()
+        page.wait_for_timeout(500)
+        keep(PLACE, page.screenshot())
 
 
 def take_trial(camera: Camera) -> None:
