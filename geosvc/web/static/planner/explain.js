@@ -6,7 +6,8 @@ import { amount, element, fill, people, word } from './text.js';
 
 const WIDEST = 320;
 const TIP = 34; // from a place to the words below it: the tip, and as much as Leaflet leaves beneath the words
-const OFFSET_ABOVE = [0, 7]; // Leaflet's own
+const ABOVE = 7; // Leaflet's own
+const CORNER = 36; // how near to its corner the tip of the words may stand
 const COLOURS = { foot: '#5b3a8c', cycle: '#5b3a8c', ride: '#16242e' };
 
 /* `trial` gives what is being tried, or null where nothing may be. */
@@ -24,12 +25,14 @@ export function explainPlaces(state, shown, planner, trial) {
     // What is known of the gap stands there at once; the way there follows.
     const whole = element('div', 'gm-popup explain');
     const box = whole.appendChild(element('div', '', word('asking')));
+    const right = besideLegend(shown);
+    let towards = null;
     const popup = L.popup({
-      autoPan: false, maxWidth: WIDEST, minWidth: 240, maxHeight: Math.max(220, map.getSize().y - 120), autoPanPaddingTopLeft: [10, 56], autoPanPaddingBottomRight: [besideLegend(shown), 10]
+      autoPan: false, maxWidth: WIDEST, minWidth: 240, maxHeight: Math.max(220, map.getSize().y - 120), autoPanPaddingTopLeft: [10, 56], autoPanPaddingBottomRight: [right, 10]
     }).setLatLng(at).setContent(whole);
-    if (gap) { whole.appendChild(folded(gap(), () => place(popup, map))); }
+    if (gap) { whole.appendChild(folded(gap(), () => place(popup, map, right, towards))); }
     popup.openOn(map);
-    place(popup, map);
+    place(popup, map, right, towards);
     try {
       const told = await post(planner, `/api/services/${encodeURIComponent(planner.service)}/explain`,
         { lon: Number(at.lng.toFixed(6)), lat: Number(at.lat.toFixed(6)), changes: trial() ? trial().changes() : {} });
@@ -37,11 +40,13 @@ export function explainPlaces(state, shown, planner, trial) {
       fillBox(box, told, state.get().limit, shown.surface.numberAt(at) === shown.surface.data.outside);
       if (typeof told.value === 'number') { map.fire('explained', { text: amount(told.value) }); }
       if (trial()) { box.appendChild(wouldChange(told, at, trial(), () => map.closePopup(popup))); }
-      legs = drawLegs(map, (told.legs || []).concat((told.then && told.then.legs) || []));
+      const way = (told.legs || []).concat((told.then && told.then.legs) || []);
+      legs = drawLegs(map, way);
+      towards = endOf(way);
     } catch (error) {
       if (mine === asked) { showProblem(box, error); }
     }
-    place(popup, map);
+    place(popup, map, right, towards);
   }
   return explain;
 }
@@ -52,17 +57,31 @@ function besideLegend({ map, legend }) {
   return map.getSize().x - taken > WIDEST + 80 ? taken : 10;
 }
 
-/* Below the place where that is the roomier side: above it the map would have to move away from under the reader. */
-function place(popup, map) {
+/* Above or below the place, wherever more room is, so that the map need not move away from under the reader; and beside the
+   way from there, as far as the map and its legend leave room. */
+function place(popup, map, right, towards) {
   const box = popup.getElement();
   if (!box || !popup.isOpen()) { return; }
   popup.options.autoPan = false;
   popup.update(); // its new words decide how wide and so how high it is
-  const below = map.latLngToContainerPoint(popup.getLatLng()).y < map.getSize().y / 2;
+  const at = map.latLngToContainerPoint(popup.getLatLng());
+  const width = box.offsetWidth;
+  const below = at.y < map.getSize().y / 2;
+  let start = at.x - width / 2;
+  if (towards) { start = map.latLngToContainerPoint(towards).x < at.x ? at.x - CORNER : at.x - width + CORNER; }
+  start = Math.max(10, Math.min(start, map.getSize().x - right - width));
+  const tip = Math.max(CORNER, Math.min(at.x - start, width - CORNER)); // a place under the legend: the map moves after all
   box.classList.toggle('explain-below', below);
-  popup.options.offset = below ? [0, box.offsetHeight + TIP] : OFFSET_ABOVE;
+  popup.options.offset = [width / 2 - tip, below ? box.offsetHeight + TIP : ABOVE];
   popup.options.autoPan = true;
   popup.update();
+  box.querySelector('.leaflet-popup-tip-container').style.left = `${tip}px`;
+}
+
+/* Where the way from a place ends. */
+function endOf(legs) {
+  const last = legs.filter((leg) => leg.line && leg.line.length).pop();
+  return last ? L.latLng(last.line[last.line.length - 1][1], last.line[last.line.length - 1][0]) : null;
 }
 
 /* What the gap around a place is, one line until somebody unfolds it: the place comes first. */
