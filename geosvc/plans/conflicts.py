@@ -257,7 +257,7 @@ def _scaled(indicator: Indicator, figure: Figure) -> tuple[float, float]:
 
 def _power_between(one: Figure, other: Figure, first: Indicator, second: Indicator) -> int | None:
     """Return the power of ten between two values, where it is one."""
-    if not one.value or not other.value:
+    if one.value is None or other.value is None or one.value <= 0 or other.value <= 0:
         return None
     times = one.value / first.given.get("per", 1) / (other.value / second.given.get("per", 1))
     power = math.log10(times)
@@ -278,6 +278,8 @@ def _ratio(case: _Case) -> Iterator[Conflict]:
             low, high = rounding(figure.text, figure.target.number)
             pairs = {(one.text, two.text): (one, two) for one, two in _pairs(case, indicator, figure.year, goal=figure is indicator.target)}
             for one, two in pairs.values():
+                if one.low <= 0:
+                    continue
                 least, most = two.for_one()[0] / one.for_one()[1], two.for_one()[1] / one.for_one()[0]
                 if most < low - 1e-9 or least > high + 1e-9:
                     yield Conflict(

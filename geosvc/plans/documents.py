@@ -24,11 +24,13 @@ from geosvc.plans.fields import (
     once,
     only,
     refuse,
+    texts,
     year_of,
     years_of,
 )
 from geosvc.plans.plan import (
     BETTER,
+    MOST_PROBLEMS,
     STATES,
     Condition,
     Denominator,
@@ -51,7 +53,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-MOST_BYTES = 4_000_000
+MOST_BYTES = 1_000_000  # the longest of the published ones has 43,000
 UNITS = ("", "个", "所", "家", "处", "支", "名", "人", "张", "辆", "岁", "天", "元", "%", "‰", "/10万", "个百分点", "分钟", "公里", "平方公里",
          "张/千人", "人/千人", "个/千人", "人/万人", "人/10万人", "人/千名儿童", "张/千名儿童", "种", "比")
 _PLAN = ("id", "title", "title_en", "issuer", "date", "date_note", "period", "state", "area", "note")
@@ -141,6 +143,7 @@ class _Reader:
     def _head(self, told: dict[Any, Any]) -> dict[str, Any]:
         line = told[LINE]
         only(told, _PLAN, "plan")
+        texts(told, _PLAN, line)
         name = str(told.get("id", ""))
         if not _ID.fullmatch(name):
             raise Refused(line, f"id must be lower-case letters, digits and hyphens, got {name!r}")
@@ -200,7 +203,8 @@ class _Reader:
         return found
 
     def _problem(self, line: int, statement: str | None, text: str) -> None:
-        self.problems.append(Problem(file=self.file, line=line, statement=statement, text=text))
+        if len(self.problems) < MOST_PROBLEMS:
+            self.problems.append(Problem(file=self.file, line=line, statement=statement, text=text))
 
     # -- statements ------------------------------------------------------------------------
 
@@ -221,9 +225,7 @@ class _Reader:
         name = str(told.get("id", ""))
         if not _ID.fullmatch(name):
             raise Refused(line, f"a statement needs an id of lower-case letters, digits and hyphens; got {name!r}")
-        for key in ("quote", "note", "recorded", "facility", "level", "year"):
-            if not isinstance(told.get(key) or "", str):
-                raise Refused(line, f"{key} must be a text; put it in quotation marks if it begins with [ or {{")
+        texts(told, ("quote", "note", "recorded", "facility", "level", "year", "kind", "status"), line)
         if not str(told.get("quote") or "").strip():
             raise Refused(line, "the quote is missing; every statement has the plan's own words")
         several = told.get("indicators") or []
@@ -245,6 +247,7 @@ class _Reader:
     def _indicator(self, told: dict[Any, Any], statement: dict[Any, Any], name: str) -> Indicator:
         line = told[LINE]
         only(told, _INDICATOR, "indicator")
+        texts(told, ("name", "unit", "better", "recorded"), line)
         unit = str(told.get("unit") or "")
         if unit not in UNITS:
             raise Refused(line, f"there is no unit {unit!r}; expected one of {' '.join(each for each in UNITS if each)}")
@@ -344,6 +347,7 @@ def _parts(told: dict[Any, Any], statements: Sequence[Statement], *more: Any) ->
 def _denominator(told: dict[Any, Any]) -> Denominator:
     line = told[LINE]
     only(told, ("year", "people", "kind", "status", "source", "groups"), "number of people")
+    texts(told, ("kind", "status", "source"), line)
     if not told.get("year"):
         raise Refused(line, "a number of people needs its year")
     year, people, groups_told = year_of(told, line), number(told, "people", line), told.get("groups") or {}

@@ -15,8 +15,12 @@ from geosvc.plans.targets import Target, target_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LINE = "\0line"  # where a mapping begins; no file can write this key
-TWICE = "\0twice"  # a key that stands twice in it, and the line of the second
+class _Mark:
+    """A key of our own in a mapping: no file can write it, whatever texts it quotes."""
+
+
+LINE = _Mark()  # where a mapping begins
+TWICE = _Mark()  # a key that stands twice in it, and the line of the second
 MARKS = (LINE, TWICE)
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200
 
@@ -67,6 +71,13 @@ def only(told: dict[Any, Any], known: Sequence[str], what: str, line: int | None
         raise Refused(line or told[LINE], f"{unknown[0]!r} is no field of a {what}; expected {', '.join(known)}")
 
 
+def texts(told: dict[Any, Any], names: Sequence[str], line: int) -> None:
+    """Refuse a list or a mapping where a text is expected."""
+    for name in names:
+        if not isinstance(told.get(name) or "", str):
+            raise Refused(line, f"{name} must be a text; put it in quotation marks if it begins with [ or {{")
+
+
 def choice(told: dict[Any, Any], name: str, choices: Any, line: int) -> Any:
     """Return one of the values of an enumeration."""
     value = str(told.get(name) or "")
@@ -99,7 +110,10 @@ def years_of(told: dict[Any, Any], line: int, name: str) -> tuple[int, int | Non
     match = YEARS.fullmatch(str(told.get(name) or ""))
     if match is None:
         raise Refused(line, f"{name} must be years, such as 2021-2025; got {told.get(name)!r}")
-    return int(match[1]), int(match[2]) if match[2] else None
+    found = [int(each) for each in match.groups() if each]
+    if not all(_FIRST_YEAR <= each <= _LAST_YEAR for each in found):
+        raise Refused(line, f"{name} must be years from {_FIRST_YEAR} to {_LAST_YEAR}; got {told.get(name)!r}")
+    return found[0], found[1] if len(found) > 1 else None
 
 
 def target_in(text: str, line: int) -> Target:
@@ -123,6 +137,7 @@ def figure_of(told: Any, year: int | None, line: int, what: str) -> Figure | Non
     text, line = str(mapping.get("value") or ""), mapping.get(LINE, line)
     if isinstance(told, dict):
         only(told, ("year", "value", "source"), what)
+        texts(told, ("year", "value", "source"), line)
     given = year_of(mapping, line) if mapping.get("year") else year
     if given is None:
         raise Refused(line, f"the year of the {what} {text!r} is not known; write {{year: 2020, value: …}}")

@@ -39,7 +39,7 @@ def implied_people(facts: Sequence[Fact]) -> list[Implied]:
             continue
         for count in facts:
             same = count.of == rate.of and count.year == rate.year and count.goal == rate.goal
-            if count.is_rate or not same or not _same_measure(count, rate):
+            if count.is_rate or count.low <= 0 or not same or not _same_measure(count, rate):  # a count of 0 implies nobody
                 continue
             found.append(Implied(count=count, rate=rate, low=count.low / rate.high * rate.per, high=count.high / rate.low * rate.per))
     return found

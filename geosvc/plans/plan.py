@@ -181,6 +181,9 @@ class Denominator:
     groups: dict[str, float] = field(default_factory=dict)
 
 
+MOST_PROBLEMS = 200  # are told of one file: whoever mends these sends it again
+
+
 @dataclass(frozen=True, kw_only=True)
 class Problem:
     """Something in a plan file that cannot be read: where it stands, what it is, the cure."""

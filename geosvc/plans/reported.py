@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from geosvc.errors import DefinitionError, InvalidInput
-from geosvc.plans.plan import Condition, Figure, Indicator, Plan, Problem
+from geosvc.plans.plan import MOST_PROBLEMS, Condition, Figure, Indicator, Plan, Problem
 from geosvc.plans.targets import Form, target_of
 from geosvc.registry.imports.texts import cells_of
 
@@ -21,6 +21,8 @@ COLUMNS = {"indicator": ("指标编号", "indicator"), "name": ("指标", "name"
 _HEADERS = frozenset(word for words in COLUMNS.values() for word in words)
 _MUST = ("indicator", "year", "value", "source")
 _FIRST_YEAR = 1900
+_NEAR_NAMES = 20  # for so many wrong rows a name that is near is looked for
+_COUNTERS = frozenset("个所家处支座间名人张辆种项")  # words that count one by one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,26 +57,28 @@ def read_reported(text: str, plan: Plan, *, name: str, year: int) -> Reported:
     places = _places(rows[0] if rows else [], name)
     found: dict[str, list[Figure]] = defaultdict(list)
     problems: list[Problem] = []
-    known = _reportable(plan)
+    units = _units(plan)
     for line, row in enumerate(rows[1:], 2):
         told = {column: row[place].strip() if place < len(row) else "" for column, place in places.items()}
         if not told["value"]:
             continue
         try:
             _no_longer_than(row, len(rows[0]))
-            figure = _figure(told, known, year)
+            figure = _figure(told, units, year, near=len(problems) < _NEAR_NAMES)
             _once(figure, told["indicator"], found)
         except InvalidInput as error:
+            if len(problems) == MOST_PROBLEMS:
+                break
             problems.append(Problem(file=name, line=line, statement=told["indicator"] or None, text=str(error)))
             continue
         found[told["indicator"]].append(figure)
     return Reported(figures={key: tuple(each) for key, each in found.items() if each}, problems=tuple(problems))
 
 
-def _reportable(plan: Plan) -> set[str]:
-    """Return what figures can be reported of: indicators, and conditions of gates that ask for no other indicator."""
+def _units(plan: Plan) -> dict[str, str]:
+    """Return the units of what figures can be reported of: indicators, and conditions of gates that ask for no other indicator."""
     told = [one for statement in plan.statements for one in statement.indicators]
-    return {one.id for one in told} | {each.id for one in told for each in _conditions(one)}
+    return {one.id: one.unit for one in told} | {each.id: each.target.unit for one in told for each in _conditions(one)}
 
 
 def _conditions(one: Indicator) -> tuple[Condition, ...]:
@@ -97,19 +101,26 @@ def _no_longer_than(row: list[str], columns: int) -> None:
         raise InvalidInput(f"the row has {len(row)} cells, the first row {columns}; write numbers without commas, or in quotation marks")
 
 
-def _figure(told: dict[str, str], known: Collection[str], year: int) -> Figure:
+def _figure(told: dict[str, str], units: dict[str, str], year: int, *, near: bool) -> Figure:
     name, said, value = told["indicator"], told["year"], told["value"]
-    if name not in known:
-        near = get_close_matches(name, known, 1)
-        raise InvalidInput(f"the plan has no indicator {name!r}" + (f"; {near[0]} is near" if near else "") + "; geosvc plan report PLAN without a file lists them")
+    if name not in units:
+        found = get_close_matches(name, units, 1) if near else []
+        raise InvalidInput(f"the plan has no indicator {name!r}" + (f"; {found[0]} is near" if found else "") + "; geosvc plan report PLAN without a file lists them")
     if not (said.isascii() and said.isdigit() and _FIRST_YEAR <= int(said) <= year):
         raise InvalidInput(f"year must be {_FIRST_YEAR} to {year}, when it was measured; got {said!r}")
     target = target_of(value)
     if target.form not in (Form.VALUE, Form.RATIO) or target.number is None:
         raise InvalidInput(f"a reported value is a number, such as 37.1 or 37.1%; got {value!r}")
+    if not _of_unit(target.unit, units[name]):
+        raise InvalidInput(f"{name} is counted in {units[name]}, and {value!r} is not; give the number in {units[name]}")
     if not told["source"]:
         raise InvalidInput("the source is missing; write who reported it, such as 2023年统计公报")
     return Figure(year=int(said), text=value, target=target, source=told["source"])
+
+
+def _of_unit(said: str, asked: str) -> bool:
+    """Return whether a figure may be in a unit: in that of its indicator, in the first word of it (张 of 张/千人), or in none."""
+    return not said or not asked or asked == said or asked.startswith(f"{said}/") or {said, asked} <= _COUNTERS
 
 
 def _once(figure: Figure, name: str, found: dict[str, list[Figure]]) -> None:

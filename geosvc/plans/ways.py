@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from geosvc.coverage.blank_spots import shipped_rules
-from geosvc.plans.fields import LINE, MARKS, Refused, figure_of, number, only, refuse, target_in
+from geosvc.plans.fields import LINE, MARKS, Refused, figure_of, number, only, refuse, target_in, texts
 from geosvc.plans.plan import WAYS, Condition
 from geosvc.plans.targets import Form
 from geosvc.plans.vocabulary import measures
@@ -110,6 +110,7 @@ def _condition(told: Any, line: int) -> Condition:
     if not isinstance(told, dict):
         refuse(line, "conditions are {name: 床位使用率, value: <75%}, or {indicator: ID, value: >7.25}")
     only(told, ("name", "value", "indicator", "observed"), "condition")
+    texts(told, ("name", "value", "indicator"), line)
     if not (told.get("name") or told.get("indicator")):
         refuse(line, "a condition needs the name of what is reported, or the id of an indicator of this plan")
     target = target_in(str(told.get("value") or ""), line)

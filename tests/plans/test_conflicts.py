@@ -176,3 +176,12 @@ def test_rounding_intervals():
     assert rounding("7.25左右", 7.25) == (7.245, 7.255)
     (implied,) = implied_people(facts_of(plan_of(stock("a", "beds", "626") + rate("b", "beds", "2.88"))))
     assert implied.low < implied.middle < implied.high
+
+
+@pytest.mark.parametrize("first", ["0", "-1", "-0.5", "0.0"])
+def test_figures_of_nothing_and_below_break_no_check(first: str) -> None:
+    """A growth rate may be negative, a count 0: neither implies a number of people, nor a power of ten."""
+    text = (stock("a", "beds", first) + stock("a2", "beds", "12") + rate("b", "beds", "2.88") + rate("b2", "beds", first)
+            + "  - {id: c, quote: q, kind: RATIO, year: 2020, indicator: {compute: {ratio: {measure: beds, to: nurses}}, baseline: '1:1.2'}}\n"
+            + stock("d", "nurses", first))
+    find_conflicts(plan_of(text), [CENSUS])

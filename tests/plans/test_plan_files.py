@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from geosvc.errors import DefinitionError
 from geosvc.plans.documents import MOST_BYTES, read_plan, read_plan_file
-from geosvc.plans.plan import WAYS, Kind, Plan, Status
+from geosvc.plans.plan import MOST_PROBLEMS, WAYS, Kind, Plan, Status
 
 GOOD = """\
 plan:
@@ -70,6 +70,10 @@ FAULTS = {
     "target that does not parse": ("target: 7.25左右", "target: 七张多", 18, "made-1", "'七张多'", "such as 7.25左右"),
     "baseline that does not parse": ("baseline: 2.88", "baseline: two", 18, "made-1", "'two'", "where none is set"),
     "empty target": ("target: 7.25左右", "target: ", 18, "made-1", "''", "write ——"),
+    "figure with a mapping for its source": ("baseline: 2.88", "baseline: {year: 2020, value: 2.88, source: {a: b}}", 18, "made-1", "source", "must be a text"),
+    "indicator recorded with a list": ("unit: 张/千人", "unit: 张/千人, recorded: [x, y]", 18, "made-1", "recorded", "must be a text"),
+    "condition of a list": ("compute: {share: {of: county_hospital, having: [感染性疾病科]}}", "compute: {gate: {conditions: [{indicator: [a], value: <75%}]}}", 23, "made-2", "indicator", "must be a text"),
+    "key of our own": ("    kind: SHARE\n", '    kind: SHARE\n    "\\0twice": x\n', 19, "made-2", "twice", "no field of a statement"),
     "target before its baseline": ("year: 2020->2025", "year: 2025->2020", 18, "made-1", "2020", "before its baseline of 2025"),
     "year that is not known": ("year: 2020->2025", "year: now->2025", 18, "made-1", "'2.88'", "write {year: 2020, value: …}"),
     "year that is none": ("baseline: 2.88", "baseline: {year: 20.5, value: 2.88}", 18, "made-1", "'20.5'", "four digits"),
@@ -207,6 +211,11 @@ def test_two_faults_are_both_told() -> None:
     (GOOD.replace("  title: 示例规划\n", ""), "no title"),
     (GOOD.replace("period: 2021-2025", "period: 2021"), "two years"),
     (GOOD.replace("period: 2021-2025", "period: soon"), "such as 2021-2025"),
+    (GOOD.replace("period: 2021-2025", "period: 0001-9999"), "1900 to 2200"),
+    (GOOD.replace("  issuer: 示例县\n", "  issuer: {a: b}\n"), "issuer must be a text"),
+    (GOOD.replace("  issuer: 示例县\n", "  area: {a: b}\n"), "area must be a text"),
+    (GOOD.replace("  issuer: 示例县\n", "  date: [2021, 2022]\n"), "date must be a text"),
+    (GOOD.replace("  issuer: 示例县\n", '  "\\0twice": x\n'), "is no field of a plan"),
     (GOOD.replace("period: 2021-2025", "period: 2025-2021"), "earlier year first"),
     (GOOD.replace("  issuer: 示例县\n", "  state: final\n"), "published, draft"),
     (GOOD.replace("  issuer: 示例县\n", "  by: 示例县\n"), "'by' is no field of a plan"),
@@ -269,3 +278,9 @@ def test_any_shape_is_read_or_told_and_nothing_falls(shape: object, part: str) -
     for each in (document, wrapped, {**document, part: [{"id": "a", "quote": "q", "kind": "GOV", "year": "2020->2025", "indicator": shape}]}):
         plan = read(yaml.safe_dump(each, allow_unicode=True))
         assert all(str(problem) for problem in plan.problems)
+
+
+def test_of_very_many_faults_some_are_told() -> None:
+    """Whoever sends a list of nonsense is not answered with hundreds of megabytes."""
+    text = GOOD.replace("sums:", "inventories:") + "sums: [" + ", ".join(["a"] * 50_000) + "]\n"
+    assert len(read(text).problems) == MOST_PROBLEMS

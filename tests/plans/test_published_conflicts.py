@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from plans.made_plans import CENSUS
 
+from geosvc.plans.conflicts import find_conflicts
+from geosvc.plans.plan import Plan
+from geosvc.plans.reported import read_reported, with_reported
 from geosvc.registry.moments import PRESENT
 from geosvc.workflows import planning
+from geosvc.workflows.plan_documents import shipped_plans
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -137,3 +143,13 @@ def test_the_tables_of_the_docs_are_current(demo_store, demo_settings):
     spec.loader.exec_module(made)
     page = (DOCS / "plans.md").read_text("utf-8")
     assert made.page_with(made.tables(demo_store), page) == page
+
+
+@pytest.mark.parametrize("year", [2020, 2025])
+@pytest.mark.parametrize("plan", list(shipped_plans().values()), ids=list(shipped_plans()))
+def test_a_reported_0_of_anything_is_a_figure_like_any_other(plan: Plan, year: int) -> None:
+    """Nobody died, no bed is there: the checks go on, whatever else is said of that year."""
+    for one in [each for statement in plan.statements for each in statement.indicators]:
+        with_zero = with_reported(plan, read_reported(f"指标编号,年份,数值,来源\n{one.id},{year},0,公报\n", plan, name="年报.csv", year=2026))
+        assert not with_zero.problems
+        find_conflicts(with_zero, [replace(CENSUS, people=108_478)])

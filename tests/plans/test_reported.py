@@ -53,6 +53,8 @@ def test_a_reported_value_is_trended_and_judged() -> None:
     ("life,,2023,七十八,公报\n", "'七十八'", "such as"),
     ("life,,2023,≥78,公报\n", "'≥78'", "a number, such as 37.1"),
     ("life,,2023,——,公报\n", "'——'", "a number, such as 37.1"),
+    ("life,,2023,78.9‰,公报\n", "is counted in 岁", "give the number in 岁"),
+    ("life,,2024,3%,公报\n", "is counted in 岁", "give the number in 岁"),
     ("life,,2023,1,200,公报\n", "has 6 cells", "without commas"),
     ("life,,2023,78.9,\n", "source is missing", "2023年统计公报"),
     ("life,,2023,78.8,公报\nlife,,2023,78.9,年报\n", "second figure of 2023", "keep the one"),
