@@ -143,18 +143,25 @@ def reported(
 
     As csv it is the table to fill in: what was reported, and a row without a value for every indicator that is not computed.
     """
-    told = plan_documents.reports_of(store_of(request), plan_id)
+    told = plan_documents.reports_of(store_of(request), plan_id, with_authors=person_of(request).signed_in)
     if f == "json":
-        return {key: value for key, value in told.items() if key != "form"}
+        return _told(told)
     return download(lambda target: plan_documents.write_form(told, target), f, lambda _told: f"{plan_id}-reported")
 
 
 @router.put("/plans/{plan_id}/reported", summary="Report figures", openapi_extra=FORM, response_model=None)
-def report(plan_id: str, request: Request, file: SentFile) -> dict[str, Any]:
+def report(
+    plan_id: str, request: Request, file: SentFile,
+    seen: Annotated[str | None, Query(description="recorded_at of the table that is replaced, none where there is none; 412 if it is another one by now.")] = None,
+) -> dict[str, Any]:
     """Keep a table of figures (CSV: indicator, year, value, source), in place of what was reported before; one with a fault is refused whole (422)."""
     person, store = editor_of_everywhere(request)
-    plan_documents.report_figures(store, plan_id, file.file.read(), file.filename or "reported.csv", author=person.name)
-    return {key: value for key, value in plan_documents.reports_of(store, plan_id).items() if key != "form"}
+    plan_documents.report_figures(store, plan_id, file.file.read(), file.filename or "reported.csv", author=person.name, seen=seen)
+    return _told(plan_documents.reports_of(store, plan_id))
+
+
+def _told(reports: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in reports.items() if key != "form"} | {"problems": [str(each) for each in reports["problems"]]}
 
 
 @router.delete("/plans/{plan_id}/reported", summary="Forget reported figures", status_code=204)

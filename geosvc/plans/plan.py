@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -197,6 +198,12 @@ class Problem:
         """Return it as one line for a person."""
         named = f" {self.statement}:" if self.statement else ""
         return f"{self.file}:{self.line}:{named} {self.text}"
+
+
+def problem_of_file(said: str, name: str) -> Problem:
+    """Return what is wrong with a file as a whole, as an error says it: with the file's name before it, and maybe the line."""
+    found = re.fullmatch(r"(?::(\d+))?:? *(.*)", said.removeprefix(name), re.DOTALL)
+    return Problem(file=name, line=int(found[1] or 0), statement=None, text=found[2]) if found else Problem(file=name, line=0, statement=None, text=said)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,7 +82,7 @@ def gaps_view(
     found = {"run": run_id, "missing": None, "cure": None} if of_one else views.run_shown(store, settings, service, times)
     empty = {**frame, **found, "service": service, "gaps": [], "matched": 0, "following": None, "threshold": None,
              "schematic": False, "notes": [], "areas": [], "tiles": [], "verdict": "", "apart": False, "part": None,
-             "apart_run": None, "exports": [], "keep": {}, "tried": tried, "ranked": [], "ranked_apart": False}
+             "apart_run": None, "exports": [], "keep": {}, "tried": tried, "ranked": [], "ranked_apart": False, "changed_since": []}
     if found["run"] is None:
         return empty
     run = named or reading.run_record(store, found["run"])
@@ -118,7 +118,7 @@ def _listed(
     )
     cut_by, ranked = [row for row in table["rows"] if features.holds_gaps(row)], _ranked(table["rows"], asked)
     return {
-        "gaps": gaps, "matched": matched, "following": following, "threshold": table["threshold"],
+        "changed_since": table["changed_since"], "gaps": gaps, "matched": matched, "following": following, "threshold": table["threshold"],
         "areas": cut_by, "exports": _exports(run, threshold_id, asked, language), "ranked": ranked,
         "ranked_apart": not {row["area_code"] for row in ranked} <= {row["area_code"] for row in cut_by},
     }

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from geosvc.errors import InvalidInput, PlanRefused
+from geosvc.errors import Conflict, InvalidInput, PlanRefused
 from geosvc.gate.people import editor_of_everywhere
 from geosvc.gate.uploads import SentFile
-from geosvc.plans.plan import Problem
+from geosvc.plans.plan import problem_of_file
 from geosvc.web import views
 from geosvc.web.duplicate_pages import SEE_OTHER, UNUSABLE
 from geosvc.web.facility_views import clock
@@ -20,7 +19,6 @@ from geosvc.web.render import language_of, render
 from geosvc.workflows import plan_documents
 
 router = APIRouter(include_in_schema=False)
-_LONGEST_NAME = 80  # of a file, as it is told again
 _MOST_PROBLEMS = 50
 
 
@@ -40,7 +38,7 @@ def _file_page(request: Request, *, refused: dict[str, Any] | None = None, statu
 def send(request: Request, file: SentFile) -> Response:
     """Keep a plan file and show its plan; whatever is wrong is told with its line and its cure."""
     person, store = editor_of_everywhere(request)
-    name = file.filename or "plan.yaml"
+    name = (file.filename or "plan.yaml")[-plan_documents.LONGEST_NAME:]
     try:
         plan = plan_documents.add_plan(store, file.file.read(), name, author=person.name)
     except InvalidInput as error:
@@ -48,16 +46,10 @@ def send(request: Request, file: SentFile) -> Response:
     return RedirectResponse(f"/plans/{plan.id}", status_code=SEE_OTHER)
 
 
-def _refused(error: InvalidInput, name: str, language: str) -> dict[str, Any]:
+def _refused(error: InvalidInput | Conflict, name: str, language: str) -> dict[str, Any]:
     """Return what is wrong with a file: a sentence for each, some of very many."""
-    problems = error.problems if isinstance(error, PlanRefused) else (_problem(str(error), name),)
-    return {"name": name[-_LONGEST_NAME:], "problems": [problem_entry(each, language) for each in problems[:_MOST_PROBLEMS]], "more": max(0, len(problems) - _MOST_PROBLEMS)}
-
-
-def _problem(said: str, name: str) -> Problem:
-    """Return what is wrong with a file as a whole: it may say the line."""
-    found = re.fullmatch(r"(?::(\d+))?:? *(.*)", said.removeprefix(name), re.DOTALL)
-    return Problem(file=name, line=int(found[1] or 0), statement=None, text=found[2]) if found else Problem(file=name, line=0, statement=None, text=said)
+    problems = error.problems if isinstance(error, PlanRefused) else (problem_of_file(str(error), name),)
+    return {"name": name, "problems": [problem_entry(each, language) for each in problems[:_MOST_PROBLEMS]], "more": max(0, len(problems) - _MOST_PROBLEMS)}
 
 
 @router.post("/plans/{plan_id}/remove")
@@ -77,20 +69,21 @@ def figures_page(request: Request, plan_id: str, done: str = "") -> HTMLResponse
 def _figures_page(request: Request, plan_id: str, *, done: str = "", refused: dict[str, Any] | None = None, status: int = 200) -> HTMLResponse:
     _person, store = editor_of_everywhere(request)
     told = plan_documents.reports_of(store, plan_id)
+    problems = [problem_entry(each, language_of(request)) for each in told["problems"]]
     sent = None if told["sent"] is None else {**told["sent"], "at": clock(told["sent"]["recorded_at"])}
     open_rows = sum(1 for row in told["form"][1:] if not row[3])
-    return render(request, "plan_figures.html", active="plans", status=status, **views.study_frame(store), plan=told, sent=sent, open_rows=open_rows,
+    return render(request, "plan_figures.html", active="plans", status=status, **views.study_frame(store), plan=told, sent=sent, open_rows=open_rows, problems=problems,
                   done=done, refused=refused)
 
 
 @router.post("/plans/{plan_id}/figures", response_class=HTMLResponse)
-def report(request: Request, plan_id: str, file: SentFile) -> Response:
+def report(request: Request, plan_id: str, file: SentFile, seen: Annotated[str | None, Form()] = None) -> Response:
     """Keep a table of figures; whatever is wrong is told with its line and its cure, and what was kept before stays."""
     person, store = editor_of_everywhere(request)
-    name = file.filename or "reported.csv"
+    name = (file.filename or "reported.csv")[-plan_documents.LONGEST_NAME:]
     try:
-        plan_documents.report_figures(store, plan_id, file.file.read(), name, author=person.name)
-    except InvalidInput as error:
+        plan_documents.report_figures(store, plan_id, file.file.read(), name, author=person.name, seen=seen)
+    except (InvalidInput, Conflict) as error:
         return _figures_page(request, plan_id, refused=_refused(error, name, language_of(request)), status=UNUSABLE)
     return RedirectResponse(f"/plans/{plan_id}/figures?done=kept", status_code=SEE_OTHER)
 

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from geosvc.errors import DefinitionError, InvalidInput, NotFound, PlanRefused, TooLarge
+from geosvc.errors import Conflict, DefinitionError, InvalidInput, NotFound, PlanRefused, TooLarge
 from geosvc.plans.documents import MOST_BYTES, read_plan
-from geosvc.plans.reported import form_of, read_reported, with_reported
+from geosvc.plans.plan import problem_of_file
+from geosvc.plans.reported import Reported, form_of, read_reported, with_reported
 from geosvc.registry.imports.texts import decoded
 from geosvc.registry.moments import now, today
 from geosvc.store.plan_documents import PlanDocumentRow, plan_document, select_plan_documents
 from geosvc.workflows.sheets import write_table
 
+_log = logging.getLogger(__name__)
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from geosvc.plans.plan import Plan
-    from geosvc.plans.reported import Reported
     from geosvc.store.engine import Session, Store
 
 FILE, REPORTED = "file", "reported"  # the parts of a plan that a workspace keeps
 _FOLDER, _REPORTS = "plans", ".reported.csv"  # where workspaces kept them before
 _PLANS_KEPT = 32
+NOTHING_SENT = "none"
+LONGEST_NAME = 80  # of a file, as it is told again
 _WORKBOOK = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # how .xlsx and .ods begin, and .xls
 
 
@@ -54,12 +61,31 @@ def plans_of(store: Store) -> dict[str, Plan]:
     """Return the shipped plans and those of the workspace, by id; one of the workspace takes the place of a shipped one."""
     with store.reading() as session:
         kept = {(row.plan, row.part): row for row in select_plan_documents(session)}
-        own = {plan: _read(row.text, row.name) for (plan, part), row in kept.items() if part == FILE}
-        return {name: _with_figures(plan, kept.get((name, REPORTED))) for name, plan in {**shipped_plans(), **own}.items()}
+        found = {**shipped_plans(), **_own([row for (_plan, part), row in kept.items() if part == FILE])}
+        return {name: _with_figures(plan, kept.get((name, REPORTED))) for name, plan in found.items()}
+
+
+def _own(rows: Sequence[PlanDocumentRow]) -> dict[str, Plan]:
+    """Return the plans of the workspace; one that an earlier version kept and this one cannot read stands in nobody's way."""
+    found = {}
+    for row in rows:
+        try:
+            found[row.plan] = _read(row.text, row.name)
+        except DefinitionError as error:
+            _log.warning("plan %s of the workspace cannot be read: %s", row.plan, error)
+    return found
 
 
 def _with_figures(plan: Plan, row: PlanDocumentRow | None) -> Plan:
-    return plan if row is None else with_reported(plan, _figures(plan, row.text, row.name))
+    return plan if row is None else with_reported(plan, _kept_figures(plan, row))
+
+
+def _kept_figures(plan: Plan, row: PlanDocumentRow) -> Reported:
+    """Return the figures of a table that is kept; what cannot be read of it is a problem of its plan, not of all plans."""
+    try:
+        return _figures(plan, row.text, row.name)
+    except InvalidInput as error:
+        return Reported(figures={}, problems=(problem_of_file(str(error), row.name),))
 
 
 def _figures(plan: Plan, text: str, name: str) -> Reported:
@@ -112,6 +138,7 @@ def add_plan(store: Store, content: bytes, name: str, *, author: str) -> Plan:
         With every problem, its line and its cure.
     TooLarge
     """
+    name = name[-LONGEST_NAME:]
     plan = plan_from(content, name)
     if plan.problems:
         raise PlanRefused("the plan file has problems", plan.problems)
@@ -130,7 +157,7 @@ def _keep(session: Session, plan: str, part: str, text: str, name: str, *, autho
 
 
 def remove_plan(store: Store, plan_id: str, *, author: str) -> None:
-    """Forget a plan of the workspace and what was reported for it; a shipped one stays.
+    """Forget a plan of the workspace and what was reported for it; a shipped one of the same id is back then.
 
     Raises
     ------
@@ -140,7 +167,7 @@ def remove_plan(store: Store, plan_id: str, *, author: str) -> None:
         own = [row.plan for row in select_plan_documents(session) if row.part == FILE]
         if plan_id not in own:
             raise NotFound(f"the workspace has no plan {plan_id!r} of its own" + (f"; it has: {', '.join(own)}" if own else ""))
-        for part in (FILE,) if plan_id in shipped_plans() else (FILE, REPORTED):
+        for part in (FILE, REPORTED):
             _forget(session, plan_id, part, author=author)
 
 
@@ -169,29 +196,48 @@ def plan_text(store: Store, plan_id: str) -> str:
 # -- reported figures ------------------------------------------------------------------------
 
 
-def report_figures(store: Store, plan_id: str, content: bytes, name: str, *, author: str) -> int:
+def report_figures(store: Store, plan_id: str, content: bytes, name: str, *, author: str, seen: str | None = None) -> int:
     """Keep the figures reported for a plan, in place of those before; return how many they are.
+
+    Parameters
+    ----------
+    seen : str, optional
+        ``recorded_at`` of the table that is replaced, :data:`NOTHING_SENT` for none; refused if it is another one by now.
 
     Raises
     ------
     NotFound, UnreadableFile, TooLarge
+    Conflict
+        If somebody else sent figures meanwhile.
     DefinitionError
         With every row that cannot be read, its line and its cure; nothing is kept then. Of a spreadsheet, too.
     """
-    plan = _as_written(store, plan_id)
+    name = name[-LONGEST_NAME:]
     if content.startswith(_WORKBOOK):
         raise DefinitionError(f"{name}: a spreadsheet keeps 37.1% as 0.371, which would be misread; save the table as CSV UTF-8")
     if len(content) > MOST_BYTES:
         raise TooLarge(f"{name}: a table of figures has at most {MOST_BYTES:,} bytes, this one has {len(content):,}")
     text = decoded(content, name)
-    reported = _figures(plan, text, name)
+    with store.writing() as session:  # the plan must not change between the check and the keeping
+        _expect(plan_document(session, plan_id, REPORTED), seen)
+        count = _checked(_figures(_as_written(session, plan_id), text, name), name)
+        _keep(session, plan_id, REPORTED, text, name, author=author)
+    return count
+
+
+def _expect(row: PlanDocumentRow | None, seen: str | None) -> None:
+    if seen is not None and seen != (row.recorded_at if row else NOTHING_SENT):
+        who = f"{row.author} sent {row.name} at {row.recorded_at}" if row else "what was there was forgotten"
+        raise Conflict(f"the figures changed meanwhile: {who}; take the form again, it has what is there now")
+
+
+def _checked(reported: Reported, name: str) -> int:
+    """Return how many figures there are; refuse a table with problems, or without a figure."""
     if reported.problems:
         raise PlanRefused("the table of reported figures has problems", reported.problems)
     count = sum(len(figures) for figures in reported.figures.values())
     if not count:
         raise DefinitionError(f"{name}: no row has a value; fill in at least one, or forget what was reported")
-    with store.writing() as session:
-        _keep(session, plan_id, REPORTED, text, name, author=author)
     return count
 
 
@@ -203,29 +249,31 @@ def forget_reports(store: Store, plan_id: str, *, author: str) -> None:
     NotFound
         If there are none.
     """
-    plan_named(store, plan_id)
     with store.writing() as session:
         if not _forget(session, plan_id, REPORTED, author=author):
             raise NotFound(f"nothing is reported for plan {plan_id!r}")
 
 
-def reports_of(store: Store, plan_id: str) -> dict[str, Any]:
-    """Return what was reported for a plan, by whom and when, and ``form``: the table to fill in, its first row the names of the columns.
+def reports_of(store: Store, plan_id: str, *, with_authors: bool = True) -> dict[str, Any]:
+    """Return what was reported for a plan, when and by whom.
+
+    ``problems`` are the rows that cannot be read; ``form`` is the table to fill in, its first row the names of the columns.
 
     Raises
     ------
     NotFound
     """
-    plan = _as_written(store, plan_id)
     with store.reading() as session:
+        plan = _as_written(session, plan_id)
         row = plan_document(session, plan_id, REPORTED)
         own = plan_document(session, plan_id, FILE) is not None
-        found = {} if row is None else _figures(plan, row.text, row.name).figures
-        told = None if row is None else {"name": row.name, "recorded_at": row.recorded_at, "author": row.author}
+        kept = Reported(figures={}) if row is None else _kept_figures(plan, row)
+        told = None if row is None else {"name": row.name, "recorded_at": row.recorded_at, "author": row.author if with_authors else None}
+    found = kept.figures
     names = {one.id: one.name for statement in plan.statements for one in statement.indicators}
     names |= {each.id: each.name for statement in plan.statements for one in statement.indicators if one.way == "gate" for each in one.given["conditions"]}
     figures = [{"indicator": key, "name": names[key], "year": each.year, "value": each.text, "source": each.source} for key, several in found.items() for each in several]
-    return {"plan": plan.id, "title": plan.title, "title_en": plan.title_en, "own": own, "sent": told, "figures": figures,
+    return {"plan": plan.id, "title": plan.title, "title_en": plan.title_en, "own": own, "sent": told, "figures": figures, "problems": list(kept.problems),
             "form": form_of(plan, [(key, each) for key, several in found.items() for each in several])}
 
 
@@ -236,31 +284,47 @@ def write_form(told: dict[str, Any], path: Path) -> dict[str, Any]:
     return told
 
 
-def _as_written(store: Store, plan_id: str) -> Plan:
+def _as_written(session: Session, plan_id: str) -> Plan:
     """Return a plan without what was reported for it."""
-    plan_named(store, plan_id)
-    with store.reading() as session:
-        row = plan_document(session, plan_id, FILE)
-        return shipped_plans()[plan_id] if row is None else _read(row.text, row.name)
+    row = plan_document(session, plan_id, FILE)
+    found = {**shipped_plans(), **_own([row] if row else [])}.get(plan_id)
+    if found is None:
+        raise NotFound(f"no plan is called {plan_id!r}; GET /api/plans lists them")
+    return found
 
 
 # -- workspaces from before ------------------------------------------------------------------
 
 
 def adopt_folder(store: Store, *, author: str) -> None:
-    """Take in the plan files that a workspace kept in a folder of its own; one that cannot be read stays there."""
+    """Take in the plan files that a workspace kept in a folder of its own; what cannot be read, or is there already, stays and is named."""
     folder = store.folder / _FOLDER
-    for path in sorted(folder.glob("*.yaml")) + sorted(folder.glob(f"*{_REPORTS}")):
+    if not folder.is_dir():
+        return
+    # Of two files with the same id the last one was in use.
+    for path in [*sorted(folder.glob("*.yaml"), reverse=True), *sorted(folder.glob(f"*{_REPORTS}"))]:
         try:
-            if path.suffix == ".yaml":
-                plan, part, text = plan_from(path.read_bytes(), path.name).id, FILE, _plan_text(path.read_bytes(), path.name)
-            else:
-                plan, part, text = path.name.removesuffix(_REPORTS), REPORTED, decoded(path.read_bytes(), path.name)
-        except InvalidInput:
-            continue
-        with store.writing() as session:
-            if plan_document(session, plan, part) is None:
-                _keep(session, plan, part, text, path.name, author=author)
-        path.unlink()
-    if folder.is_dir() and not any(folder.iterdir()):
+            if _adopt(store, path, author=author):
+                path.unlink()
+        except (InvalidInput, NotFound, OSError) as error:
+            _log.warning("%s is not taken in: %s", path, error)
+    left = sorted(each.name for each in folder.iterdir())
+    if left:
+        _log.warning("%s still holds %s; geosvc plan add and plan report take files in, then remove them", folder, ", ".join(left))
+    else:
         folder.rmdir()
+
+
+def _adopt(store: Store, path: Path, *, author: str) -> bool:
+    """Keep one file; return whether it is kept now."""
+    content = path.read_bytes()
+    with store.writing() as session:
+        if path.suffix == ".yaml":
+            plan, part, text = plan_from(content, path.name).id, FILE, _plan_text(content, path.name)
+        else:
+            plan, part, text = path.name.removesuffix(_REPORTS), REPORTED, decoded(content, path.name)
+            _figures(_as_written(session, plan), text, path.name)  # refused, if it is no table
+        row = plan_document(session, plan, part)
+        if row is None:
+            _keep(session, plan, part, text, path.name, author=author)
+        return row is None or row.text == text

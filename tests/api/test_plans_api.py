@@ -299,6 +299,9 @@ def test_figures_are_reported_by_the_form_that_is_downloaded(editor):
     refused = editor.put(address, files=sent(form.replace(",,,", ",2023,多,年报"), "表.csv"))
     assert (refused.status_code, "表.csv:2: own-1" in refused.json()["detail"]) == (422, True)
     assert editor.get(address).json() == filled.json()
+    late = editor.put(f"{address}?seen=none", files=sent(form.replace(",,,", ",2023,1%,年报"), "表.csv"))
+    assert (late.status_code, late.json()["title"]) == (412, "Conflict")
+    assert editor.put(f"{address}?seen={filled.json()['sent']['recorded_at']}", files=sent(form.replace(",,,", ",2023,85%,年报"), "表.csv")).status_code == 200
     assert editor.delete(address).status_code == 204
     assert editor.get(address).json()["figures"] == []
     assert editor.delete(address).status_code == 404

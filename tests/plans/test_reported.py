@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from plans.made_plans import plan_of
 from typer.testing import CliRunner
 
 from geosvc.cli import app
-from geosvc.errors import DefinitionError, NotFound, UnreadableFile
+from geosvc.errors import Conflict, DefinitionError, NotFound, UnreadableFile
 from geosvc.plans.plan import Plan
 from geosvc.plans.reasons import in_chinese
 from geosvc.plans.reported import Reported, form_of, read_reported, with_reported
@@ -17,6 +18,7 @@ from geosvc.plans.verdicts import Verdict, standing_of, trend_of
 from geosvc.registry.moments import PRESENT
 from geosvc.settings import Settings
 from geosvc.store.engine import Store
+from geosvc.store.plan_documents import PlanDocumentRow
 from geosvc.workflows import history, plan_documents, planning
 from geosvc.workflows.backup import restore_backup, write_backup
 from geosvc.workflows.workspace import init_workspace, open_workspace
@@ -160,7 +162,7 @@ def test_reported_for_a_shipped_plan_kept_backed_up_and_forgotten(workspace: tup
     assert history.verify(store).holds
 
 
-def test_a_workspace_from_before_gives_its_folder_up(tmp_path: Path) -> None:
+def test_a_workspace_from_before_gives_its_folder_up(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Plan files and figures lay in a folder; bringing the workspace up to date takes them in, and leaves what cannot be read."""
     settings = Settings(workspace=tmp_path / "workspace")
     init_workspace(settings).close()
@@ -169,10 +171,68 @@ def test_a_workspace_from_before_gives_its_folder_up(tmp_path: Path) -> None:
     (folder / "own.yaml").write_text(f"plan: {{id: own, title: 自己的规划, period: 2021-2025}}\nstatements:\n{TEXT}", "utf-8")
     (folder / "own.reported.csv").write_text(HEAD + "life,,2023,78.9,公报\n", "gb18030")
     (folder / "torn.yaml").write_text("plan: [", "utf-8")
+    (folder / "national-2025.reported.csv").write_text(HEAD + 'national-2025-027,"声环境,2023,86.2%,公报\n', "utf-8")
+    (folder / "nobody.reported.csv").write_text(HEAD, "utf-8")
+    (folder / "a-older.yaml").write_text((folder / "own.yaml").read_text("utf-8").replace("自己的规划", "旧稿"), "utf-8")
+    (folder / "folder.yaml").mkdir()
     store = init_workspace(settings)
     assert [each.year for each in plan_documents.plan_named(store, "own").statements[0].indicators[0].observed] == [2023]
-    assert [each.name for each in folder.iterdir()] == ["torn.yaml"]
-    (folder / "torn.yaml").unlink()
+    assert plan_documents.plan_named(store, "own").title == "自己的规划", "of two files the one that was in use"
+    assert sorted(each.name for each in folder.iterdir()) == [
+        "a-older.yaml", "folder.yaml", "national-2025.reported.csv", "nobody.reported.csv", "torn.yaml"], "what is not kept stays"
+    assert "national-2025.reported.csv" in caplog.text
+    shutil.rmtree(folder)
     store.close()
     init_workspace(settings).close()
     assert not folder.exists()
+
+
+def test_a_table_that_cannot_be_read_any_more_stands_in_nobodys_way(workspace: tuple[Store, Settings]) -> None:
+    """Readers become stricter: its plan says what is wrong, the other plans stay, and it can be forgotten."""
+    store, _settings = workspace
+    with store.writing() as session:
+        session.add(PlanDocumentRow(plan="national-2025", part="reported", name="旧.csv", text=HEAD + 'a,"b,2023,1,c\n', recorded_at="2026-01-01T00:00:00Z", author="李四"))
+        session.add(PlanDocumentRow(plan="torn", part="file", name="torn.yaml", text="plan: [", recorded_at="2026-01-01T00:00:00Z", author="李四"))
+    plans = plan_documents.plans_of(store)
+    assert "torn" not in plans
+    assert [str(each) for each in plans["national-2025"].problems] == [
+        '旧.csv:2: a quotation mark (") opens in this row and never closes; close it, or take it away']
+    assert not plans["jingyu-2025"].problems
+    told = plan_documents.reports_of(store, "national-2025")
+    assert (told["sent"]["name"], told["figures"], len(told["problems"])) == ("旧.csv", [], 1)
+    plan_documents.forget_reports(store, "national-2025", author="王五")
+    plan_documents.remove_plan(store, "torn", author="王五")
+    assert plan_documents.reports_of(store, "national-2025")["sent"] is None
+
+
+def test_two_who_report_at_once_are_told(workspace: tuple[Store, Settings]) -> None:
+    """Whoever took the form before the other one sent is refused; what was sent stays."""
+    store, _settings = workspace
+
+    def report(value: str, seen: str | None) -> int:
+        rows = f"national-2025-027,,2023,{value},公报\n"
+        return plan_documents.report_figures(store, "national-2025", (HEAD + rows).encode(), "年报.csv", author="李四", seen=seen)
+
+    assert report("86.2%", "none") == 1
+    first_seen = plan_documents.reports_of(store, "national-2025")["sent"]["recorded_at"]
+    with pytest.raises(Conflict, match="李四 sent 年报.csv") as told:
+        report("1%", "none")
+    assert str(in_chinese(str(told.value))).startswith("李四 刚刚报了 年报.csv")
+    assert report("86.4%", first_seen) == 1
+    with pytest.raises(Conflict):
+        report("1%", first_seen)
+    plan_documents.forget_reports(store, "national-2025", author="李四")
+    with pytest.raises(Conflict, match="was forgotten"):
+        report("1%", first_seen)
+    assert report("86.5%", None) == 1
+    plan_documents.forget_reports(store, "national-2025", author="李四")
+
+
+def test_removing_a_plan_that_hides_a_published_one_forgets_its_figures_too(workspace: tuple[Store, Settings]) -> None:
+    store, _settings = workspace
+    own = f"plan: {{id: national-2025, title: 县里的, period: 2021-2025}}\nstatements:\n{TEXT}"
+    plan_documents.add_plan(store, own.encode(), "own.yaml", author="李四")
+    plan_documents.report_figures(store, "national-2025", (HEAD + "life,,2023,78.9,公报\n").encode(), "年报.csv", author="李四")
+    plan_documents.remove_plan(store, "national-2025", author="李四")
+    assert plan_documents.reports_of(store, "national-2025")["sent"] is None
+    assert not plan_documents.plan_named(store, "national-2025").problems

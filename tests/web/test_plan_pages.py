@@ -202,6 +202,13 @@ def test_figures_are_sent_from_the_page(client: TestClient, editor: dict[str, st
     assert (workbook.status_code, "请在表格软件中另存为“CSV UTF-8”" in workbook.text) == (422, True)
     assert "71.3%" in wrong.text
     assert "年报.csv" in wrong.text
+    late = client.post(f"{address}?lang=zh", files=sent(head + "made-4.1,2023,1%,公报\n", "迟.csv"), data={"seen": "none"}, headers=editor)
+    assert (late.status_code, "刚刚报了 年报.csv" in late.text) == (422, True)
+    shown = client.get(f"{address}?lang=zh", headers=editor).text
+    seen = re.search(r'name="seen" value="([^"]+)"', shown)
+    assert seen is not None
+    again = client.post(address, files=sent(head + "made-4.1,2023,71.4%,公报\n", "年报.csv"), data={"seen": seen[1]}, headers=editor, follow_redirects=False)
+    assert again.status_code == 303
     client.post(f"{address}/forget", headers=editor)
     assert ZH["plan_figures_none"] in client.get(f"{address}?lang=zh", headers=editor).text
 

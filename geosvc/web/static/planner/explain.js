@@ -37,7 +37,9 @@ export function explainPlaces(state, shown, planner, trial) {
       const told = await post(planner, `/api/services/${encodeURIComponent(planner.service)}/explain`,
         { lon: Number(at.lng.toFixed(6)), lat: Number(at.lat.toFixed(6)), changes: trial() ? trial().changes() : {} });
       if (mine !== asked) { return; }
-      fillBox(box, told, state.get().limit, shown.surface.numberAt(at) === shown.surface.data.outside);
+      // The pixel may be of the cell beside: an area that the server names holds.
+      const outside = shown.surface.numberAt(at) === shown.surface.data.outside && !(told.areas && told.areas.length);
+      fillBox(box, told, state.get().limit, outside);
       if (typeof told.value === 'number') { map.fire('explained', { text: amount(told.value) }); }
       if (trial()) { box.appendChild(wouldChange(told, at, trial(), () => map.closePopup(popup))); }
       const way = (told.legs || []).concat((told.then && told.then.legs) || []);
