@@ -45,6 +45,7 @@ from geosvc.plans.plan import (
     Sum,
 )
 from geosvc.plans.reviews import REVIEWS
+from geosvc.plans.targets import is_of_unit
 from geosvc.plans.vocabulary import Group, groups, read_groups
 from geosvc.plans.ways import named_in, way_of
 from geosvc.registry.populations import KINDS, STATUSES
@@ -312,6 +313,8 @@ def _gate_of(one: Indicator, known: Mapping[str, Indicator]) -> Indicator:
     for each in one.given["conditions"]:
         if each.indicator is not None and each.indicator not in known:
             raise Refused(one.line, f"a condition asks for an indicator of this plan that is computed; there is no {each.indicator!r}")
+        if each.indicator is not None and not is_of_unit(each.target.unit, known[each.indicator].unit):
+            raise Refused(one.line, f"{each.indicator} is counted in {known[each.indicator].unit}, and {each.target.text!r} is not; give the bound in that unit")
         asked.append(each if each.name or each.indicator is None else replace(each, name=known[each.indicator].name))
     return replace(one, given={**one.given, "conditions": tuple(asked)})
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from geosvc.errors import DefinitionError, InvalidInput
 from geosvc.plans.plan import MOST_PROBLEMS, Condition, Figure, Indicator, Plan, Problem
-from geosvc.plans.targets import Form, target_of
+from geosvc.plans.targets import Form, is_of_unit, target_of
 from geosvc.registry.imports.texts import cells_of
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ _HEADERS = frozenset(word for words in COLUMNS.values() for word in words)
 _MUST = ("indicator", "year", "value", "source")
 _FIRST_YEAR = 1900
 _NEAR_NAMES = 20  # for so many wrong rows a name that is near is looked for
-_COUNTERS = frozenset("个所家处支座间名人张辆种项")  # words that count one by one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,16 +110,11 @@ def _figure(told: dict[str, str], units: dict[str, str], year: int, *, near: boo
     target = target_of(value)
     if target.form not in (Form.VALUE, Form.RATIO) or target.number is None:
         raise InvalidInput(f"a reported value is a number, such as 37.1 or 37.1%; got {value!r}")
-    if not _of_unit(target.unit, units[name]):
+    if not is_of_unit(target.unit, units[name]):
         raise InvalidInput(f"{name} is counted in {units[name]}, and {value!r} is not; give the number in {units[name]}")
     if not told["source"]:
         raise InvalidInput("the source is missing; write who reported it, such as 2023年统计公报")
     return Figure(year=int(said), text=value, target=target, source=told["source"])
-
-
-def _of_unit(said: str, asked: str) -> bool:
-    """Return whether a figure may be in a unit: in that of its indicator, in the first word of it (张 of 张/千人), or in none."""
-    return not said or not asked or asked == said or asked.startswith(f"{said}/") or {said, asked} <= _COUNTERS
 
 
 def _once(figure: Figure, name: str, found: dict[str, list[Figure]]) -> None:

@@ -222,6 +222,20 @@ def targets_of(text: str) -> tuple[Target, ...]:
     return tuple(target_of(part) for part in parts)
 
 
+_COUNTERS = frozenset("个所家处支座间名人张辆种项")  # words that count one by one
+
+
+def is_of_unit(said: str, asked: str) -> bool:
+    """Return whether a value may be in a unit: in that of its indicator, in the first word of it (张 of 张/千人), or in none.
+
+    Examples
+    --------
+    >>> is_of_unit("张", "张/千人"), is_of_unit("", "‰"), is_of_unit("%", "‰")
+    (True, True, False)
+    """
+    return not said or not asked or asked == said or asked.startswith(f"{said}/") or {said, asked} <= _COUNTERS
+
+
 def band_of(bands: Sequence[dict[str, Any]], people: float) -> dict[str, Any] | None:
     """Return the band that a number of people falls in; None beyond the last."""
     return next((each for each in bands if each["below"] is None or people < each["below"]), None)

@@ -11,6 +11,7 @@ from geosvc.plans.answers import Answer, Why
 from geosvc.plans.computing import compute
 from geosvc.plans.documents import read_plan
 from geosvc.plans.gates import is_closed
+from geosvc.plans.reasons import in_chinese
 from geosvc.plans.reported import form_of, read_reported, with_reported
 from geosvc.plans.verdicts import Verdict, standing_of
 from geosvc.registry.facilities import Facility
@@ -120,3 +121,16 @@ def test_the_form_asks_for_the_conditions() -> None:
     assert form_of(plan)[1:] == [["a.1", "床位使用率", "", "", ""], ["a.2", "平均住院日", "", "", ""]]
     (problem,) = read_reported(HEAD + "a.3,,2023,7.5,公报\n", plan, name="年报.csv", year=2024).problems
     assert "no indicator 'a.3'" in problem.text
+
+
+def test_a_bound_is_in_the_unit_of_what_it_asks_for() -> None:
+    """Beds for 1,000 people are no share; a figure of days is no share either."""
+    beds = BEDS.replace("indicator: {compute", "indicator: {unit: 张/千人, compute")
+    wrong = read_plan(f"plan: {{id: made, title: 示例, period: 2021-2025}}\nstatements:\n{beds}{gated('{indicator: beds, value: >7%}'.replace('>7%', chr(39) + '>7%' + chr(39)))}")
+    assert [each.text for each in wrong.problems] == ["beds is counted in 张/千人, and '>7%' is not; give the bound in that unit"]
+    assert in_chinese(wrong.problems[0].text) == "beds 的单位是 张/千人，这里是“>7%”，请换算后填写"
+    plan = plan_of(beds + gated("{indicator: beds, value: '>7.25张'}"))
+    assert not plan.problems
+    days = plan_of(gated(BOTH))
+    (problem,) = read_reported(HEAD + "a.2,,2023,12%,年报\n", days, name="年报.csv", year=2026).problems
+    assert problem.text == "a.2 is counted in 天, and '12%' is not; give the number in 天"
