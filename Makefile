@@ -34,7 +34,7 @@ demo: $(VENV)/.installed ## load 靖宇县, measure, draw maps, serve on 127.0.0
 	$(BIN)/geosvc demo --workspace $(WORKSPACE) --maps maps --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve,--serve)
 
 test: $(VENV)/.installed-dev ## tests that fit in ten minutes on two cores
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile -o faulthandler_timeout=240
 
 test-full: $(VENV)/.installed-dev ## all tests: faults, fuzzing, real data, the built wheel
 	$(BIN)/python -m pytest

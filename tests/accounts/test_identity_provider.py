@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import threading
 import time
 from typing import Annotated
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import uvicorn
-from api.own_server import free_port
+from api.own_server import free_port, served_here
 from fastapi import FastAPI, Form
 from fastapi.testclient import TestClient
 from joserfc import jwt
@@ -55,18 +53,7 @@ class House:
             id_token = jwt.encode({"alg": self.algorithm, "kid": "1"}, {k: v for k, v in claims.items() if v is not None}, self.signing, algorithms=[self.algorithm])
             return {"access_token": "x", "token_type": "Bearer", "id_token": id_token}
 
-        self._server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=self.port, log_level="error"))
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
-
-    def __enter__(self):
-        self._thread.start()
-        while not self._server.started:
-            time.sleep(0.02)
-        return self
-
-    def __exit__(self, *_what):
-        self._server.should_exit = True
-        self._thread.join(timeout=10)
+        self.app = app
 
     def asked_by(self, address: str) -> None:
         """Remember what the browser brought."""
@@ -75,7 +62,8 @@ class House:
 
 @pytest.fixture(scope="module")
 def house():
-    with House() as made:
+    made = House()
+    with served_here(made.app, made.port):
         yield made
 
 

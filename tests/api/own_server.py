@@ -1,22 +1,56 @@
-"""A real server in its own process, as a user starts it."""
+"""A real server: in its own process, as a user starts it, or in a thread of the test."""
 
 import os
+import random
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import uvicorn
+from fastapi import FastAPI
+
 _READY_WITHIN_SECONDS = 60
 _LOOK_EVERY_SECONDS = 0.05
+# Below those that a system hands out by itself (Linux 32768, others 49152): nobody gets it between the look and the use.
+_PORTS = range(12_000, 32_000)
+_chance = random.SystemRandom()  # not the seed of the tests: two processes would choose the same
 
 
 def free_port() -> int:
     """Return a port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    for _ in range(100):
+        port = _chance.choice(_PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError(f"no free port among a hundred between {_PORTS.start} and {_PORTS.stop}")
+
+
+@contextmanager
+def served_here(app: FastAPI, port: int | None = None) -> Iterator[str]:
+    """Serve an application in a thread of this process and give its address: the test may reach into it."""
+    port = port or free_port()
+    running = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
+    thread = threading.Thread(target=running.run, daemon=True)
+    thread.start()
+    end = time.monotonic() + _READY_WITHIN_SECONDS
+    while not running.started:
+        assert thread.is_alive(), f"the server on port {port} ended before it began"
+        assert time.monotonic() < end, f"no server on port {port} within {_READY_WITHIN_SECONDS} s"
+        time.sleep(_LOOK_EVERY_SECONDS)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        running.should_exit = True
+        thread.join(30)
 
 
 @contextmanager

@@ -63,6 +63,7 @@ class Guard:
         page.on("requestfailed", self._failed)
         page.on("response", self._answered)
         page.on("dialog", self._dialog)
+        page.on("crash", self._crashed)
 
     def _decide(self, route: Route) -> None:
         if self.is_own(route.request.url):
@@ -90,6 +91,10 @@ class Guard:
     def _dialog(self, dialog: Any) -> None:
         self.complaints.append(f"dialog: {dialog.message}")
         dialog.dismiss()
+
+    def _crashed(self, page: Page) -> None:
+        self.complaints.append(f"the page crashed: {page.url}")
+        page.close()  # what is asked of a page that crashed is never answered: a test would wait for ever
 
     def check(self) -> None:
         """Fail if anything foreign was asked for or anything was complained about."""

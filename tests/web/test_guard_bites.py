@@ -4,7 +4,7 @@ from pathlib import Path
 
 import folium
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Error, expect
 from web.browser_guard import Guard, guarded
 
 
@@ -53,6 +53,19 @@ def test_each_request_is_caught(browser: Browser, tmp_path: Path, markup: str):
         with page.expect_event("requestfailed"):
             page.goto(target.as_uri())
         assert len(guard.foreign) == 1
+
+
+def test_a_page_that_crashes_ends_what_was_asked_of_it(browser: Browser, tmp_path: Path):
+    """What is asked of it fails at once, where Chromium would never answer and the test would wait for ever."""
+    target = tmp_path / "page.html"
+    target.write_text("<!doctype html><title>x</title>", encoding="utf-8")
+    with guarded(browser, target.as_uri()) as (page, guard):
+        page.goto(target.as_uri())
+        with pytest.raises(Error):
+            page.context.new_cdp_session(page).send("Page.crash")
+        with pytest.raises(Error, match="closed"):
+            page.evaluate("() => document.title")
+        assert any("crashed" in each for each in guard.complaints)
 
 
 def test_another_port_is_another_server():

@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 
 import pytest
-import uvicorn
+from api.own_server import served_here
 from fastapi.testclient import TestClient
 from people import BY, GOOD_PASSWORD, headers_of
 from playwright.sync_api import expect
@@ -205,15 +205,9 @@ def server(world, gate):
     store, settings = world
     _account, link = people.create_account(store, "wang", role="analyst", areas=None, **BY)
     people.use_link(store, link, GOOD_PASSWORD, name=None, hours=1)
-    running = uvicorn.Server(uvicorn.Config(create_app(settings), host="127.0.0.1", port=0, log_level="error"))
-    thread = threading.Thread(target=running.run, daemon=True)
-    thread.start()
-    while not running.started:
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{running.servers[0].sockets[0].getsockname()[1]}"
-    gate.open.set()
-    running.should_exit = True
-    thread.join(30)
+    with served_here(create_app(settings)) as address:
+        yield address
+        gate.open.set()
 
 
 @pytest.fixture
