@@ -128,25 +128,36 @@ def remove_plan(plan_id: str, request: Request) -> Response:
 
 @router.get("/plans/{plan_id}/file", summary="The file of a plan", response_class=Response,
             responses={200: {"description": "YAML, as it was written.", "content": {"application/yaml": {"schema": {"type": "string"}}}}})
-def plan_file(plan_id: str, request: Request) -> Response:
-    """Return the file of a plan, a published one too: a beginning for one of your own."""
-    text = plan_documents.plan_text(store_of(request), plan_id)
+def plan_file(plan_id: str, request: Request, recorded: RecordedParameter = None) -> Response:
+    """Return the file of a plan, a published one too: a beginning for one of your own. With ``recorded`` the file that was there then."""
+    text = plan_documents.plan_text(store_of(request), plan_id, as_of.times_asked(None, recorded).recorded_at)
     return Response(text, media_type="application/yaml; charset=utf-8", headers={"Content-Disposition": f'attachment; filename="{plan_id}.yaml"'})
 
 
 @router.get("/plans/{plan_id}/reported", summary="Figures reported for a plan", response_model=None)
 def reported(
     plan_id: str, request: Request,
-    f: Annotated[Literal["json", "csv"], Query(description="json, or the table to fill in.")] = "json",
+    f: Annotated[Literal["json", "csv"], Query(description="json, or the table to fill in.")] = "json", recorded: RecordedParameter = None,
 ) -> dict[str, Any] | Response:
-    """Return the figures reported after a plan was written, who sent them and when.
+    """Return the figures reported after a plan was written, who sent them and when; with ``recorded`` those that were there then.
 
     As csv it is the table to fill in: what was reported, and a row without a value for every indicator that is not computed.
     """
-    told = plan_documents.reports_of(store_of(request), plan_id, with_authors=person_of(request).signed_in)
+    when = as_of.times_asked(None, recorded).recorded_at
+    told = plan_documents.reports_of(store_of(request), plan_id, when, with_authors=person_of(request).signed_in)
     if f == "json":
         return _told(told)
     return download(lambda target: plan_documents.write_form(told, target), f, lambda _told: f"{plan_id}-reported")
+
+
+@router.get("/plans/{plan_id}/texts", summary="What was sent for a plan", response_model=None)
+def texts_sent(plan_id: str, request: Request) -> dict[str, Any]:
+    """Return which plan files and tables of figures were ever sent for a plan or taken away, newest first.
+
+    Each has ``part`` (file, reported), the ``name`` it was sent under, ``recorded_at``, ``until`` (null: in force), ``taken_away`` and, to accounts, its ``author``.
+    The text is what ``file`` and ``reported`` answer with ``recorded`` set to its ``recorded_at``.
+    """
+    return {"plan": plan_id, "texts": plan_documents.texts_sent(store_of(request), plan_id, with_authors=person_of(request).signed_in)}
 
 
 @router.put("/plans/{plan_id}/reported", summary="Report figures", openapi_extra=FORM, response_model=None)

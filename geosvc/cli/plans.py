@@ -17,16 +17,17 @@ from geosvc.errors import DefinitionError, UnreadableFile
 plans = typer.Typer(help="Plans: what they promise, how it stands, and where their figures contradict each other.", no_args_is_help=True)
 PlanArgument = Annotated[str, typer.Argument(help="Id of the plan; geosvc plan list shows them.")]
 AtOption = Annotated[Optional[str], typer.Option("--datetime", help="As things were on a day, such as 2024-01-01; today unless set.")]
+RecordedOption = Annotated[Optional[str], typer.Option("--recorded", help="With the plan's texts and the registry as they were known at a moment, such as 2025-12-31.")]
 FileArgument = Annotated[Path, typer.Argument(help="Plan file, YAML; docs/plans.md tells its fields.")]
 
 
 @plans.command("list")
-def list_plans(workspace: WorkspaceOption = None, at: AtOption = None, as_json: JsonOption = False) -> None:
+def list_plans(workspace: WorkspaceOption = None, at: AtOption = None, recorded: RecordedOption = None, as_json: JsonOption = False) -> None:
     """List the plans: how many of their statements are computed, and how their indicators stand."""
     from geosvc.workflows import as_of, planning
 
     with opened(workspace) as (store, _settings):
-        found = planning.plan_list(store, as_of.times_asked(at, None))
+        found = planning.plan_list(store, as_of.times_asked(at, recorded))
     if as_json:
         print_json(found)
         return
@@ -41,7 +42,7 @@ def list_plans(workspace: WorkspaceOption = None, at: AtOption = None, as_json: 
 
 @plans.command()
 def show(
-    plan: PlanArgument, workspace: WorkspaceOption = None, at: AtOption = None,
+    plan: PlanArgument, workspace: WorkspaceOption = None, at: AtOption = None, recorded: RecordedOption = None,
     kind: Annotated[Optional[str], typer.Option(help="Only statements of a kind, such as DENS.")] = None,
     verdict: Annotated[Optional[str], typer.Option(help="Only indicators of a verdict, such as behind.")] = None,
     scenario: Annotated[Optional[int], typer.Option(help="Number of a scenario: as its changes make it; geosvc scenarios list shows them.")] = None,
@@ -52,7 +53,7 @@ def show(
     from geosvc.workflows import as_of, planning
     from geosvc.workflows.scenario_runs import asked_changes
 
-    when = as_of.times_asked(at, None)
+    when = as_of.times_asked(at, recorded)
     with opened(workspace) as (store, settings):
         under = asked_changes(store, administrator(settings), None if scenario is None else str(scenario), when)
         told = planning.plan_board(store, plan, when, kind=kind, verdict=verdict, under=under)
@@ -187,7 +188,7 @@ def add(file: FileArgument, workspace: WorkspaceOption = None) -> None:
     content = _content(file)
     with opened(workspace) as (store, settings):
         plan = plan_documents.add_plan(store, content, file.name, author=settings.author)
-    out.print(f"plan {plan.id} with {len(plan.statements)} statements is kept; geosvc plan show {plan.id}")
+    out.print(f"plan {plan.id} with {len(plan.statements)} statement{'' if len(plan.statements) == 1 else 's'} is kept; geosvc plan show {plan.id}")
 
 
 def _content(file: Path) -> bytes:
@@ -208,12 +209,33 @@ def remove(plan: PlanArgument, workspace: WorkspaceOption = None) -> None:
 
 
 @plans.command("file")
-def file_command(plan: PlanArgument, workspace: WorkspaceOption = None) -> None:
+def file_command(plan: PlanArgument, workspace: WorkspaceOption = None, recorded: RecordedOption = None) -> None:
     """Print the file of a plan: a beginning for one of your own."""
+    from geosvc.workflows import plan_documents
+    from geosvc.workflows.as_of import times_asked
+
+    with opened(workspace) as (store, _settings):
+        sys.stdout.write(plan_documents.plan_text(store, plan, times_asked(None, recorded).recorded_at))
+
+
+@plans.command("texts")
+def texts_command(plan: PlanArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """List the plan files and tables of figures that were ever sent for a plan or taken away, newest first."""
     from geosvc.workflows import plan_documents
 
     with opened(workspace) as (store, _settings):
-        sys.stdout.write(plan_documents.plan_text(store, plan))
+        found = plan_documents.texts_sent(store, plan)
+    if as_json:
+        print_json({"plan": plan, "texts": found})
+        return
+    if not found:
+        out.print(f"nothing was sent for {plan}")
+        return
+    table = Table("recorded", "part", "name", "by", "state")
+    for each in found:
+        state = "taken away" if each["taken_away"] else "in force" if each["until"] is None else f"until {each['until']}"
+        table.add_row(each["recorded_at"], each["part"], escape(each["name"]), escape(each["author"]), state)
+    out.print(table)
 
 
 @plans.command()
@@ -234,7 +256,7 @@ def report(
             csv.writer(sys.stdout, lineterminator="\n").writerows(plan_documents.reports_of(store, plan)["form"])
         else:
             count = plan_documents.report_figures(store, plan, content, file.name, author=settings.author)
-            out.print(f"{count} figures are kept; geosvc plan show {plan}")
+            out.print(f"{'1 figure is' if count == 1 else f'{count} figures are'} kept; geosvc plan show {plan}")
 
 
 @plans.command("words")

@@ -31,13 +31,14 @@ if TYPE_CHECKING:
 # The tables whose newest line must answer for the row that is there.
 _PRESENT: tuple[type[Audited], ...] = (
     AccountRow, ApiKeyRow, SuccessionRow, LayerRow, ServiceRow, ImportRow, MatchAnswerRow, MergeRow, DuplicateAnswerRow,
-    PlanDocumentRow, ProposalRow, RuleRow, ScenarioRow, WebhookRow,
+    ProposalRow, RuleRow, ScenarioRow, WebhookRow,
 )
 # Tables of revisions, with the columns that name whose they are.
 _HISTORIES: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
     (FacilityRevisionRow, ("facility_id",)),
     (AreaRow, ("code",)),
     (PopulationRow, ("area_code", "year", "kind", "status", "source")),
+    (PlanDocumentRow, ("plan", "part")),
 )
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from geosvc.errors import InvalidInput
-from geosvc.store.moments import CHINA, after, now, opening_day, text_of, today
+from geosvc.store.moments import CHINA, after, now, now_after, opening_day, text_of, today
 
-__all__ = ["CHINA", "PRESENT", "AsOf", "after", "begin_of", "day_of", "day_told", "known_at", "now", "opening_day", "today"]
+__all__ = ["CHINA", "PRESENT", "AsOf", "after", "begin_of", "day_of", "day_told", "known_at", "now", "now_after", "opening_day", "today"]
 
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})?)?", re.ASCII)
 _DAY_LETTERS = 10

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from geosvc.errors import InvalidInput
-from geosvc.registry.moments import after, now
+from geosvc.registry.moments import now_after
 from geosvc.store.populations import PopulationRow, select_population, select_population_marks, select_populations
 
 if TYPE_CHECKING:
@@ -206,9 +206,9 @@ def save(session: Session, population: Population, *, author: str, origin: str) 
     told = (population.people, population.groups, population.note)
     if row is not None and (row.people, row.groups, row.note) == told:
         return "unchanged"
-    moment = now()
+    moment = now_after(None if row is None else row.recorded_at)
     if row is not None:
-        row.superseded_at = moment = moment if moment > row.recorded_at else after(row.recorded_at)
+        row.superseded_at = moment
         session.flush()  # before the other comes in: one figure of a key is believed
     session.add(PopulationRow(
         **asdict(population), recorded_at=moment, superseded_at=None, replaces=None if row is None else row.id,

@@ -35,6 +35,12 @@ def after(moment: str) -> str:
     return text_of(datetime.fromisoformat(moment) + timedelta(microseconds=1))
 
 
+def now_after(moment: str | None) -> str:
+    """Return the present moment; one that follows another, also where the clock was set back since."""
+    present = now()
+    return present if moment is None or present > moment else after(moment)
+
+
 def opening_day(text: str | None) -> str | None:
     """Return the first day that a date of opening can mean; None where it means no day.
 

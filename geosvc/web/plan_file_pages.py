@@ -71,9 +71,10 @@ def _figures_page(request: Request, plan_id: str, *, done: str = "", refused: di
     told = plan_documents.reports_of(store, plan_id)
     problems = [problem_entry(each, language_of(request)) for each in told["problems"]]
     sent = None if told["sent"] is None else {**told["sent"], "at": clock(told["sent"]["recorded_at"])}
+    texts = [{**each, "at": clock(each["recorded_at"])} for each in plan_documents.texts_sent(store, plan_id)]
     open_rows = sum(1 for row in told["form"][1:] if not row[3])
     return render(request, "plan_figures.html", active="plans", status=status, **views.study_frame(store), plan=told, sent=sent, open_rows=open_rows, problems=problems,
-                  done=done, refused=refused)
+                  texts=texts, done=done, refused=refused)
 
 
 @router.post("/plans/{plan_id}/figures", response_class=HTMLResponse)

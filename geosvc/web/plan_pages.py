@@ -16,6 +16,7 @@ from geosvc.maps import numbers
 from geosvc.plans.plan import Kind, Status
 from geosvc.plans.verdicts import Verdict
 from geosvc.web import views
+from geosvc.web.facility_views import times_of
 from geosvc.web.plan_map import areas_of, places_of, plan_map, shown_first
 from geosvc.web.plan_problems import problem_entry
 from geosvc.web.render import language_of, render
@@ -61,12 +62,12 @@ def plans_page(
 @router.get("/plans/{plan_id}", response_class=HTMLResponse)
 def plan_page(
     request: Request, plan_id: str, kind: str | None = None, verdict: str | None = None, indicator: str | None = None,
-    at: DatetimeParameter = None, scenario: str | None = None, lang: LanguageParameter = None
+    at: DatetimeParameter = None, recorded: str | None = None, scenario: str | None = None, lang: LanguageParameter = None
 ) -> HTMLResponse:
-    """Show one plan as of a day, or under a scenario; of one indicator everything that makes it fail."""
+    """Show one plan as of a day and as it was known at a moment, or under a scenario; of one indicator everything that makes it fail."""
     del lang
     store, language = store_of(request), language_of(request)
-    when = as_of.times_asked(at or None, None)
+    when, times = as_of.times_asked(at or None, recorded or None), times_of(at, recorded)
     person = person_of(request)
     under = asked_changes(store, person, scenario, when)
     told = planning.plan_board(store, plan_id, when, kind=kind or None, verdict=verdict or None, indicator=indicator or None, under=under)
@@ -74,17 +75,17 @@ def plan_page(
     only = next((each["name"] for each in shown), "") if indicator else ""
     filtered = bool(kind or verdict or indicator)
     return render(
-        request, "plan.html", active="plans", **views.study_frame(store), plan=told, problems=_problems(plan_documents.plan_named(store, plan_id), language),
+        request, "plan.html", active="plans", **views.study_frame(store), plan=told, problems=_problems(plan_documents.plan_named(store, plan_id, when.recorded_at), language),
         groups=_groups(told["statements"], language, _number(under)), only=only,
         conflicts=_conflicts(told["contradictions"]), kinds=[each.value for each in Kind],
-        verdicts=[each.value for each in Verdict if told["counts"]["verdicts"][each.value]], kind=kind or "", verdict=verdict or "", at=at or "",
+        verdicts=[each.value for each in Verdict if told["counts"]["verdicts"][each.value]], kind=kind or "", verdict=verdict or "", at=at or "", times=times,
         culprits=_CULPRITS if indicator is None else None,
-        unstated=Status.UNSTATED.value, scenario=told["scenario"], fills=person.may(Right.MEASURE) and not at,
+        unstated=Status.UNSTATED.value, scenario=told["scenario"], fills=person.may(Right.MEASURE) and not at and not recorded,
         imports=person.may(Right.EDIT), keeps=_keeps(person), sketch=plan_map(planning.plan_ground(store, plan_id, when, also=areas_of(shown)), shown), marked=shown_first(shown),
         here=f"/plans/{plan_id}" + _query(kind=kind, verdict=verdict, indicator=indicator, scenario=_number(under)),
         baseline=f"/plans/{plan_id}" + _query(kind=kind, verdict=verdict, indicator=indicator),
-        kept=_query(datetime=at, scenario=_number(under)), filtered=filtered,
-        downloads=_query(kind=kind, verdict=verdict, datetime=at, scenario=_number(under), language=language))
+        kept=_query(datetime=at, recorded=recorded, scenario=_number(under)), filtered=filtered,
+        downloads=_query(kind=kind, verdict=verdict, datetime=at, recorded=recorded, scenario=_number(under), language=language))
 
 
 def _problems(plan: Plan, language: str) -> list[dict[str, Any]]:

@@ -13,8 +13,14 @@ from geosvc.plans.documents import MOST_BYTES, read_plan
 from geosvc.plans.plan import problem_of_file
 from geosvc.plans.reported import Reported, form_of, read_reported, with_reported
 from geosvc.registry.imports.texts import decoded
-from geosvc.registry.moments import now, today
-from geosvc.store.plan_documents import PlanDocumentRow, plan_document, select_plan_documents
+from geosvc.registry.moments import now_after, today
+from geosvc.store.plan_documents import (
+    PlanDocumentRow,
+    newest_plan_document,
+    plan_document,
+    plan_document_rows,
+    select_plan_documents,
+)
 from geosvc.workflows.sheets import write_table
 
 _log = logging.getLogger(__name__)
@@ -57,10 +63,13 @@ def _read(text: str, name: str) -> Plan:
     return read_plan(text, name=name)
 
 
-def plans_of(store: Store) -> dict[str, Plan]:
-    """Return the shipped plans and those of the workspace, by id; one of the workspace takes the place of a shipped one."""
+def plans_of(store: Store, recorded_at: str | None = None) -> dict[str, Plan]:
+    """Return the shipped plans and those of the workspace, by id; one of the workspace takes the place of a shipped one.
+
+    ``recorded_at`` is a moment (UTC) whose texts are meant; None: those of now. Shipped plans are those of this version.
+    """
     with store.reading() as session:
-        kept = {(row.plan, row.part): row for row in select_plan_documents(session)}
+        kept = {(row.plan, row.part): row for row in select_plan_documents(session, recorded_at=recorded_at)}
         found = {**shipped_plans(), **_own([row for (_plan, part), row in kept.items() if part == FILE])}
         return {name: _with_figures(plan, kept.get((name, REPORTED))) for name, plan in found.items()}
 
@@ -70,10 +79,16 @@ def _own(rows: Sequence[PlanDocumentRow]) -> dict[str, Plan]:
     found = {}
     for row in rows:
         try:
-            found[row.plan] = _read(row.text, row.name)
+            found[row.plan] = _read(_text_of(row), row.name)
         except DefinitionError as error:
             _log.warning("plan %s of the workspace cannot be read: %s", row.plan, error)
     return found
+
+
+def _text_of(row: PlanDocumentRow) -> str:
+    """Return the text of a row that has one."""
+    assert row.text is not None, f"{row.subject} has no text any more"
+    return row.text
 
 
 def _with_figures(plan: Plan, row: PlanDocumentRow | None) -> Plan:
@@ -83,7 +98,7 @@ def _with_figures(plan: Plan, row: PlanDocumentRow | None) -> Plan:
 def _kept_figures(plan: Plan, row: PlanDocumentRow) -> Reported:
     """Return the figures of a table that is kept; what cannot be read of it is a problem of its plan, not of all plans."""
     try:
-        return _figures(plan, row.text, row.name)
+        return _figures(plan, _text_of(row), row.name)
     except InvalidInput as error:
         return Reported(figures={}, problems=(problem_of_file(str(error), row.name),))
 
@@ -92,14 +107,14 @@ def _figures(plan: Plan, text: str, name: str) -> Reported:
     return read_reported(text, plan, name=name, year=int(today()[:4]))
 
 
-def plan_named(store: Store, plan_id: str) -> Plan:
-    """Return one plan.
+def plan_named(store: Store, plan_id: str, recorded_at: str | None = None) -> Plan:
+    """Return one plan, with the texts of a moment.
 
     Raises
     ------
     NotFound
     """
-    known = plans_of(store)
+    known = plans_of(store, recorded_at)
     if plan_id not in known:
         raise NotFound(f"no plan is called {plan_id!r}; there are: {', '.join(known)}")
     return known[plan_id]
@@ -130,7 +145,7 @@ def _plan_text(content: bytes, name: str) -> str:
 
 
 def add_plan(store: Store, content: bytes, name: str, *, author: str) -> Plan:
-    """Keep a plan file in the workspace, in place of one of the same id; one that has problems is refused whole.
+    """Keep a plan file in the workspace, in place of one of the same id, which is kept as what was before; one that has problems is refused whole.
 
     Raises
     ------
@@ -149,15 +164,25 @@ def add_plan(store: Store, content: bytes, name: str, *, author: str) -> Plan:
 
 def _keep(session: Session, plan: str, part: str, text: str, name: str, *, author: str) -> None:
     """Write a text; one that says the same already stays as it is."""
-    row = plan_document(session, plan, part)
-    if row is None:
-        session.add(PlanDocumentRow(plan=plan, part=part, name=name, text=text, recorded_at=now(), author=author))
-    elif row.text != text:
-        row.name, row.text, row.recorded_at, row.author = name, text, now(), author
+    row = newest_plan_document(session, plan, part)
+    if row is None or row.text != text:
+        _follow(session, row, PlanDocumentRow(plan=plan, part=part, name=name, text=text, author=author))
+
+
+def _follow(session: Session, row: PlanDocumentRow | None, following: PlanDocumentRow) -> None:
+    """Have a row stand in the place of another from now on."""
+    following.recorded_at = now_after(None if row is None else row.recorded_at)
+    if row is not None:
+        row.superseded_at = following.recorded_at
+        following.replaces = None if row.text is None else row.id
+        session.flush()  # before the other comes in: one text of a part is believed
+    session.add(following)
 
 
 def remove_plan(store: Store, plan_id: str, *, author: str) -> None:
-    """Forget a plan of the workspace and what was reported for it; a shipped one of the same id is back then.
+    """Take a plan of the workspace away, and what was reported for it; a shipped one of the same id is back then.
+
+    What was sent is still there for who asks what was known before.
 
     Raises
     ------
@@ -168,36 +193,53 @@ def remove_plan(store: Store, plan_id: str, *, author: str) -> None:
         if plan_id not in own:
             raise NotFound(f"the workspace has no plan {plan_id!r} of its own" + (f"; it has: {', '.join(own)}" if own else ""))
         for part in (FILE, REPORTED):
-            _forget(session, plan_id, part, author=author)
+            _take_away(session, plan_id, part, author=author)
 
 
-def _forget(session: Session, plan_id: str, part: str, *, author: str) -> bool:
+def _take_away(session: Session, plan_id: str, part: str, *, author: str) -> bool:
     row = plan_document(session, plan_id, part)
     if row is None:
         return False
-    row.author, row.recorded_at = author, now()  # who removes it is who the log names
-    session.delete(row)
+    _follow(session, row, PlanDocumentRow(plan=plan_id, part=part, name=row.name, text=None, author=author))
     return True
 
 
-def plan_text(store: Store, plan_id: str) -> str:
-    """Return the file of a plan as it was written.
+def plan_text(store: Store, plan_id: str, recorded_at: str | None = None) -> str:
+    """Return the file of a plan as it was written, or as it was written at a moment.
 
     Raises
     ------
     NotFound
     """
-    plan_named(store, plan_id)
+    plan_named(store, plan_id, recorded_at)
     with store.reading() as session:
-        row = plan_document(session, plan_id, FILE)
-        return row.text if row is not None else _shipped_texts()[f"{plan_id}.yaml"]
+        row = plan_document(session, plan_id, FILE, recorded_at=recorded_at)
+        return _shipped_texts()[f"{plan_id}.yaml"] if row is None else _text_of(row)
+
+
+def texts_sent(store: Store, plan_id: str, *, with_authors: bool = True) -> list[dict[str, Any]]:
+    """Return what was ever sent for a plan or taken away again, newest first.
+
+    Each has ``part``, ``name`` of the file, ``recorded_at``, ``until`` (None: in force) and ``taken_away``; the text itself is that of its
+    ``recorded_at`` (:func:`plan_text`, :func:`reports_of`). Of a plan that was taken away too.
+
+    Raises
+    ------
+    NotFound
+    """
+    with store.reading() as session:
+        rows = plan_document_rows(session, plan_id)
+    if not rows:
+        plan_named(store, plan_id)
+    return [{"part": row.part, "name": row.name, "recorded_at": row.recorded_at, "until": row.superseded_at, "taken_away": row.text is None,
+             "author": row.author if with_authors else None} for row in rows]
 
 
 # -- reported figures ------------------------------------------------------------------------
 
 
 def report_figures(store: Store, plan_id: str, content: bytes, name: str, *, author: str, seen: str | None = None) -> int:
-    """Keep the figures reported for a plan, in place of those before; return how many they are.
+    """Keep the figures reported for a plan, in place of those before, which are kept as such; return how many they are.
 
     Parameters
     ----------
@@ -242,7 +284,7 @@ def _checked(reported: Reported, name: str) -> int:
 
 
 def forget_reports(store: Store, plan_id: str, *, author: str) -> None:
-    """Forget the figures reported for a plan.
+    """Take the figures reported for a plan away; what was sent is still there for who asks what was known before.
 
     Raises
     ------
@@ -250,12 +292,12 @@ def forget_reports(store: Store, plan_id: str, *, author: str) -> None:
         If there are none.
     """
     with store.writing() as session:
-        if not _forget(session, plan_id, REPORTED, author=author):
+        if not _take_away(session, plan_id, REPORTED, author=author):
             raise NotFound(f"nothing is reported for plan {plan_id!r}")
 
 
-def reports_of(store: Store, plan_id: str, *, with_authors: bool = True) -> dict[str, Any]:
-    """Return what was reported for a plan, when and by whom.
+def reports_of(store: Store, plan_id: str, recorded_at: str | None = None, *, with_authors: bool = True) -> dict[str, Any]:
+    """Return what was reported for a plan, when and by whom; or what was reported until a moment.
 
     ``problems`` are the rows that cannot be read; ``form`` is the table to fill in, its first row the names of the columns.
 
@@ -264,9 +306,9 @@ def reports_of(store: Store, plan_id: str, *, with_authors: bool = True) -> dict
     NotFound
     """
     with store.reading() as session:
-        plan = _as_written(session, plan_id)
-        row = plan_document(session, plan_id, REPORTED)
-        own = plan_document(session, plan_id, FILE) is not None
+        plan = _as_written(session, plan_id, recorded_at)
+        row = plan_document(session, plan_id, REPORTED, recorded_at=recorded_at)
+        own = plan_document(session, plan_id, FILE, recorded_at=recorded_at) is not None
         kept = Reported(figures={}) if row is None else _kept_figures(plan, row)
         told = None if row is None else {"name": row.name, "recorded_at": row.recorded_at, "author": row.author if with_authors else None}
     found = kept.figures
@@ -284,9 +326,9 @@ def write_form(told: dict[str, Any], path: Path) -> dict[str, Any]:
     return told
 
 
-def _as_written(session: Session, plan_id: str) -> Plan:
+def _as_written(session: Session, plan_id: str, recorded_at: str | None = None) -> Plan:
     """Return a plan without what was reported for it."""
-    row = plan_document(session, plan_id, FILE)
+    row = plan_document(session, plan_id, FILE, recorded_at=recorded_at)
     found = {**shipped_plans(), **_own([row] if row else [])}.get(plan_id)
     if found is None:
         raise NotFound(f"no plan is called {plan_id!r}; GET /api/plans lists them")

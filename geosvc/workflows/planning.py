@@ -58,7 +58,7 @@ STATES = ("computed", "derived", "waiting", "stored", "recorded")
 
 def plan_list(store: Store, as_of: AsOf, *, under: Asked | None = None) -> list[dict[str, Any]]:
     """Return every plan with how many of its indicators have which verdict, and how many contradictions are in it."""
-    return [_head(plan, board) for plan in plans_of(store).values() for board in [_Board(store, plan, as_of, under)]]
+    return [_head(plan, board) for plan in plans_of(store, as_of.recorded_at).values() for board in [_Board(store, plan, as_of, under)]]
 
 
 def plan_board(
@@ -86,7 +86,7 @@ def plan_board(
     """
     _check(kind, Kind, "kind")
     _check(verdict, Verdict, "verdict")
-    plan = plan_named(store, plan_id)
+    plan = plan_named(store, plan_id, as_of.recorded_at)
     _check_indicator(plan, indicator)
     board = _Board(store, plan, as_of, under, shown=None if everything or indicator is not None else CULPRITS_SHOWN)
     rows = [each for each in board.rows if indicator is None or any(one["id"] == indicator for one in each["indicators"])]
@@ -105,7 +105,7 @@ def plan_conflicts(store: Store, plan_id: str, as_of: AsOf, *, under: Asked | No
     ------
     NotFound
     """
-    plan = plan_named(store, plan_id)
+    plan = plan_named(store, plan_id, as_of.recorded_at)
     board = _Board(store, plan, as_of)
     return {"plan": plan.id, "title": plan.title, "datetime": board.day, "scenario": None if under is None else under.told,
             "people": [denominator_entry(each) for each in board.people], "conflicts": board.contradictions}
@@ -120,7 +120,7 @@ def plan_failing(
     ------
     NotFound
     """
-    plan = plan_named(store, plan_id)
+    plan = plan_named(store, plan_id, as_of.recorded_at)
     board = _Board(store, plan, as_of, under)
     _check_indicator(plan, indicator)
     found = []
@@ -145,7 +145,7 @@ def plan_ground(store: Store, plan_id: str, as_of: AsOf, *, also: Container[str]
     ------
     NotFound
     """
-    plan = plan_named(store, plan_id)
+    plan = plan_named(store, plan_id, as_of.recorded_at)
     with store.everywhere().reading() as session:
         tree = tree_of(session, as_of)
     if plan.area is None or plan.area not in tree.index:

@@ -308,6 +308,35 @@ def test_figures_are_reported_by_the_form_that_is_downloaded(editor):
     assert editor.delete("/api/plans/own").status_code == 204
 
 
+def test_what_was_known_before_is_told(editor, client):
+    """`recorded` reaches the plan's texts: each text that was sent answers for its moment, also after the plan is gone; authors are for accounts."""
+    for title in ("初稿", "定稿"):
+        assert editor.post("/api/plans", files=sent(OWN.replace("自己的规划", title).replace("id: own,", "id: twice,"), f"{title}.yaml")).status_code == 201
+    table = "指标编号,年份,数值,来源\nown-1,2023,85%,年报\n"
+    assert editor.put("/api/plans/twice/reported", files=sent(table, "表.csv")).status_code == 200
+    moment = editor.get("/api/plans/twice/reported").json()["sent"]["recorded_at"]
+    assert editor.delete("/api/plans/twice/reported").status_code == 204
+    assert editor.delete("/api/plans/twice").status_code == 204
+    told = editor.get("/api/plans/twice/texts").json()["texts"]
+    assert [(each["part"], each["name"], each["taken_away"], each["until"] is None) for each in told] == [
+        ("file", "定稿.yaml", True, True), ("reported", "表.csv", True, True), ("reported", "表.csv", False, False), ("file", "定稿.yaml", False, False),
+        ("file", "初稿.yaml", False, False)]
+    assert {each["author"] for each in told} == {"规划科"}
+    assert {each["author"] for each in client.get("/api/plans/twice/texts").json()["texts"]} == {None}
+    assert client.get("/api/plans/twice").status_code == 404
+    first = {"recorded": told[-1]["recorded_at"]}
+    assert client.get("/api/plans/twice", params=first).json()["title"] == "初稿"
+    assert "title: 初稿" in client.get("/api/plans/twice/file", params=first).text
+    assert "twice" in [each["id"] for each in client.get("/api/plans", params=first).json()["plans"]]
+    assert client.get("/api/plans/twice/reported", params=first).json()["figures"] == []
+    then = {"recorded": moment}
+    assert "85%" in client.get("/api/plans/twice/reported", params={**then, "f": "csv"}).text
+    (statement,) = client.get("/api/plans/twice/indicators", params=then).json()["statements"]
+    assert [each["value"] for each in statement["indicators"][0]["trend"]] == [80.0, 85.0]
+    assert client.get("/api/plans/nobody/texts").status_code == 404
+    assert client.get("/api/plans/twice/texts?misspelt=1").status_code == 400
+
+
 def test_an_id_that_is_an_address_is_refused(editor):
     answer = editor.post("/api/plans", files=sent(OWN.replace("id: own,", "id: new,")))
     assert answer.status_code == 422

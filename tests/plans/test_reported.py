@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 from plans.made_plans import plan_of
+from sqlalchemy import text
 from typer.testing import CliRunner
 
 from geosvc.cli import app
@@ -15,7 +17,8 @@ from geosvc.plans.plan import Plan
 from geosvc.plans.reasons import in_chinese
 from geosvc.plans.reported import Reported, form_of, read_reported, with_reported
 from geosvc.plans.verdicts import Verdict, standing_of, trend_of
-from geosvc.registry.moments import PRESENT
+from geosvc.registry import audit
+from geosvc.registry.moments import PRESENT, AsOf
 from geosvc.settings import Settings
 from geosvc.store.engine import Store
 from geosvc.store.plan_documents import PlanDocumentRow
@@ -117,10 +120,16 @@ def test_by_hand(workspace: tuple[Store, Settings], tmp_path: Path) -> None:
     empty = next(each for each in form.splitlines() if each.startswith("national-2025-027,"))
     file = tmp_path / "form.csv"
     file.write_text(form.replace(empty, empty.removesuffix(",,,") + ",2023,86.2%,公报"), "utf-8")
-    assert run(str(file)) == (0, "1 figures are kept; geosvc plan show national-2025\n")
+    assert run(str(file)) == (0, "1 figure is kept; geosvc plan show national-2025\n")
     assert "86.2%" in run()[1]
     assert run("--forget")[0] == 0
     assert run("--forget")[0] != 0
+    told = CliRunner().invoke(app, ["plan", "texts", "national-2025", "--json", "--workspace", str(workspace[1].workspace)])
+    gone, sent = json.loads(told.stdout)["texts"]
+    assert (gone["taken_away"], sent["taken_away"], sent["until"] == gone["recorded_at"]) == (True, False, True)
+    then = CliRunner().invoke(app, ["plan", "show", "national-2025", "--recorded", sent["recorded_at"], "--json", "--workspace", str(workspace[1].workspace)])
+    assert "86.2%" in then.stdout
+    assert "nothing was sent" in CliRunner().invoke(app, ["plan", "texts", "jingyu-2025", "--workspace", str(workspace[1].workspace)]).stdout
 
 
 def first(store: Store) -> dict[str, object]:
@@ -236,3 +245,58 @@ def test_removing_a_plan_that_hides_a_published_one_forgets_its_figures_too(work
     plan_documents.remove_plan(store, "national-2025", author="李四")
     assert plan_documents.reports_of(store, "national-2025")["sent"] is None
     assert not plan_documents.plan_named(store, "national-2025").problems
+
+
+def test_what_was_sent_before_is_still_known(workspace: tuple[Store, Settings]) -> None:
+    """A plan that is replaced, reported for, and removed: each moment has the texts that were there then, and the log holds."""
+    store, _settings = workspace
+    for title in ("初稿", "定稿"):
+        plan_documents.add_plan(store, f"plan: {{id: own, title: {title}, period: 2021-2025}}\nstatements:\n{TEXT}".encode(), f"{title}.yaml", author="李四")
+    plan_documents.add_plan(store, f"plan: {{id: own, title: 定稿, period: 2021-2025}}\nstatements:\n{TEXT}".encode(), "again.yaml", author="王五")
+    plan_documents.report_figures(store, "own", (HEAD + "life,,2023,78.9,公报\n").encode(), "年报.csv", author="李四")
+    plan_documents.remove_plan(store, "own", author="王五")
+    sent = plan_documents.texts_sent(store, "own")
+    assert sorted((each["part"], each["name"], each["author"], each["taken_away"]) for each in sent) == sorted([
+        ("file", "初稿.yaml", "李四", False), ("file", "定稿.yaml", "李四", False), ("file", "定稿.yaml", "王五", True),
+        ("reported", "年报.csv", "李四", False), ("reported", "年报.csv", "王五", True)]), "the same text again is no other one"
+    first_sent, second_sent, reported = (next(each["recorded_at"] for each in sent if each["name"] == name and not each["taken_away"]) for name in ("初稿.yaml", "定稿.yaml", "年报.csv"))
+    assert "own" not in plan_documents.plans_of(store)
+    with pytest.raises(NotFound):
+        plan_documents.plan_text(store, "own")
+    assert [planning.plan_board(store, "own", AsOf(recorded_at=moment))["title"] for moment in (first_sent, second_sent)] == ["初稿", "定稿"]
+    assert "title: 初稿" in plan_documents.plan_text(store, "own", first_sent)
+    assert plan_documents.reports_of(store, "own", second_sent)["figures"] == []
+    assert [each["value"] for each in plan_documents.reports_of(store, "own", reported)["figures"]] == ["78.9"]
+    with pytest.raises(NotFound):
+        planning.plan_board(store, "own", AsOf(recorded_at="2020-01-01T00:00:00.000000Z"))
+    lines = [(each["action"], each["author"]) for each in history.audit_lines(store) if each["subject"] == "plan:own/file"]
+    assert lines == [("create", "李四"), ("change", "李四"), ("remove", "王五")]
+    assert history.verify(store).holds
+    plan_documents.add_plan(store, f"plan: {{id: own, title: 又一稿, period: 2021-2025}}\nstatements:\n{TEXT}".encode(), "own.yaml", author="李四")
+    assert plan_documents.plan_named(store, "own").title == "又一稿"
+    assert plan_documents.reports_of(store, "own")["sent"] is None, "what was removed with the plan is not back with it"
+    assert history.verify(store).holds
+    plan_documents.remove_plan(store, "own", author="王五")
+    assert plan_documents.texts_sent(store, "jingyu-2025") == []
+    with pytest.raises(NotFound):
+        plan_documents.texts_sent(store, "nobody")
+
+
+def test_a_text_changed_past_the_log_is_noticed(workspace: tuple[Store, Settings]) -> None:
+    """Also one in whose place another stands, and one that is believed again."""
+    store, _settings = workspace
+    for value in ("86.2%", "86.3%"):
+        plan_documents.report_figures(store, "national-2025", (HEAD + f"national-2025-027,,2023,{value},公报\n").encode(), "年报.csv", author="李四")
+
+    def verified_after(change: str) -> str:
+        with store.writing() as session:
+            session.execute(text(change))
+            problem = str(audit.verify(session).problem)
+            session.rollback()
+        return problem
+
+    old = "(SELECT replaces FROM plan_document WHERE replaces IS NOT NULL AND superseded_at IS NULL AND plan = 'national-2025')"
+    assert "was changed past the log" in verified_after(f"UPDATE plan_document SET text = text || '#' WHERE id = {old}")
+    assert "is gone" in verified_after(f"DELETE FROM plan_document WHERE id = {old}")
+    assert "is believed again" in verified_after(f"UPDATE plan_document SET superseded_at = '2020-01-01T00:00:00.000000Z' WHERE id = {old}")
+    plan_documents.forget_reports(store, "national-2025", author="李四")

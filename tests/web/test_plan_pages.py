@@ -213,6 +213,29 @@ def test_figures_are_sent_from_the_page(client: TestClient, editor: dict[str, st
     assert ZH["plan_figures_none"] in client.get(f"{address}?lang=zh", headers=editor).text
 
 
+def test_what_was_sent_before_is_listed_with_the_page_of_then(client: TestClient, editor: dict[str, str]) -> None:
+    """Each text with its time, state and download; the page of then says that it is not of now, and leads back."""
+    for title in ("初稿", "定稿"):
+        assert client.post("/plans/new", files=sent(PLAN.replace("id: made,", "id: twice,").replace("title: 示例规划", f"title: {title}"), f"{title}.yaml"),
+                           headers=editor, follow_redirects=False).status_code == 303
+    shown = client.get("/plans/twice/figures?lang=zh", headers=editor).text
+    rows = [re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", row)) for row in re.findall(r"<tr>.*?</tr>", shown, re.DOTALL) if ".yaml" in row]
+    assert [("定稿.yaml" in row, ZH["plan_texts_now"] in row) for row in rows] == [(True, True), (False, False)]
+    assert ZH["plan_texts_before"] in rows[1]
+    old = re.search(r'href="(/plans/twice\?recorded=[^"]+)"', shown)
+    assert old is not None
+    then = page(client, unescape(old[1]) + "&lang=zh")
+    assert "<h1>初稿" in then
+    assert ZH["back_to_today"] in then
+    assert "recorded=" in re.findall(r'href="(/api/plans/twice/indicators[^"]+)"', then)[0]
+    now = page(client, "/plans/twice?lang=zh")
+    assert "<h1>定稿" in now
+    assert ZH["back_to_today"] not in now
+    download = re.findall(r'href="(/api/plans/twice/file[^"]+)"', shown)
+    assert [f"title: {title}" in client.get(unescape(one)).text for title, one in zip(("定稿", "初稿"), download, strict=False)] == [True, True]
+    client.post("/plans/twice/remove", headers=editor)
+
+
 def test_who_may_not_send_is_not_offered_it(client: TestClient) -> None:
     assert "/plans/new" not in page(client, "/plans?lang=zh")
     assert "/figures" not in page(client, "/plans/made?lang=zh")
