@@ -7,7 +7,7 @@ WORKSPACE ?= workspace
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full check bench lock wheel screenshots browser clean
+.PHONY: help demo test test-again test-full check bench lock wheel screenshots browser clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ demo: $(VENV)/.installed ## load 靖宇县, measure, draw maps, serve on 127.0.0
 
 test: $(VENV)/.installed-dev ## tests that fit in ten minutes on two cores
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile -o faulthandler_timeout=240
+
+test-again: $(VENV)/.installed-dev ## what failed last time, one after the other
+	$(BIN)/python -m pytest -m "not slow" --last-failed --last-failed-no-failures none --maxfail 3 -v -o faulthandler_timeout=240
 
 test-full: $(VENV)/.installed-dev ## all tests: faults, fuzzing, real data, the built wheel
 	$(BIN)/python -m pytest

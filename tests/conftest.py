@@ -39,6 +39,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             items[place] = item
 
 
+_ended: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note a test whose process ended under it: it hung, or took the process with it."""
+    if report.failed and report.when not in ("setup", "call", "teardown"):
+        _ended.append(report.nodeid)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Count such a test among those that failed last, though the next process may have run it again and well."""
+    cache = session.config.cache
+    if _ended and cache is not None and not hasattr(session.config, "workerinput"):
+        cache.set("cache/lastfailed", {**cache.get("cache/lastfailed", {}), **dict.fromkeys(_ended, True)})
+
+
 @pytest.fixture(scope="session", autouse=True)
 def migrated_once() -> Iterator[None]:
     """Every new workspace of this process gets a copy of one that was migrated: hundreds are made, and each would wait for all migrations."""
