@@ -51,7 +51,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Count such a test among those that failed last, though the next process may have run it again and well."""
-    cache = session.config.cache
+    cache = getattr(session.config, "cache", None)
     if _ended and cache is not None and not hasattr(session.config, "workerinput"):
         cache.set("cache/lastfailed", {**cache.get("cache/lastfailed", {}), **dict.fromkeys(_ended, True)})
 
