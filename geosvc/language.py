@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 import tomllib
 from functools import cache
 from importlib.resources import files
@@ -11,9 +12,28 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
 LANGUAGES = ("zh", "en")
 _LONGEST_SENTENCE = 2_000
+
+
+class _Endings(string.Formatter):
+    """Fills ``{count:y|ies}`` with what one has, or what several have."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        one, several, ending = format_spec.partition("|")
+        return str(super().format_field(value, format_spec)) if not several else one if str(value) == "1" else ending
+
+
+class Counting(str):
+    """A sentence whose words have endings by a number in it: "{count} facilit{count:y|ies}"."""
+
+    __slots__ = ()
+
+    def format(self, *args: object, **values: object) -> str:
+        """Fill the gaps, and choose the endings."""
+        return _Endings().vformat(self, args, values)
 
 
 @cache
@@ -21,7 +41,7 @@ def words(language: str) -> Mapping[str, str]:
     """Return the words of a language by key; an unknown language is Chinese."""
     name = language if language in LANGUAGES else LANGUAGES[0]
     text = files("geosvc").joinpath(f"languages/{name}.toml").read_text("utf-8")
-    return MappingProxyType(tomllib.loads(text))
+    return MappingProxyType({key: Counting(told) if "|" in told else told for key, told in tomllib.loads(text).items()})
 
 
 def join(parts: list[str], language: str) -> str:

@@ -157,7 +157,7 @@ class _Reader:
             raise Refused(line, f"period goes from {first} back to {last}; write the earlier year first")
         if not told.get("title"):
             raise Refused(line, "the plan has no title")
-        state = str(told.get("state") or "published")
+        state = str(told.get("state") or "unstated")
         if state not in STATES:
             raise Refused(line, f"state must be one of {', '.join(STATES)}; got {state!r}")
         return {

@@ -41,7 +41,7 @@ class Status(StrEnum):
     UNSTATED = "未注明"
 
 
-STATES = ("published", "draft")
+STATES = ("published", "draft", "unstated")
 BETTER = ("higher", "lower", "equal")
 # How an indicator is computed, and the fields that each way takes: (must have, may have).
 WAYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from jinja2 import Environment, nodes
 
-from geosvc.language import LANGUAGES, words
+from geosvc.language import LANGUAGES, Counting, words
 
 PACKAGE = Path(str(files("geosvc")))
 TEMPLATES = sorted((PACKAGE / "web" / "templates").glob("*.html"))
@@ -56,6 +56,28 @@ def test_both_languages_have_the_same_gaps_to_fill():
     first, second = (raw(language) for language in LANGUAGES)
     for key in first:
         assert set(re.findall(r"{(\w+)}", first[key])) == set(re.findall(r"{(\w+)}", second[key])), key
+
+
+def test_words_end_by_the_number_before_them():
+    """One facility, two facilities; a number that is written with commas is several."""
+    told = Counting("{count} facilit{count:y is|ies are} left of {all:>3}")
+    assert told.format(count=1, all=2) == "1 facility is left of   2"
+    assert told.format(count="1,200", all=2) == "1,200 facilities are left of   2"
+    assert words("en")["locating_lead"].format(count=1).startswith("1 facility has no usable position: it is on no map")
+    assert words("zh")["locating_lead"].format(count=1).startswith("1")
+
+
+def test_endings_are_chosen_where_words_are_shown():
+    """Endings go by a gap that the sentence has, and who shows it fills it: no page shows braces."""
+    for language in LANGUAGES:
+        for key, text in raw(language).items():
+            assert set(re.findall(r"{(\w+):[^}]*\|", text)) <= set(re.findall(r"{(\w+)}", text)), key
+    ending = [key for key, text in raw("en").items() if "|" in text]
+    assert len(ending) > 30
+    shown = "\n".join(each.read_text("utf-8") for each in TEMPLATES)
+    assert [key for key in ending if re.search(rf"\bt\.{key}\b(?!\.format)", shown)] == []
+    scripts = "\n".join(each.read_text("utf-8") for each in (PACKAGE / "web" / "static").rglob("*.js"))
+    assert [key for key in ending if re.search(rf"(?<!fill\()'{key}'", scripts)] == []
 
 
 def test_each_language_is_itself():

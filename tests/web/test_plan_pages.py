@@ -14,6 +14,7 @@ from shapely.geometry import box
 
 from geosvc.application import create_app
 from geosvc.language import words
+from geosvc.plans.documents import read_plan
 from geosvc.registry import areas, facilities
 from geosvc.registry.areas import Area
 from geosvc.registry.facilities import Facility, PositionMethod
@@ -108,6 +109,18 @@ def test_a_number_and_its_unit_stand_together_before_the_year(client: TestClient
     text = re.sub(r"<[^>]+>", "", page(client, "/plans/made?lang=zh"))
     assert "2.5左右 人/千人 2025" in text
     assert "≥1 % 2025" in text
+
+
+def test_a_target_in_words_has_no_unit(client: TestClient) -> None:
+    """全覆盖 is no number of percent."""
+    told = re.sub(r"\s+", " ", page(client, "/plans/jingyu-2025?lang=zh"))
+    assert 'figure">全覆盖</span> <span class="soft">2025' in told
+    assert "全覆盖 <span" not in told
+
+
+def test_a_plan_that_does_not_say_whether_it_is_published() -> None:
+    assert read_plan(PLAN.replace(", state: draft", ""), name="x.yaml").state == "unstated"
+    assert ZH["plan_state_unstated"] != ZH["plan_state_published"]
 
 
 def test_who_is_counted_by_position_is_said(client: TestClient) -> None:

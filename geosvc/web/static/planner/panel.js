@@ -1,7 +1,7 @@
 /* The figures of the panel: as things are, and beside them what is being tried. */
 
 import { extremes, figuresAt, peopleOf } from './figures.js';
-import { element, people, percent, signed, whole, within, word, write } from './text.js';
+import { element, fill, people, percent, signed, whole, within, word, write } from './text.js';
 
 const STATES = ['covered', 'beyond', 'unreachable', 'beyond_horizon', 'no_data'];
 
@@ -59,8 +59,8 @@ function rowsOf(now, before) {
     }
   }
   if (now.gaps !== null) {
-    const inhabited = now.inhabited !== null && now.inhabited !== now.gaps ? ` ${word('inhabited').replace('{count}', whole(now.inhabited))}` : '';
-    add(word('gap_count'), word('places_beyond').replace('{count}', whole(now.gaps)) + inhabited, before && before.gaps !== null ? now.gaps - before.gaps : null);
+    const inhabited = now.inhabited !== null && now.inhabited !== now.gaps ? ` ${fill('inhabited', { count: whole(now.inhabited) })}` : '';
+    add(word('gap_count'), fill('places_beyond', { count: whole(now.gaps) }) + inhabited, before && before.gaps !== null ? now.gaps - before.gaps : null);
     if (now.largest !== null || now.gaps === 0) {
       add(word('largest_gap'), now.gaps ? `${people(now.largest)} ${word('people')}` : word('none'), before && before.largest !== null ? now.largest - before.largest : null);
     }

@@ -16,7 +16,10 @@ export function speak(planner) {
 export function word(name) { return words[name] === undefined ? name : words[name]; }
 
 export function fill(name, values) {
-  return word(name).replace(/\{(\w+)\}/g, (whole, key) => (values[key] === undefined ? whole : String(values[key])));
+  return word(name).replace(/\{(\w+)(?::([^}|]*)\|([^}]*))?\}/g, (whole, key, one, several) => {
+    if (values[key] === undefined) { return whole; }
+    return several === undefined ? String(values[key]) : String(values[key]) === '1' ? one : several;
+  });
 }
 
 export function whole(value) { return GROUPED.format(Math.round(value)); }
