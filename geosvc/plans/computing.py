@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from geosvc.coverage.blank_spots import FILLED, Rule, SpotState, rules_named
 from geosvc.plans.answers import Answer, Culprit, Evidence, Why
-from geosvc.plans.facts import RESIDENT
+from geosvc.plans.facts import RESIDENT, UNSTATED
 from geosvc.plans.gates import gate
 from geosvc.plans.targets import Form, band_of
 from geosvc.plans.vocabulary import Group, Measure, measures
+from geosvc.registry.populations import KINDS
 
 if TYPE_CHECKING:
     from geosvc.coverage.blank_spots import Finding, Spot
@@ -148,9 +149,9 @@ def _density(indicator: Indicator, evidence: Evidence) -> Answer:
 
 
 def _people(which: str, evidence: Evidence) -> list[tuple[Denominator, float]]:
-    """Return numbers of people: of a kind, or of an age group of the residents."""
-    if which in ("resident", "registered"):
-        return [(each, each.people) for each in evidence.people if each.kind == which and each.people > 0]
+    """Return numbers of people: of a kind or of none that is said, or of an age group of the residents."""
+    if which in KINDS:
+        return [(each, each.people) for each in evidence.people if each.kind in (which, UNSTATED) and each.people > 0]
     return [(each, each.groups[which]) for each in evidence.people if each.groups.get(which)]
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from geosvc.plans.facts import RESIDENT, Fact, facts_of, rounding
+from geosvc.plans.facts import RESIDENT, UNSTATED, Fact, facts_of, rounding
 from geosvc.plans.implied import SAME_PEOPLE, Implied, clusters_of, implied_people, middle_of, near
 from geosvc.plans.targets import Form, band_of
 from geosvc.plans.vocabulary import is_part, measures
@@ -402,7 +402,7 @@ def _unit_mismatch(case: _Case) -> Iterator[Conflict]:
 def _people_differ(case: _Case) -> Iterator[Conflict]:
     """Two sources of the number of people of one year."""
     for one, other in combinations(case.denominators, 2):
-        if (one.year, one.kind) == (other.year, other.kind) and abs(one.people / other.people - 1) > SAME_PEOPLE:
+        if one.year == other.year and (one.kind == other.kind or UNSTATED in (one.kind, other.kind)) and abs(one.people / other.people - 1) > SAME_PEOPLE:
             yield Conflict(
                 check="people_differ", severity=MEDIUM, statements=(),
                 values={"year": one.year, "first": one.people, "first_source": one.source, "second": other.people, "second_source": other.source})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from geosvc.errors import DefinitionError, InvalidInput
+from geosvc.plans.facts import PEOPLE_KINDS, UNSTATED
 from geosvc.plans.fields import (
     LINE,
     MARKS,
@@ -48,7 +49,7 @@ from geosvc.plans.reviews import REVIEWS
 from geosvc.plans.targets import is_of_unit
 from geosvc.plans.vocabulary import Group, groups, read_groups
 from geosvc.plans.ways import named_in, way_of
-from geosvc.registry.populations import KINDS, STATUSES
+from geosvc.registry.populations import STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -365,7 +366,7 @@ def _denominator(told: dict[Any, Any]) -> Denominator:
     more = next((key for key, part in parts.items() if not 0 <= part <= people), None)
     if more is not None:
         raise Refused(line, f"{more} must be 0 to {people:g}, the people that it is a part of; got {parts[more]:g}")
-    kind, status = str(told.get("kind") or "resident"), str(told.get("status") or "")
-    if kind not in KINDS or status not in STATUSES:
-        raise Refused(line, f"kind must be one of {', '.join(KINDS)}, status one of {', '.join(STATUSES)}; got {kind!r}, {status!r}")
+    kind, status = str(told.get("kind") or UNSTATED), str(told.get("status") or "")
+    if kind not in PEOPLE_KINDS or status not in STATUSES:
+        raise Refused(line, f"kind must be one of {', '.join(PEOPLE_KINDS)}, status one of {', '.join(STATUSES)}; got {kind!r}, {status!r}")
     return Denominator(year=year, people=people, kind=kind, status=status, source=str(told["source"]), groups=parts)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from geosvc.plans.targets import Form
 from geosvc.plans.vocabulary import Group, Measure, groups, measures
+from geosvc.registry.populations import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from geosvc.plans.plan import Figure, Indicator, Plan, Statement
 
 RESIDENT = "resident"
+UNSTATED = "unstated"  # a plan that does not say whether its people are residents
+PEOPLE_KINDS = (*KINDS, UNSTATED)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from geosvc.plans.documents import UNITS
+from geosvc.plans.facts import PEOPLE_KINDS
 from geosvc.plans.plan import BETTER, STATES, WAYS, Kind, Status
 from geosvc.plans.reviews import REVIEWS
 from geosvc.plans.vocabulary import groups, measures
 from geosvc.plans.ways import PER
 from geosvc.registry.areas import LEVELS
-from geosvc.registry.populations import KINDS, STATUSES
+from geosvc.registry.populations import STATUSES
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _TEXT: dict[str, Any] = {"type": ["string", "number", "null"]}
@@ -31,7 +32,7 @@ def plan_schema() -> dict[str, Any]:
                 "issuer": {"type": "string"}, "date": _TEXT, "date_note": {"type": "string"}, "period": {"type": "string", "pattern": r"^\d{4}-\d{4}$"},
                 "state": {"enum": list(STATES)}, "area": {"type": ["string", "null"]}, "note": {"type": "string"}}, ["id", "title", "period"]),
             "people": {"type": "array", "items": _object({
-                "year": _YEAR, "people": {"type": "number"}, "kind": {"enum": list(KINDS)}, "status": {"enum": list(STATUSES)},
+                "year": _YEAR, "people": {"type": "number"}, "kind": {"enum": list(PEOPLE_KINDS)}, "status": {"enum": list(STATUSES)},
                 "source": {"type": "string"}, "groups": {"type": "object", "additionalProperties": {"type": "number"}}}, ["year", "people", "status", "source"])},
             "groups": {"type": "object", "additionalProperties": _object({
                 "zh": {"type": "string"}, "en": {"type": "string"}, "classes": _LIST, "ownership": _LIST, "levels": _LIST, "names": _LIST, "any": _LIST}, [])},

@@ -13,7 +13,7 @@ from geosvc.errors import InvalidParameter, NotFound
 from geosvc.plans.answers import Answer, Evidence, Why
 from geosvc.plans.computing import compute
 from geosvc.plans.conflicts import find_conflicts
-from geosvc.plans.facts import RESIDENT, facts_of
+from geosvc.plans.facts import RESIDENT, UNSTATED, facts_of
 from geosvc.plans.implied import Implied, implied_people
 from geosvc.plans.plan import Kind
 from geosvc.plans.reviews import reviews_of
@@ -313,7 +313,7 @@ class _Board:
         if low is None and high is None:
             return []
         return [{**denominator_entry(each), "low": None if low is None else low * each.people / per, "high": None if high is None else high * each.people / per}
-                for each in self.people if each.kind == RESIDENT]
+                for each in self.people if each.kind in (RESIDENT, UNSTATED)]
 
 
 def _answered(indicator: Indicator, evidence: Evidence | None, why: Why | None) -> Answer | None:

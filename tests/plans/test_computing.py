@@ -58,6 +58,14 @@ def test_density_with_every_number_of_people():
     assert round(answer.value, 2) == 5.77
 
 
+def test_people_of_whom_it_is_not_said_whether_they_are_residents():
+    """They may be either: a rate is told with them beside the residents, and beside the registered, who are no residents."""
+    people = [CENSUS, replace(CENSUS, people=120_000, kind="registered"), replace(CENSUS, people=90_000, kind="unstated", status="estimate")]
+    for which, told in (("", [100_000, 90_000]), ("people: registered, ", [120_000, 90_000])):
+        answer, _ = answered(f"compute: {{density: {{measure: beds, {which}per: 1000}}}}, target: '7'", evidence([hospital(beds=900)], people=people))
+        assert [each["people"] for each in answer.by_people] == told
+
+
 def test_density_of_children():
     """儿科医师 for 1,000 children: 13 for the 15,000 under 15 are 0.87."""
     one = hospital(staff=[{"cadre": "paediatricians", "count": 13}])

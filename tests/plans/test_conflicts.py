@@ -156,7 +156,8 @@ def test_a_share_where_a_number_of_people_is_asked():
 def test_two_numbers_of_people():
     """The text says 170,000, the census 184,127."""
     text = replace(CENSUS, people=170_000, source="规划", status="estimate")
-    assert checks(plan_of(stock("a", "beds", "1")), [replace(CENSUS, people=184_127), text]) == {"people_differ"}
+    for kind, found in (("resident", {"people_differ"}), ("unstated", {"people_differ"}), ("registered", set())):
+        assert checks(plan_of(stock("a", "beds", "1")), [replace(CENSUS, people=184_127), replace(text, kind=kind)]) == found
 
 
 def test_back_cast():

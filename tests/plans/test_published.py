@@ -196,6 +196,13 @@ def test_people_are_those_of_the_census() -> None:
         "changbaishan-2025": [], "jingyu-2025": [108_478], "national-2025": [], "xinxiang-2025": [6_251_929], "baotou-rare-earth-2025": [184_127]}
 
 
+def test_people_are_called_residents_only_where_the_text_says_so() -> None:
+    """约17万 of 包头 is neither 常住 nor 户籍 in the plan; a file that leaves the kind out does not say it either."""
+    assert [(each.people, each.kind) for each in plan("baotou-rare-earth-2025").denominators] == [(184_127, "resident"), (170_000, "unstated")]
+    text = "plan: {id: own, title: 自己的, period: 2021-2025}\npeople: [{year: 2020, people: 9, status: estimate, source: 文中}]\nstatements: []\n"
+    assert [each.kind for each in read_plan(text, name="own.yaml").denominators] == ["unstated"]
+
+
 LESS_IS_BETTER = re.compile("死亡率|吸烟率|近视率|携带率|平均住院日|个人卫生支出|致贫率|龋患率|每千人口医疗机构床位数")
 
 
